@@ -1,0 +1,5 @@
+"""``python -m spatialnb``: the commands."""
+
+from spatialnb.cli import main
+
+main(prog_name="spatialnb")

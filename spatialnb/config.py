@@ -1,0 +1,142 @@
+"""A run's whole identity: everything that determines its numbers, and nothing else.
+
+The canonical JSON of a :class:`Run` (sorted keys, no spaces, floats as floats, absent settings left
+out) with the schema version and the recipe number is hashed to the run's id. Source files, paths,
+host, threads and times are provenance: they stand beside the configuration in the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from spatialnb import priors
+from spatialnb.kernels import Kernel
+from spatialnb.registry import check_fields, check_name, decode, encode, unknown
+from spatialnb.schedules import Schedule, Static
+
+SCHEMA = 1
+"""Version of the configuration's format."""
+
+RECIPE = 1
+"""Bumped by hand when a change to the code alters any number that a run records."""
+
+OPTIMIZERS = ("adam",)
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decay:
+    r"""Decay toward a target: the penalty $\lambda \sum (W - T)^2$. Report, v9.
+
+    `target` is a kernel whose strengths are T; `weight` is $\lambda$.
+    """
+
+    target: Kernel
+    weight: float = 1e-4
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _at_least("Decay.weight", self.weight, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training run. The defaults are the reference protocol on CIFAR-10.
+
+    Parameters
+    ----------
+    dataset : edition of a data set, e.g. ``cifar10-jpeg``.
+    train_size : use the first so many training images only; all of them without it.
+    hidden : widths of the hidden layers, ReLU between.
+    action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
+    schedule : the kernel, as a function of progress.
+    decay : a penalty toward a target, or none.
+    optimizer : ``adam``.
+    learning_rate : constant, at least 0.
+    batch_size : samples a step; the last batch of an epoch may be smaller.
+    epochs : passes over the training split.
+    seed : fixes initialisation and batch order, so the arms of one seed are paired.
+
+    Raises
+    ------
+    TypeError : a field of another type. ValueError : a value out of its range.
+    """
+
+    dataset: str = "cifar10-jpeg"
+    train_size: int | None = None
+    hidden: tuple[int, ...] = (256, 128)
+    action: str = "multiply"
+    schedule: Schedule = field(default_factory=Static)
+    decay: Decay | None = None
+    optimizer: str = "adam"
+    learning_rate: float = 3e-3
+    batch_size: int = 128
+    epochs: int = 12
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_name("dataset", self.dataset)
+        priors.action(self.action)
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
+        for width in self.hidden:
+            _at_least("hidden", width, 1)
+        if self.train_size is not None:
+            _at_least("train_size", self.train_size, 1)
+        if self.learning_rate <= 0.0:
+            raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
+        _at_least("batch_size", self.batch_size, 1)
+        _at_least("epochs", self.epochs, 1)
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, with schema and recipe."""
+        return {"schema": SCHEMA, "recipe": RECIPE, **encode(self)}
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the SHA-256 of the canonical JSON."""
+        return digest(self.to_dict())[:16]
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Run:
+        """The run that :meth:`to_dict` wrote.
+
+        Raises
+        ------
+        ValueError : another schema or recipe, an unknown field, or a value that does not fit.
+        """
+        if not isinstance(data, dict):
+            raise ValueError(f"run: expected an object, got {data!r}")
+        plain = dict(data)
+        for name, ours in (("schema", SCHEMA), ("recipe", RECIPE)):
+            theirs = plain.pop(name, None)
+            if theirs != ours:
+                raise ValueError(
+                    f"run: {name} {theirs!r} is not this version's {ours}. "
+                    "Read it with the version of spatialnb that wrote it, or train it again."
+                )
+        try:
+            return decode(cls, plain, "run")
+        except TypeError as error:
+            raise ValueError(f"run: {error}") from error
+
+
+def canonical(data: Any) -> str:
+    """JSON with sorted keys and no spaces: the text that ids and checksums are made from."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(data: Any) -> str:
+    """SHA-256 of the canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least:g}, got {value:g}")

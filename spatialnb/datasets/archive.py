@@ -1,0 +1,84 @@
+"""Reads the files of an archive without unpacking it, and refuses what has no place there."""
+
+from __future__ import annotations
+
+import functools
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+SUFFIXES = (".tar.xz", ".tar.gz", ".tgz", ".tar.bz2", ".tar.zst", ".tar", ".zip")
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A regular file of an archive: its path inside, its size in bytes, and how to read it."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def members(path: Path) -> Iterator[Member]:
+    """The regular files of a tar (any compression that tarfile reads) or zip archive, in order.
+
+    A member is to be read before the next one is asked for; nothing is written to disk.
+
+    Raises
+    ------
+    ValueError : a member has an absolute path, climbs out with "..", or is neither a regular
+        file nor a folder (link, device, pipe), or the archive is cut off or damaged.
+    """
+    try:
+        yield from _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
+    except DAMAGE as error:
+        raise ValueError(
+            f"{path} is cut off, damaged or not an archive ({type(error).__name__}: {error}); "
+            "delete it and fetch it again"
+        ) from error
+
+
+def _tar_members(path: Path) -> Iterator[Member]:
+    with tarfile.open(path, "r:*") as tar:
+        for info in tar:
+            _refuse_unsafe(path, info.name, regular=info.isreg() or info.isdir())
+            if info.isreg():
+                read = functools.partial(_read_tar, tar, info)
+                yield Member(name=info.name, size=info.size, read=read)
+
+
+def _read_tar(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    content = tar.extractfile(info)
+    assert content is not None  # regular files always have content
+    return content.read()
+
+
+def _zip_members(path: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix made the archive
+            regular = info.is_dir() or kind in (0, stat.S_IFREG)
+            _refuse_unsafe(path, info.filename, regular=regular)
+            if not info.is_dir():
+                read = functools.partial(archive.read, info)
+                yield Member(name=info.filename, size=info.file_size, read=read)
+
+
+def _refuse_unsafe(path: Path, name: str, *, regular: bool) -> None:
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts or "\\" in name or ":" in name:
+        raise ValueError(
+            f"{path} holds the member {name!r}, a path that leads out of the archive's own folder; "
+            "no honest copy does: delete it and fetch it again from a source you trust"
+        )
+    if not regular:
+        raise ValueError(
+            f"{path} holds the member {name!r}, which is a link or a special file; only files and "
+            "folders are allowed: delete it and fetch it again from a source you trust"
+        )

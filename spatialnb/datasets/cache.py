@@ -1,0 +1,59 @@
+"""Decoded tensors kept on disk, one safetensors file an edition, noticed when stale or damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+FORMAT = "1"  # of the cached files; raised when what they hold changes
+
+
+def read(path: Path, key: Mapping[str, str]) -> tuple[dict[str, Tensor], str] | None:
+    """The tensors and content digest cached at `path`, or None.
+
+    None if there are none, they were made from something else than `key` says, or they are not what
+    was written. The tensors are mapped from the file, so processes that read the same one share its
+    memory.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            state = dict(stored.metadata() or {})
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (FileNotFoundError, SafetensorError, ValueError):
+        return None
+    checksum = state.pop("checksum", None)
+    if checksum != _checksum(tensors, state):
+        return None
+    digest = state.pop("sha256")
+    return (tensors, digest) if state == {"format": FORMAT, **key} else None
+
+
+def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], digest: str) -> None:
+    """Caches tensors at `path`: all of them or none, whenever it is interrupted."""
+    state = {"format": FORMAT, **key, "sha256": digest}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+    try:
+        save_file(dict(tensors), temporary, state | {"checksum": _checksum(tensors, state)})
+        os.fsync(handle)
+        Path(temporary).replace(path)
+    finally:
+        os.close(handle)
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, str]) -> str:
+    """CRC-32 over everything a cached file says. It is against accidents, not against people."""
+    shapes = [[name, str(tensors[name].dtype), tensors[name].shape] for name in sorted(tensors)]
+    value = zlib.crc32(json.dumps([shapes, dict(sorted(state.items()))]).encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(tensors[name].numpy().data, value)
+    return f"{value:08x}"

@@ -1,0 +1,139 @@
+"""The editions: what each named data set is, known without loading it (and without torch)."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One data set in one exact form. Figures made on two editions are never compared.
+
+    Parameters
+    ----------
+    name : what `load` takes.
+    title : for tables.
+    kind : "image" (uint8 pixels) or "text" (float32 TF-IDF).
+    shape : of one input, (channels, height, width) or (features,).
+    classes : how many; labels are 0 to classes - 1.
+    train, test : number of samples.
+    quick : made or shipped with a dependency, for trying things out; never evidence.
+    sha256 : the expected content digest (`content.digest`), None where none is known.
+    """
+
+    name: str
+    title: str
+    kind: Literal["image", "text"]
+    shape: tuple[int, ...]
+    classes: int
+    train: int
+    test: int
+    quick: bool = False
+    sha256: str | None = None
+
+    @property
+    def features(self) -> int:
+        """Inputs of a network that reads it flattened."""
+        return math.prod(self.shape)
+
+
+EDITIONS = {
+    entry.name: entry
+    for entry in (
+        Edition(
+            name="mnist",
+            title="MNIST",
+            kind="image",
+            shape=(1, 28, 28),
+            classes=10,
+            train=60_000,
+            test=10_000,
+            sha256=None,  # MNISTSHA,
+        ),
+        # The digest of the original files is not pinned: torchvision checks their MD5s.
+        Edition(
+            name="cifar10",
+            title="CIFAR-10",
+            kind="image",
+            shape=(3, 32, 32),
+            classes=10,
+            train=50_000,
+            test=10_000,
+        ),
+        Edition(
+            name="cifar10-jpeg",
+            title="CIFAR-10, JPEG edition",
+            kind="image",
+            shape=(3, 32, 32),
+            classes=10,
+            train=50_000,
+            test=10_000,
+            sha256="f10d4c9e536a564f17fa5e8d68ba087d1235e60cd1f21700e11ff43f0647bbb0",
+        ),
+        Edition(
+            name="imdb",
+            title="IMDB",
+            kind="text",
+            shape=(5_000,),
+            classes=2,
+            train=25_000,
+            test=25_000,
+            sha256=None,  # IMDBSHA,
+        ),
+        Edition(
+            name="quick-digits",
+            title="Quick: scikit-learn's digits",
+            kind="image",
+            shape=(1, 8, 8),
+            classes=10,
+            train=1_400,
+            test=397,
+            quick=True,
+            sha256="DIGITSSHA",
+        ),
+        Edition(
+            name="quick-colours",
+            title="Quick: made colour images",
+            kind="image",
+            shape=(3, 8, 8),
+            classes=10,
+            train=1_500,
+            test=500,
+            quick=True,
+            sha256="COLOURSSHA",
+        ),
+        Edition(
+            name="quick-text",
+            title="Quick: made text",
+            kind="text",
+            shape=(200,),
+            classes=2,
+            train=1_000,
+            test=400,
+            quick=True,
+            sha256="TEXTSHA",
+        ),
+    )
+}
+
+
+def editions() -> tuple[Edition, ...]:
+    """Every edition, published ones first."""
+    return tuple(EDITIONS.values())
+
+
+def edition(name: str) -> Edition:
+    """The edition of that name.
+
+    Raises
+    ------
+    ValueError : no edition has that name; the message lists those there are.
+    """
+    if name in EDITIONS:
+        return EDITIONS[name]
+    near = difflib.get_close_matches(name, EDITIONS, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"no data set is named {name!r}; there are {', '.join(EDITIONS)}.{hint}")

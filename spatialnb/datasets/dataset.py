@@ -1,0 +1,56 @@
+"""A loaded data set: two splits of whole tensors, and what is needed to standardise them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Inputs `x` (n, features), uint8 for images and float32 for text, and labels `y` (n,) int64.
+
+    Samples stand in the order of the source. Where that is one folder a class (cifar10-jpeg, imdb)
+    they go round the classes, so that the first samples are a fair part of the whole.
+    """
+
+    x: Tensor
+    y: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One edition in memory.
+
+    Parameters
+    ----------
+    name, title, quick, shape, classes : of its `Edition`.
+    train, test : the splits. Images are flattened channel by channel, (C, H, W) to features.
+    mean, std : (features,) float32, of each channel over the training split, in grey levels
+        0 to 255 for images; 0 and 1 for text.
+    sha256 : digest of the content of the source files (`content.digest`), whatever archive they
+        came in; of the decoded pixels or the made documents for the quick editions. The same
+        on every machine.
+    """
+
+    name: str
+    title: str
+    quick: bool
+    train: Split
+    test: Split
+    shape: tuple[int, ...]
+    classes: int
+    mean: Tensor
+    std: Tensor
+    sha256: str
+
+    def inputs(self, split: Split, index: Tensor) -> Tensor:
+        """The samples `index` (b,) of `split` as a network takes them, (b, features) float32.
+
+        Images are standardised, (x - mean) / std; text is taken as it is.
+        """
+        x = split.x.index_select(0, index)
+        if x.is_floating_point():
+            return x
+        return x.float().sub_(self.mean).div_(self.std)

@@ -1,0 +1,46 @@
+"""Downloads what is missing from a data root, with a progress bar and a checksum."""
+
+from __future__ import annotations
+
+import os
+from http.client import HTTPException
+from pathlib import Path
+
+import pooch
+
+from spatialnb.datasets import vision
+from spatialnb.datasets.catalogue import Edition
+from spatialnb.datasets.published import SOURCES, missing
+from spatialnb.datasets.sources import Packed
+
+
+def fetch(entry: Edition, root: Path) -> None:
+    """Downloads an edition's files into `root`, through torchvision or pooch, which check MD5s.
+
+    Raises
+    ------
+    FileNotFoundError : `root` cannot be written, or nothing could be downloaded; the message
+        says which file to put where.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK):
+            raise PermissionError(f"{root} cannot be written")
+        source = SOURCES[entry.name]
+        if isinstance(source, Packed):
+            _retrieve(source, root)
+        else:
+            vision.download(entry.name, root)
+    except (OSError, HTTPException, RuntimeError, ValueError) as error:
+        why = f" and could not be downloaded ({type(error).__name__}: {error})"
+        raise FileNotFoundError(missing(entry, root, why)) from error
+
+
+def _retrieve(source: Packed, root: Path) -> None:
+    pooch.retrieve(
+        source.url,
+        known_hash=f"md5:{source.md5}" if source.md5 else None,
+        fname=source.archive,
+        path=root,
+        progressbar=True,
+    )

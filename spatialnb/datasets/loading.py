@@ -1,0 +1,131 @@
+"""Loads an edition: finds its files, or fetches them, and decodes them once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from spatialnb.datasets import cache, images, quick, vision
+from spatialnb.datasets.catalogue import Edition, edition
+from spatialnb.datasets.dataset import Dataset, Split
+from spatialnb.datasets.fetch import fetch
+from spatialnb.datasets.published import SOURCES, missing, read_checked
+from spatialnb.datasets.root import cache_root, data_root
+from spatialnb.datasets.sources import fingerprint
+
+LOG = logging.getLogger(__name__)
+
+# What turns files into numbers: another version of it may give others, so the cache names it.
+DECODERS = {
+    "mnist": "torchvision",
+    "cifar10": "torchvision",
+    "cifar10-jpeg": "pillow",
+    "imdb": "scikit-learn",
+}
+
+
+def load(name: str, root: str | Path | None = None) -> Dataset:
+    """A data set in memory: IMDB takes 1 GB in each process, images are shared between processes.
+
+    Parameters
+    ----------
+    name : of an `Edition`.
+    root : the data root, by default `data_root()`. What is missing from it is downloaded.
+
+    Raises
+    ------
+    ValueError : no edition has that name, or its files are damaged or not the published ones.
+    FileNotFoundError : its files are missing and cannot be downloaded; the message says which
+        file to put where.
+    """
+    entry = edition(name)
+    if entry.quick:
+        return _dataset(entry, *quick.MAKERS[name](entry))
+    return _dataset(entry, *_decoded(entry, data_root(root)))
+
+
+def _decoded(entry: Edition, root: Path) -> tuple[Mapping[str, Tensor], str]:
+    """The tensors and digest of an edition, from the cache, or decoded and cached.
+
+    Of several processes that need them at once, one fetches and decodes and the others wait.
+    """
+    folder = cache_root()
+    path = folder / f"{entry.name}.safetensors"
+    found = SOURCES[entry.name].find(root)
+    if found and (cached := cache.read(path, _key(entry, found))):
+        return cached
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{entry.name}.lock"):
+        found = _found(entry, root)
+        key = _key(entry, found)
+        if cached := cache.read(path, key):
+            return cached
+        LOG.info("decoding %s from %s", entry.name, found)
+        contents, digest = read_checked(entry, found)
+        tensors = _decode(entry, found, contents)
+        cache.write(path, key, tensors, digest)
+        return tensors, digest
+
+
+def _found(entry: Edition, root: Path) -> Path:
+    source = SOURCES[entry.name]
+    found = source.find(root)
+    if found is None:
+        fetch(entry, root)
+        found = source.find(root)
+    if found is None:
+        raise FileNotFoundError(missing(entry, root, " although it was downloaded"))
+    return found
+
+
+def _key(entry: Edition, found: Path) -> dict[str, str]:
+    decoder = DECODERS[entry.name]
+    return {
+        "edition": entry.name,
+        "decoder": f"{decoder} {version(decoder)}",
+        "source": fingerprint(SOURCES[entry.name], found),
+    }
+
+
+def _decode(entry: Edition, found: Path, contents: Mapping[str, bytes]) -> dict[str, Tensor]:
+    match entry.name:
+        case "mnist":
+            return vision.mnist(found)
+        case "cifar10":
+            return vision.cifar10(found)
+        case "cifar10-jpeg":
+            return images.jpeg_tensors(contents, (entry.shape[1], entry.shape[2]))
+        case _:
+            from spatialnb.datasets.text import review_tensors  # scikit-learn is slow to import
+
+            return review_tensors(contents, entry.features)
+
+
+def _dataset(entry: Edition, tensors: Mapping[str, Tensor], digest: str) -> Dataset:
+    if entry.kind == "image":
+        pixels = entry.features // entry.shape[0]
+        x = {split: tensors[f"{split}.x"] for split in ("train", "test")}
+        mean, std = (tensors[name].repeat_interleave(pixels) for name in ("mean", "std"))
+    else:
+        from spatialnb.datasets.text import dense
+
+        x = {split: dense(tensors, split, entry.features) for split in ("train", "test")}
+        mean, std = torch.zeros(entry.features), torch.ones(entry.features)
+    return Dataset(
+        name=entry.name,
+        title=entry.title,
+        quick=entry.quick,
+        train=Split(x=x["train"], y=tensors["train.y"]),
+        test=Split(x=x["test"], y=tensors["test.y"]),
+        shape=entry.shape,
+        classes=entry.classes,
+        mean=mean,
+        std=std,
+        sha256=digest,
+    )

@@ -1,0 +1,175 @@
+"""The two ways a data set lies on disk: loose files, or one archive or folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from spatialnb.datasets.archive import SUFFIXES, Member, members
+
+
+class Source(Protocol):
+    """The files of one edition, below a data root."""
+
+    @property
+    def wanted(self) -> str:
+        """What to put into the data root, in words."""
+
+    def find(self, root: Path) -> Path | None:
+        """The archive or folder below `root`, or None."""
+
+    def files(self, found: Path) -> list[Path]:
+        """The files on disk, for `fingerprint`."""
+
+    def read(self, found: Path) -> dict[str, bytes]:
+        """The content of every file by its name inside the edition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loose:
+    """Named files in one folder, each with its published MD5."""
+
+    folder: str
+    md5: Mapping[str, str]
+    url: str
+
+    @property
+    def wanted(self) -> str:
+        return f"{self.folder}/ holding {', '.join(self.md5)} (from {self.url})"
+
+    def find(self, root: Path) -> Path | None:
+        found = root / self.folder
+        return found if all(path.is_file() for path in self.files(found)) else None
+
+    def files(self, found: Path) -> list[Path]:
+        return [found / name for name in self.md5]
+
+    def read(self, found: Path) -> dict[str, bytes]:
+        """Raises ValueError if a file is not the published one."""
+        contents = {name: (found / name).read_bytes() for name in self.md5}
+        for name, content in contents.items():
+            got = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if got != self.md5[name]:
+                raise ValueError(
+                    f"{found / name} is not the published file: its MD5 is {got}, expected "
+                    f"{self.md5[name]}; delete it, so that it is fetched again"
+                )
+        return contents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """An archive of one folder, or that folder unpacked.
+
+    Parameters
+    ----------
+    folder : the top folder inside the archive.
+    stems : file names of the archive, without the suffix (`archive.SUFFIXES`).
+    pattern : a regular expression that the wanted files' base names match; others are ignored.
+    counts : how many wanted files each sub-folder holds; other sub-folders are ignored.
+    limit : the most bytes a wanted file may have.
+    url, md5 : the public archive; md5 None where the publisher gives no stable file.
+    """
+
+    folder: str
+    stems: tuple[str, ...]
+    pattern: str
+    counts: Mapping[str, int]
+    limit: int
+    url: str
+    md5: str | None = None
+
+    @property
+    def archive(self) -> str:
+        """File name of the public archive, as it is downloaded."""
+        suffix = next(suffix for suffix in SUFFIXES if self.url.endswith(suffix))
+        return self.stems[-1] + suffix
+
+    @property
+    def wanted(self) -> str:
+        return (
+            f"{' or '.join(self.stems)} with one of the endings {', '.join(SUFFIXES)} "
+            f"(from {self.url}, saved as {self.archive}), or the unpacked folder {self.folder}/"
+        )
+
+    def find(self, root: Path) -> Path | None:
+        archives = [root / (stem + suffix) for stem in self.stems for suffix in SUFFIXES]
+        there = [path for path in archives if path.is_file()]
+        folder = root / self.folder
+        return there[0] if there else folder if folder.is_dir() else None
+
+    def files(self, found: Path) -> list[Path]:
+        if found.is_file():
+            return [found]
+        return [Path(entry.path) for entry in self._entries(found)]
+
+    def read(self, found: Path) -> dict[str, bytes]:
+        """The wanted files, named from the sub-folder on, like "train/cat/0000.jpg".
+
+        Raises
+        ------
+        ValueError : unsafe or damaged archive (`archive.members`), a wanted file that is larger
+            than the limit or there twice, or a sub-folder without its number of files.
+        """
+        contents: dict[str, bytes] = {}
+        counted: Counter[str] = Counter()
+        for member in members(found) if found.is_file() else self._unpacked(found):
+            path = PurePosixPath(member.name)
+            if not self._is_wanted(path):
+                continue
+            name = str(path.relative_to(self.folder))
+            if member.size > self.limit:
+                raise ValueError(
+                    f"{found}: {member.name} has {member.size:,} bytes, more than the "
+                    f"{self.limit:,} that a file of this data set may have"
+                )
+            if name in contents:
+                raise ValueError(f"{found}: {member.name} is there twice; fetch the archive again")
+            contents[name] = member.read()
+            counted[str(PurePosixPath(name).parent)] += 1
+        self._refuse_other_counts(found, counted)
+        return contents
+
+    def _is_wanted(self, path: PurePosixPath) -> bool:
+        return (
+            path.is_relative_to(self.folder)
+            and str(path.parent.relative_to(self.folder)) in self.counts
+            and re.fullmatch(self.pattern, path.name) is not None
+        )
+
+    def _refuse_other_counts(self, found: Path, counted: Mapping[str, int]) -> None:
+        for folder, expected in self.counts.items():
+            if counted.get(folder, 0) != expected:
+                raise ValueError(
+                    f"{found}: {self.folder}/{folder} holds {counted.get(folder, 0):,} files named "
+                    f"like {self.pattern!r}, expected {expected:,}; the copy is incomplete or "
+                    "another data set: fetch it again"
+                )
+
+    def _entries(self, found: Path) -> Iterator[os.DirEntry[str]]:
+        for folder in self.counts:
+            if (found / folder).is_dir():
+                with os.scandir(found / folder) as entries:
+                    yield from (entry for entry in entries if entry.is_file())
+
+    def _unpacked(self, found: Path) -> Iterator[Member]:
+        for entry in self._entries(found):
+            path = Path(entry.path)
+            name = PurePosixPath(self.folder, *path.relative_to(found).parts)
+            yield Member(name=str(name), size=entry.stat().st_size, read=path.read_bytes)
+
+
+def fingerprint(source: Source, found: Path) -> str:
+    """A quick mark that changes when a file on disk does: SHA-256 of names, sizes and times."""
+    mark = hashlib.sha256()
+    for path in sorted(source.files(found)):
+        state = path.stat()
+        name = path.relative_to(found.parent)
+        mark.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())
+    return mark.hexdigest()

@@ -1,0 +1,42 @@
+"""Imports torchvision, also beside a torch that it was not compiled for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+from typing import Any
+
+import torch
+
+SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+
+def import_torchvision() -> Any:
+    """The torchvision module.
+
+    PyPI's Linux wheel of torchvision is built against CUDA. Beside a CPU-only torch its library of
+    operators cannot be loaded, and ``import torchvision`` fails because it describes
+    ``torchvision::nms`` and ``torchvision::qnms``, which are then absent (pytorch/vision issues
+    8985, 9085). Reading data sets needs neither, so where they are absent their schemas alone are
+    declared. Beside a complete build the library loads, both are there and nothing is declared.
+    """
+    spec = importlib.util.find_spec("torchvision")
+    if spec is not None and spec.submodule_search_locations:
+        _load_operators(spec.submodule_search_locations[0])
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", SCHEMA)
+    return importlib.import_module("torchvision")
+
+
+def _load_operators(folder: str) -> None:
+    """Loads torchvision's own library, as torchvision does first thing, to see what it brings."""
+    loader = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
+    library = importlib.machinery.FileFinder(folder, loader).find_spec("_C")
+    if library is None or library.origin is None:
+        return
+    try:
+        torch.ops.load_library(library.origin)  # type: ignore[no-untyped-call]
+    except (ImportError, OSError):
+        return  # built for another torch: the operators stay absent

@@ -1,0 +1,256 @@
+r"""Kernels: from the distance that a connection spans to its strength.
+
+Distances are those of :mod:`spatialnb.geometry`, (out, in), in [0, 1] along a line; strengths have
+the same shape and are float64. Source of the shapes: report, v1 and v3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from spatialnb.registry import Registry, check_fields
+
+ONE = 1.0
+
+
+class Kernel:
+    """A function of distance. Subclasses are frozen dataclasses with a registered name."""
+
+    def strength(self, distance: Tensor) -> Tensor:
+        """Strengths of connections that span these distances, same shape."""
+        raise NotImplementedError
+
+    def share_below(self, threshold: float) -> float:
+        r"""Share of strengths under `threshold` in closed form.
+
+        For two independent positions that are uniform on [0, 1] a distance exceeds $d$ with
+        probability $(1 - d)^2$; evenly spaced neurons approach it as layers grow.
+
+        Raises
+        ------
+        NotImplementedError : this kernel has no closed form; use :func:`share_below` on strengths.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no closed form for share_below")
+
+    def label(self) -> str:
+        """A short name for tables and figures."""
+        return kernels.name_of(self)
+
+
+kernels: Registry[Kernel] = Registry(Kernel, "kernel")
+register = kernels.register
+
+
+def _check_floor(kernel: Kernel, floor: float) -> None:
+    if not 0.0 <= floor < 1.0:
+        raise ValueError(f"{type(kernel).__name__}.floor: expected 0 <= floor < 1, got {floor}")
+
+
+def _farther(distance: float) -> float:
+    """P(distance of two uniform positions > d) = (1 - d)^2, for any real d."""
+    return (1.0 - min(max(distance, 0.0), 1.0)) ** 2
+
+
+@register("none")
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Kernel):
+    r"""The same strength everywhere: $K(d) = c$. With $c = 1$ the report's "none"."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.value < 0.0:
+            raise ValueError(f"Uniform.value: expected a strength >= 0, got {self.value}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return torch.full_like(distance, self.value, dtype=torch.float64)
+
+    def share_below(self, threshold: float) -> float:
+        return float(self.value < threshold)
+
+
+@register("linear")
+@dataclass(frozen=True, kw_only=True)
+class Linear(Kernel):
+    r"""Linear decay: $K(d) = f + (1 - f)(1 - d)$.
+
+    Report, v3: floor f = 0.1. Its v1 prints $1 - d$, which is f = 0: there the connections from
+    one end of a layer to the other have no strength at all.
+    """
+
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * (1.0 - distance.double())
+
+    def share_below(self, threshold: float) -> float:
+        if threshold > ONE:
+            return 1.0
+        return _farther(1.0 - (threshold - self.floor) / (1.0 - self.floor))
+
+
+@register("exponential")
+@dataclass(frozen=True, kw_only=True)
+class Exponential(Kernel):
+    r"""Exponential decay: $K(d) = f + (1 - f) e^{-k d}$.
+
+    Report, v3 (k = 3) and v10 (k up to 100), floor f = 0.05. The rate k has the unit 1/distance.
+    """
+
+    k: float = 3.0
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+        if self.k <= 0.0:
+            raise ValueError(f"Exponential.k: expected a rate > 0, got {self.k}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * torch.exp(-self.k * distance.double())
+
+    def share_below(self, threshold: float) -> float:
+        r"""$(1 - \ln((1 - f) / (\tau - f)) / k)^2$: with f = 0.05, τ = 0.1 it is $(1 - \ln 19 / k)^2$."""
+        if threshold <= self.floor:
+            return 0.0
+        return _farther(math.log((1.0 - self.floor) / (threshold - self.floor)) / self.k)
+
+
+@register("gaussian")
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Kernel):
+    r"""Gaussian decay: $K(d) = f + (1 - f) e^{-d^2 / w}$. Report, v3: w = 0.18, f = 0.05.
+
+    `width` is w itself, the square of a distance (twice the variance of the bell).
+    """
+
+    width: float = 0.18
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+        if self.width <= 0.0:
+            raise ValueError(f"Gaussian.width: expected a width > 0, got {self.width}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * torch.exp(-distance.double().square() / self.width)
+
+    def share_below(self, threshold: float) -> float:
+        if threshold <= self.floor:
+            return 0.0
+        if threshold > ONE:
+            return 1.0
+        ratio = math.log((1.0 - self.floor) / (threshold - self.floor))
+        return _farther(math.sqrt(max(ratio, 0.0) * self.width))
+
+
+@register("inverse")
+@dataclass(frozen=True, kw_only=True)
+class Inverse(Kernel):
+    r"""Far is strong: $K(d) = f + (1 - f) d$. Report, v3: floor f = 0.1."""
+
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * distance.double()
+
+    def share_below(self, threshold: float) -> float:
+        return 1.0 - _farther((threshold - self.floor) / (1.0 - self.floor))
+
+
+@register("shuffled")
+@dataclass(frozen=True, kw_only=True)
+class Shuffled(Kernel):
+    """The strengths of another kernel at permuted places: same values, no locality. Report, v6.
+
+    The permutation depends on the seed and on the layer's shape alone, so it stays in place while
+    the kernel inside is annealed, and two layers of one shape share it.
+    """
+
+    kernel: Kernel
+    seed: int = 1000
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if isinstance(self.kernel, Shuffled):
+            raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        strength = self.kernel.strength(distance)
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(strength.numel(), generator=generator)
+        return strength.flatten()[order].reshape(strength.shape)
+
+    def share_below(self, threshold: float) -> float:
+        return self.kernel.share_below(threshold)
+
+    def label(self) -> str:
+        return f"shuffled {self.kernel.label()}"
+
+
+@register("blend")
+@dataclass(frozen=True, kw_only=True)
+class Blend(Kernel):
+    r"""Between two kernels: $K = (1 - w) K_0 + w K_1$. Report, v4: what annealing passes through."""
+
+    start: Kernel
+    end: Kernel
+    weight: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not 0.0 <= self.weight <= 1.0:
+            raise ValueError(f"Blend.weight: expected 0 <= weight <= 1, got {self.weight}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        # torch.lerp is exact at both ends, so an annealed kernel really arrives.
+        return torch.lerp(self.start.strength(distance), self.end.strength(distance), self.weight)
+
+
+def sharpened(kernel: Kernel, k: float) -> Kernel:
+    """The same kernel with another rate k, inside a shuffled copy too.
+
+    Raises
+    ------
+    TypeError : the kernel has no rate k.
+    """
+    if isinstance(kernel, Shuffled):
+        return dataclasses.replace(kernel, kernel=sharpened(kernel.kernel, k))
+    if not any(field.name == "k" for field in dataclasses.fields(kernel)):  # type: ignore[arg-type]
+        raise TypeError(f"{type(kernel).__name__} has no rate k to sharpen; use Exponential")
+    return dataclasses.replace(kernel, k=float(k))  # type: ignore[type-var]
+
+
+def share_below(strengths: Iterable[Tensor], threshold: float = 0.1) -> float:
+    """Measured share of strengths under a threshold, over all layers together.
+
+    The report's "sparsity" (v10: "% of kernel values < 0.1"). Small strengths, not zeros.
+
+    Parameters
+    ----------
+    strengths : the layers' strengths, each (out, in); a large layer counts by its connections.
+    threshold : a strength.
+    """
+    below = total = 0
+    for strength in strengths:
+        below += int((strength < threshold).sum())
+        total += strength.numel()
+    if total == 0:
+        raise ValueError("share_below: no strengths were given")
+    return below / total

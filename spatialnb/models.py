@@ -1,0 +1,51 @@
+"""The networks of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp(
+    features: int, hidden: Sequence[int], classes: int, generator: torch.Generator
+) -> nn.Sequential:
+    r"""A multilayer perceptron with ReLU between its layers.
+
+    Weights are drawn from $N(0, 2 / \text{fan\_in})$ (Kaiming normal, He et al. 2015), biases are 0.
+    Attach a prior afterwards: initialise first.
+
+    Parameters
+    ----------
+    features, hidden, classes : widths of the input, the hidden layers and the output.
+    generator : the only source of chance.
+
+    Returns
+    -------
+    nn.Sequential : (batch, features) to logits (batch, classes).
+    """
+    widths = [features, *hidden, classes]
+    layers: list[nn.Module] = []
+    for into, out in zip(widths, widths[1:], strict=False):
+        layers += [linear(into, out, generator), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer with Kaiming normal weights (out, in) and zero biases."""
+    # Made without storage first: nn.Linear would draw from, and change, torch's global generator.
+    layer = nn.Linear(into, out, device="meta").to_empty(device="cpu")
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def linear_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
+    """The linear layers of a model by name, first to last."""
+    return [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+
+
+def effective_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights (out, in) that act, by layer: what a prior makes of the learned ones."""
+    return {name: layer.weight.detach().clone() for name, layer in linear_layers(model)}

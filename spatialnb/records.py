@@ -1,0 +1,256 @@
+"""The store of finished runs: one small JSON file each, written once.
+
+A record is a temporary file on the same file system, flushed and synced, then linked to its name: a
+link refuses to replace, so the first writer wins and nothing half-written is ever read. On reading,
+the checksum is checked against the content and the id against the configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spatialnb.config import Run, canonical, digest
+
+FORMAT = "spatialnb-record/1"
+
+
+class RecordError(ValueError):
+    """A file in the store that is not the record it should be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A finished run, or a measurement of a pair of runs.
+
+    Parameters
+    ----------
+    kind : ``run`` or ``pair``.
+    config : what was asked, plain JSON data; its hash is the id.
+    outcome : what came out. Of a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
+        a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers.
+    provenance : commit, versions, edition and hash of the data, device, threads, seconds.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    outcome: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the configuration's SHA-256."""
+        return digest(self.config)[:16]
+
+    @property
+    def run(self) -> Run:
+        """The configuration of a run, decoded. ValueError for a pair or another schema."""
+        return Run.from_dict(self.config)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended in numbers that are not finite."""
+        return bool(self.outcome.get("status") == "failed")
+
+    def to_json(self) -> str:
+        """The file's text: readable, with a checksum over everything else."""
+        body = {
+            "format": FORMAT,
+            "id": self.id,
+            "kind": self.kind,
+            "config": self.config,
+            "outcome": self.outcome,
+            "provenance": self.provenance,
+        }
+        return _pretty({**body, "sha256": digest(body)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """The record of a file's text. RecordError says what is wrong with it."""
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise RecordError(f"not JSON ({error})") from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise RecordError(f"not a record of the format {FORMAT}")
+        found = data.pop("sha256", None)
+        try:
+            expected = digest(data)
+        except ValueError as error:
+            raise RecordError(f"not a record: {error}") from error
+        if found != expected:
+            raise RecordError("its checksum does not fit its content: the file was changed")
+        expected_keys = {"format", "id", "kind", "config", "outcome", "provenance"}
+        if set(data) != expected_keys or data["kind"] not in ("run", "pair"):
+            raise RecordError(f"expected the fields {sorted(expected_keys)}, got {sorted(data)}")
+        record = cls(
+            kind=data["kind"],
+            config=data["config"],
+            outcome=data["outcome"],
+            provenance=data["provenance"],
+        )
+        if record.id != data["id"]:
+            raise RecordError(f"its id {data['id']} is not that of its configuration, {record.id}")
+        return record
+
+
+class Store:
+    """Folders of records, looked up in order; new records go to the first one.
+
+    Parameters
+    ----------
+    folders : the working folder, then any others, e.g. the published records.
+    """
+
+    def __init__(self, *folders: Path | str) -> None:
+        if not folders:
+            raise ValueError("a store needs at least one folder")
+        self.folders = tuple(Path(folder) for folder in folders)
+
+    def find(self, record_id: str, kind: str = "run") -> Record | None:
+        """The record of that id, or None. RecordError where the file is damaged."""
+        path = self.path(record_id, kind)
+        return None if path is None else read(path)
+
+    def path(self, record_id: str, kind: str = "run") -> Path | None:
+        """Where that record stands, or None."""
+        for folder in reversed(self.folders):  # published ones first
+            path = folder / f"{kind}s" / f"{record_id}.json"
+            if path.is_file():
+                return path
+        return None
+
+    def ids(self, kind: str = "run") -> set[str]:
+        """Ids of every record by file name alone, without reading the files."""
+        return {
+            entry.name.removesuffix(".json")
+            for folder in self.folders
+            for entry in _entries(folder / f"{kind}s")
+            if entry.name.endswith(".json") and entry.name.count(".") == 1
+        }
+
+    def add(self, record: Record) -> Path:
+        """Write a record once, and return its path.
+
+        Where a record of that id stands already, with the same outcome, nothing is written. With
+        another outcome, both are kept and RecordError names them: one configuration must not give
+        two results.
+
+        Raises
+        ------
+        RecordError : as above, or the record there is damaged.
+        OSError : the folder cannot be written; nothing half-written stays behind.
+        """
+        old_path = self.path(record.id, record.kind)
+        if old_path is not None:
+            return self._settle(record, old_path)
+        path = self.folders[0] / f"{record.kind}s" / f"{record.id}.json"
+        if not write_once(path, record.to_json()):
+            return self._settle(record, path)
+        return path
+
+    def conflicts(self) -> list[Path]:
+        """Results that differ from the recorded one of the same id."""
+        return sorted(
+            Path(entry.path)
+            for folder in self.folders
+            for kind in ("runs", "pairs")
+            for entry in _entries(folder / kind)
+            if ".conflict-" in entry.name
+        )
+
+    def _settle(self, record: Record, path: Path) -> Path:
+        old = read(path)
+        if canonical(old.outcome) == canonical(record.outcome):
+            return path
+        other = (
+            self.folders[0]
+            / f"{record.kind}s"
+            / f"{record.id}.conflict-{digest(record.outcome)[:8]}.json"
+        )
+        write_once(other, record.to_json())
+        raise RecordError(
+            f"two results for one configuration: {path} and {other}. Both are kept and the first is "
+            "used. Another torch build or processor gives other bits; otherwise bump the recipe "
+            "number in spatialnb/config.py, because the code computes something else."
+        )
+
+
+def read(path: Path) -> Record:
+    """The record in a file. RecordError names the file and what is wrong with it."""
+    try:
+        record = Record.from_json(path.read_text(encoding="utf-8"))
+    except (RecordError, UnicodeDecodeError) as error:
+        raise RecordError(
+            f"{path}: {error}. It is not used. Restore the file, or delete it to train it again."
+        ) from error
+    if record.id != path.name.split(".")[0]:
+        raise RecordError(
+            f"{path}: holds the record {record.id}. It is not used. Restore the right file, or "
+            "delete it to train the run again."
+        )
+    return record
+
+
+def write_once(path: Path, text: str) -> bool:
+    """Write a whole file under a name that is free; False where the name is taken."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        return True
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        yield from entries
+
+
+def _pretty(data: dict[str, Any]) -> str:
+    """JSON with lists of numbers on one line, so that a record reads well and differs well."""
+    lines = [f'  "{key}": {_value(value, 2)}' for key, value in data.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _value(value: Any, indent: int) -> str:
+    if isinstance(value, dict) and value:
+        pad = " " * (indent + 2)
+        inner = [
+            f"{pad}{json.dumps(key)}: {_value(item, indent + 2)}" for key, item in value.items()
+        ]
+        return "{\n" + ",\n".join(inner) + "\n" + " " * indent + "}"
+    return json.dumps(value, allow_nan=False)
+
+
+def published_folder() -> Path:
+    """The book's committed records, beside the package in a checkout."""
+    return Path(__file__).resolve().parent.parent / "book" / "records"
+
+
+def default_store(working: Sequence[Path] = ()) -> Store:
+    """The working store and the published records.
+
+    The working store is ``SPATIALNB_STORE``, or ``records`` in the user's data directory.
+    """
+    from platformdirs import user_data_path  # here: importing a module touches no disk
+
+    folder = os.environ.get("SPATIALNB_STORE")
+    first = Path(folder).expanduser() if folder else user_data_path("spatialnb") / "records"
+    return Store(*(working or (first,)), published_folder())

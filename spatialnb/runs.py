@@ -1,0 +1,353 @@
+"""From configurations to records: look up what is recorded, train what is missing.
+
+Training survives Ctrl-C and a kill: what was reported done is in the store, and the next call goes
+on where this one stopped. Any ``concurrent.futures.Executor`` can do the work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+import safetensors.torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from spatialnb import datasets, models, priors, provenance, similarity, training
+from spatialnb.config import RECIPE, SCHEMA, Run, digest
+from spatialnb.records import Record, RecordError, Store, default_store
+
+POLL_SECONDS = 0.2
+RESTARTS = 3
+"""How often a pool whose worker died is started anew before giving up."""
+
+Done = tuple[Record, bytes | None]
+Pair = tuple[Run, Run]
+
+
+class WorkerDied(RuntimeError):
+    """Worker processes died again and again."""
+
+
+class Ticks(Protocol):
+    """What an epoch is reported to: a queue of numbers of epochs."""
+
+    def put(self, item: int) -> None:
+        """Report that so many epochs are done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """The records of a grid, by configuration."""
+
+    runs: dict[str, Record]
+    pairs: dict[str, Record]
+
+    def run(self, config: Run) -> Record:
+        """The record of a run of the grid."""
+        return self.runs[config.id]
+
+    def pair(self, first: Run, second: Run) -> Record:
+        """The record of a pair of the grid."""
+        return self.pairs[pair_id(first, second)]
+
+
+def complete(
+    configs: Sequence[Run],
+    *,
+    pairs: Sequence[Pair] = (),
+    store: Store | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Completed:
+    """Records of runs and of pairs of runs: looked up where recorded, made where missing.
+
+    Parameters
+    ----------
+    configs : the runs; one that is named twice is trained once.
+    pairs : pairs of runs whose likeness is wanted.
+    store : where to look and where to write; the working store and the published records without it.
+    executor : does the training; a pool of one-thread processes on this machine without it.
+    workers : processes of that pool; one a core without it.
+    progress : whether to show a bar.
+
+    Raises
+    ------
+    RecordError : a record that is needed is damaged.
+    FileNotFoundError : a data set is not there and could not be downloaded.
+    WorkerDied : worker processes died repeatedly (killed, or out of memory).
+    KeyboardInterrupt : stopped by the user; finished runs are recorded.
+    """
+    store = store or default_store()
+    wanted = {run.id: run for run in [*configs, *(run for pair in pairs for run in pair)]}
+    new_pairs = [pair for pair in pairs if store.find(pair_id(*pair), "pair") is None]
+    unweighted = {
+        run.id: run for pair in new_pairs for run in pair if not weights_path(run.id).exists()
+    }
+    missing = [run for run in wanted.values() if store.find(run.id) is None or run.id in unweighted]
+    if missing:
+        for edition in sorted({run.dataset for run in missing}):
+            datasets.load(edition)  # once, before any worker: a missing file is one clear error
+        keep = {run.id for pair in new_pairs for run in pair}
+        _train_all(missing, keep, store, executor, workers, progress)
+    for first, second in new_pairs:
+        _record_pair(first, second, store)
+    return Completed(
+        runs={run_id: _found(store, run_id, "run") for run_id in wanted},
+        pairs={pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in pairs},
+    )
+
+
+def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
+    """The runs that are not recorded yet, each once, in order. Reads file names only."""
+    there = (store or default_store()).ids()
+    return list({run.id: run for run in configs if run.id not in there}.values())
+
+
+def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) -> Done:
+    """Train a run here and now: its record, and its learned weights if they are to be kept."""
+    started = time.perf_counter()
+    data = datasets.load(run.dataset)
+    trained = training.train(run, data, None if ticks is None else lambda _: ticks.put(1))
+    seconds = time.perf_counter() - started
+    record = Record(
+        kind="run",
+        config=run.to_dict(),
+        outcome=trained.outcome,
+        provenance=provenance.describe(data.name, data.sha256, seconds),
+    )
+    kept = safetensors.torch.save(_learned(trained.model)) if keep_weights else None
+    return record, kept
+
+
+def pair_config(first: Run, second: Run) -> dict[str, Any]:
+    """What the record of a pair is asked for."""
+    return {
+        "schema": SCHEMA,
+        "recipe": RECIPE,
+        "measure": "similarity",
+        "runs": [first.id, second.id],
+    }
+
+
+def pair_id(first: Run, second: Run) -> str:
+    """The id of the record of a pair."""
+    return digest(pair_config(first, second))[:16]
+
+
+def weights_path(run_id: str) -> Path:
+    """Where the learned weights of a run are kept until its pairs are measured."""
+    folder: Path = datasets.cache_root()
+    return folder / "weights" / f"{run_id}.safetensors"
+
+
+def _train_all(
+    todo: list[Run],
+    keep: set[str],
+    store: Store,
+    executor: Executor | None,
+    workers: int | None,
+    progress: bool,
+) -> None:
+    total = sum(run.epochs for run in todo)
+    with tqdm(total=total, unit="epoch", disable=not progress, smoothing=0.1) as bar:
+        left = {run.id: run for run in todo}
+
+        def done(future: Future[Done]) -> None:
+            record, kept = future.result()
+            _keep(record, kept, store)
+            del left[record.id]
+            bar.set_description(f"{len(todo) - len(left)} of {len(todo)} runs")
+
+        bar.set_description(f"0 of {len(todo)} runs")
+        if executor is not None:
+            ahead = [executor.submit(train_one, run, run.id in keep) for run in todo]
+            _collect(ahead, done, lambda: None)
+            return
+        for _ in range(RESTARTS):
+            with (
+                contextlib.suppress(BrokenProcessPool),
+                _pool(workers or _cores(), bar) as (pool, drain),
+            ):
+                ahead = [pool.submit(_work, run, run.id in keep) for run in left.values()]
+                _collect(ahead, done, drain)
+            if not left:
+                return
+        raise WorkerDied(
+            f"worker processes died {RESTARTS} times (killed, or out of memory); "
+            f"{len(todo) - len(left)} of {len(todo)} runs are recorded. "
+            "Try fewer workers; the same command goes on where this one stopped."
+        )
+
+
+def _collect(
+    futures: list[Future[Done]], done: Callable[[Future[Done]], None], drain: Callable[[], None]
+) -> None:
+    pending = set(futures)
+    try:
+        while pending:
+            finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            drain()
+            broken = [future for future in finished if future.exception() is not None]
+            for future in finished - set(broken):
+                done(future)
+            for future in broken:
+                future.result()
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+@contextlib.contextmanager
+def _pool(workers: int, bar: Any) -> Iterator[tuple[Executor, Callable[[], None]]]:
+    """Processes that end when this one closes its end of a pipe, or dies."""
+    context = get_context("spawn")
+    ticks = context.SimpleQueue()
+    theirs, ours = context.Pipe(duplex=False)
+
+    def drain() -> None:
+        while not ticks.empty():
+            bar.update(ticks.get())
+
+    with _environment():
+        pool = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin, initargs=(theirs, ticks)
+        )
+        try:
+            yield pool, drain
+        finally:
+            drain()
+            ours.close()
+            pool.shutdown(wait=True, cancel_futures=True)
+            theirs.close()
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """What workers inherit: one thread each, and an allocator that keeps its pages.
+
+    glibc gives large blocks back to the system at once, so every step of training would fault the
+    same pages in again; without that a step is about a tenth faster, and its numbers are the same.
+    """
+    ours = {
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**32),
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+_ticks: Ticks | None = None
+
+
+def _begin(parent: Connection, ticks: Ticks) -> None:
+    """Start of a worker: Ctrl-C is the parent's to handle; without a parent there is no work."""
+    global _ticks
+    _ticks = ticks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        parent.recv()
+    os._exit(0)
+
+
+def _work(run: Run, keep_weights: bool) -> Done:
+    return train_one(run, keep_weights, _ticks)
+
+
+def _keep(record: Record, kept: bytes | None, store: Store) -> None:
+    """Weights first, then the record: a recorded run has all that it should leave."""
+    if kept is not None:
+        path = weights_path(record.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        partial.write_bytes(kept)
+        partial.replace(path)
+    signed = Record(
+        kind=record.kind,
+        config=record.config,
+        outcome=record.outcome,
+        provenance={"commit": provenance.commit(), **record.provenance},
+    )
+    try:
+        store.add(signed)
+    except RecordError as error:
+        warnings.warn(str(error), stacklevel=2)
+
+
+def _record_pair(first: Run, second: Run, store: Store) -> None:
+    learned, effective, before, before_effective = zip(
+        *(_weights(run) for run in (first, second)), strict=True
+    )
+    outcome = similarity.compare(
+        learned, effective, before, before_effective, seed=first.seed * 100_003 + second.seed
+    )
+    record = Record(
+        kind="pair",
+        config=pair_config(first, second),
+        outcome=outcome,
+        provenance=provenance.here(),
+    )
+    _keep(record, None, store)
+
+
+def _weights(run: Run) -> tuple[dict[str, Tensor], ...]:
+    """Learned and effective weights of a run after training, and the same before."""
+    data = datasets.load(run.dataset)
+    model = training.build(run, data.train.x.shape[1], data.classes)
+    sides = []
+    for trained in (False, True):
+        if trained:
+            stored = safetensors.torch.load_file(weights_path(run.id))
+            for name, layer in models.linear_layers(model):
+                priors.learned_weight(layer).data.copy_(stored[name])
+            if any(True for _ in priors.spatial_priors(model)):
+                priors.step(model, run.schedule, 1.0)
+        sides += [_learned(model), models.effective_weights(model)]
+    before, before_effective, learned, effective = sides
+    return learned, effective, before, before_effective
+
+
+def _learned(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: priors.learned_weight(layer).detach().clone()
+        for name, layer in models.linear_layers(model)
+    }
+
+
+def _found(store: Store, record_id: str, kind: str) -> Record:
+    record = store.find(record_id, kind)
+    if record is None:
+        raise RecordError(
+            f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
+        )
+    return record
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,170 @@
+"""One run: the loop.
+
+Deterministic: explicit generators, one thread, deterministic algorithms. The same configuration
+gives the same numbers bit for bit on the same kind of machine and build of torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from spatialnb import datasets, models, priors
+from spatialnb.config import Run
+from spatialnb.datasets import Dataset, Split
+from spatialnb.geometry import layer_distance
+from spatialnb.kernels import Uniform, share_below
+from spatialnb.schedules import Static, progress
+
+SMALL = 0.1
+"""The report's threshold: "Sparsity = % of kernel values < 0.1" (v10)."""
+
+CHUNK = 2000
+"""Test samples a forward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a run leaves: its outcome, as recorded, and the network."""
+
+    outcome: dict[str, Any]
+    model: nn.Module
+
+
+def train(
+    run: Run, data: Dataset | None = None, on_epoch: Callable[[int], None] | None = None
+) -> Trained:
+    """Train one network as its configuration says.
+
+    Parameters
+    ----------
+    run : the configuration.
+    data : the data set, where it is loaded already; it must be the edition that `run` names.
+    on_epoch : called with the number of epochs done after each.
+
+    Returns
+    -------
+    Trained : per epoch, mean training loss (cross-entropy, over the epoch as it went, without the
+        decay penalty), test loss and test accuracy in [0, 1]; at the end, the share of strengths
+        under 0.1. A loss that is not finite ends the run as ``failed``, with the epoch.
+    """
+    data = datasets.load(run.dataset) if data is None else data
+    if data.name != run.dataset:
+        raise ValueError(f"the run asks for {run.dataset!r}, the data given is {data.name!r}")
+    with deterministic():
+        return _train(run, data, on_epoch or (lambda epoch: None))
+
+
+def build(run: Run, features: int, classes: int) -> nn.Module:
+    """The network of a run at progress 0, initialised from its seed, its prior attached.
+
+    Multiplying by one is exact, so the report's "none" is left a plain network.
+    """
+    model = models.mlp(features, run.hidden, classes, generator(run.seed, "initialisation"))
+    if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
+        return model
+    return priors.attach(model, run.schedule, action=run.action)
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """A generator for one purpose of a run: initialisation and batch order do not share a stream."""
+    return torch.Generator().manual_seed(2 * seed + ("initialisation", "order").index(purpose))
+
+
+def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
+    images = run.train_size or len(data.train.y)
+    if images > len(data.train.y):
+        raise ValueError(
+            f"train_size: {data.name} has {len(data.train.y)} training samples, not {images}"
+        )
+    model = build(run, data.train.x.shape[1], data.classes)
+    decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
+    optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
+    order = generator(run.seed, "order")
+    attached = any(True for _ in priors.spatial_priors(model))
+    epochs: dict[str, list[float]] = {"train_loss": [], "test_loss": [], "test_accuracy": []}
+
+    for epoch in range(run.epochs):
+        if attached:
+            priors.step(model, run.schedule, progress(epoch, run.epochs))
+        total = torch.zeros((), dtype=torch.float64)
+        for index in batches(torch.randperm(images, generator=order), run.batch_size):
+            loss = cross_entropy(model(data.inputs(data.train, index)), data.train.y[index])
+            optimizer.zero_grad()
+            (loss if decay is None else loss + decay()).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.detach().double() * len(index)
+        test_loss, test_accuracy = evaluate(model, data, data.test)
+        measured = {
+            "train_loss": float(total) / images,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+        }
+        if run.action == "cap":
+            measured["cap_share"] = priors.capped_share(model) if attached else 0.0
+        if decay is not None:
+            measured["target_distance"] = decay.distance()
+        if not all(math.isfinite(value) for value in measured.values()):
+            return Trained(
+                outcome={"status": "failed", "failed_epoch": epoch, "epochs": epochs}, model=model
+            )
+        for name, value in measured.items():
+            epochs.setdefault(name, []).append(value)
+        on_epoch(epoch + 1)
+    final = {"sparsity": sparsity(run, model)}
+    return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
+
+
+def batches(index: Tensor, size: int) -> Iterator[Tensor]:
+    """An index in pieces of `size`; the last one may be smaller."""
+    for start in range(0, len(index), size):
+        yield index[start : start + size]
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, data: Dataset, split: Split) -> tuple[float, float]:
+    """Mean cross-entropy, and accuracy in [0, 1], of a model on a split."""
+    loss = torch.zeros((), dtype=torch.float64)
+    right = 0
+    with parametrized_once():
+        for index in batches(torch.arange(len(split.y)), CHUNK):
+            logits, targets = model(data.inputs(split, index)), split.y[index]
+            loss += cross_entropy(logits, targets, reduction="sum").double()
+            right += int((logits.argmax(dim=1) == targets).sum())
+    return float(loss) / len(split.y), right / len(split.y)
+
+
+def sparsity(run: Run, model: nn.Module) -> dict[str, float]:
+    """Share of strengths under 0.1 in the last epoch, by layer and over all connections."""
+    kernel = run.schedule.at(1.0)
+    strengths = {
+        name: kernel.strength(layer_distance(*layer.weight.shape))
+        for name, layer in models.linear_layers(model)
+    }
+    shares = {name: share_below([strength], SMALL) for name, strength in strengths.items()}
+    return {**shares, "overall": share_below(strengths.values(), SMALL)}
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """One thread and deterministic algorithms inside, what was set before afterwards."""
+    threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(algorithms)
+
+
+def parametrized_once() -> contextlib.AbstractContextManager[None]:
+    """Compute each effective weight once inside, where weights do not change."""
+    return nn.utils.parametrize.cached()

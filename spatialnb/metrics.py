@@ -1,0 +1,248 @@
+"""Metrics: one number of a record, by name.
+
+A name is a quantity, then optionally ``:part`` and ``@number``: ``accuracy``, ``accuracy@2`` (after
+epoch 2, counted from 0 as in the report), ``accuracy:imdb`` (of one task), ``sparsity:0`` and
+``similarity:2`` (of one layer), ``epochs_to@45``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spatialnb.records import Record
+from spatialnb.registry import unknown
+
+NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
+
+Read = Callable[[dict[str, Any], str | None, float | None], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What a metric is called, and how it is read from an outcome.
+
+    Parameters
+    ----------
+    name : as asked for, with part and number.
+    title : for a table's head or an axis.
+    unit : e.g. ``"%"``; a difference of percentages is in points.
+    digits : decimals in a table.
+    kind : ``run``, or ``pair`` for what needs two trained networks.
+    """
+
+    name: str
+    title: str
+    unit: str
+    digits: int
+    kind: Literal["run", "pair"]
+    read: Callable[[dict[str, Any]], float]
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference: points for percentages."""
+        return "points" if self.unit == "%" else self.unit
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises
+    ------
+    ValueError : no such metric, or a number where none belongs (or the other way round).
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(
+            f"metric {name!r}: expected a name like accuracy, accuracy@2 or sparsity:0"
+        )
+    base, part, number = match.group(1), match.group(2), match.group(3)
+    if base not in METRICS:
+        raise ValueError(unknown("metric", base, METRICS))
+    known = METRICS[base]
+    if number is None and known.number == "needed":
+        raise ValueError(f"metric {name!r} needs a number, e.g. {base}@{known.example}")
+    if number is not None and known.number == "none":
+        raise ValueError(f"metric {name!r} takes no number; ask for {base!r}")
+    title = known.title if number is None else known.title_at.format(number)
+    return Metric(
+        name=name,
+        title=title if part is None else f"{title}, {part}",
+        unit=known.unit,
+        digits=known.digits,
+        kind=known.kind,
+        read=lambda outcome: known.read(outcome, part, None if number is None else float(number)),
+    )
+
+
+def measure(record: Record, name: str) -> float:
+    """The metric `name` of a record.
+
+    Raises
+    ------
+    ValueError : no such metric; a metric of pairs asked of a run, or the other way round; a failed
+        run, which has no such number; or a quantity that was not recorded.
+    """
+    wanted = metric(name)
+    if wanted.kind != record.kind:
+        raise ValueError(
+            f"metric {name!r} is of a {wanted.kind}, and {record.id} is a {record.kind}"
+        )
+    if record.failed:
+        raise ValueError(f"run {record.id} failed, so it has no {name}; leave it out and say so")
+    try:
+        return wanted.read(record.outcome)
+    except (KeyError, IndexError) as error:
+        raise ValueError(
+            f"record {record.id} has no {name}: {error} is not in its outcome"
+        ) from error
+
+
+def _series(quantity: str) -> Callable[[dict[str, Any], str | None], list[float]]:
+    def read(outcome: dict[str, Any], part: str | None) -> list[float]:
+        key = quantity if part is None else f"{quantity}:{part}"
+        values: list[float] = outcome["epochs"][key]
+        return values
+
+    return read
+
+
+def _epoch(quantity: str, scale: float = 1.0) -> Read:
+    """The value after an epoch, the last one without a number."""
+    series = _series(quantity)
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        values = series(outcome, part)
+        if number is None:
+            return scale * values[-1]
+        if number != int(number) or number >= len(values):
+            raise IndexError(f"epoch {number:g} of 0 to {len(values) - 1}")
+        return scale * values[int(number)]
+
+    return read
+
+
+def _gain(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    accuracy = _epoch("test_accuracy", 100.0)
+    return accuracy(outcome, part, None) - accuracy(outcome, part, number)
+
+
+def _epochs_to(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    assert number is not None
+    values = _series("test_accuracy")(outcome, part)
+    # A share such as 0.45 is a count over the size of the test set: allow for its last bit.
+    reached = (e for e, value in enumerate(values, 1) if 100.0 * value >= number - 1e-9)
+    return float(next(reached, len(values) + 1))
+
+
+def _sparsity(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    return 100.0 * float(outcome["final"]["sparsity"][part or "overall"])
+
+
+def _pair(kind: str, of: str = "") -> Read:
+    """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` of a null."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        return float(outcome[kind][of or part or "overall"])
+
+    return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    title: str
+    read: Read
+    unit: str = ""
+    digits: int = 3
+    kind: Literal["run", "pair"] = "run"
+    number: Literal["none", "optional", "needed"] = "none"
+    title_at: str = ""
+    example: str = ""
+
+
+METRICS: dict[str, _Known] = {
+    "accuracy": _Known(
+        title="test accuracy",
+        title_at="test accuracy after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_epoch("test_accuracy", 100.0),
+    ),
+    "gain": _Known(
+        title="gain in test accuracy",
+        title_at="gain in test accuracy after epoch {}",
+        unit="points",
+        digits=2,
+        number="needed",
+        example="2",
+        read=_gain,
+    ),
+    "epochs_to": _Known(
+        title="epochs",
+        title_at="epochs to {} % test accuracy",
+        unit="epochs",
+        digits=2,
+        number="needed",
+        example="45",
+        read=_epochs_to,
+    ),
+    "train_loss": _Known(
+        title="training loss",
+        title_at="training loss in epoch {}",
+        number="optional",
+        read=_epoch("train_loss"),
+    ),
+    "test_loss": _Known(
+        title="test loss",
+        title_at="test loss after epoch {}",
+        number="optional",
+        read=_epoch("test_loss"),
+    ),
+    "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, read=_sparsity),
+    "cap_share": _Known(
+        title="weights at their cap",
+        title_at="weights at their cap after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_epoch("cap_share", 100.0),
+    ),
+    "target_distance": _Known(
+        title="distance to the target",
+        title_at="distance to the target after epoch {}",
+        digits=4,
+        number="optional",
+        read=_epoch("target_distance"),
+    ),
+    "similarity": _Known(title="similarity", kind="pair", digits=4, read=_pair("raw")),
+    "similarity_effective": _Known(
+        title="similarity of effective weights", kind="pair", digits=4, read=_pair("effective")
+    ),
+    "similarity_initial": _Known(
+        title="similarity at initialisation", kind="pair", digits=4, read=_pair("initial", "raw")
+    ),
+    "similarity_initial_effective": _Known(
+        title="similarity of effective weights at initialisation",
+        kind="pair",
+        digits=4,
+        read=_pair("initial", "effective"),
+    ),
+    "similarity_permuted": _Known(
+        title="similarity after random permutation",
+        kind="pair",
+        digits=4,
+        read=_pair("permuted", "raw"),
+    ),
+    "similarity_permuted_effective": _Known(
+        title="similarity of effective weights after random permutation",
+        kind="pair",
+        digits=4,
+        read=_pair("permuted", "effective"),
+    ),
+}
+"""What is known by name. ``gain@2`` is the accuracy gained from after epoch 2 to the end, so a gap
+between two arms that widens is a gain that is greater. ``epochs_to@45`` counts epochs from 1; a run
+that never gets there counts as one epoch more than it had, so its difference is understated."""

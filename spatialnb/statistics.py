@@ -1,0 +1,177 @@
+"""From samples to intervals and tests: plain numbers in, plain numbers out.
+
+Differences are paired: runs of one seed share initialisation and batch order. Samples that are all
+the same (a share that no seed changes) have no spread, and their interval is the point itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Key = TypeVar("Key", bound=Hashable)
+Values = NDArray[np.float64]
+
+ROUNDING = 1e-12
+"""Spread relative to the largest sample under which samples count as all the same: differences of
+equal numbers leave about 1e-16."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval, and what it was made from.
+
+    `sd` is the standard deviation of the samples (n - 1 below the line). With n = 1 there is an
+    estimate and no spread: `low`, `high` and `sd` are NaN.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    n: int
+    sd: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def mean_interval(samples: Sequence[float], level: float = 0.95) -> Interval:
+    r"""Mean and its t interval, $\bar x \pm t_{n-1} s / \sqrt n$.
+
+    Raises
+    ------
+    ValueError : no samples, one that is not finite, or a level outside (0, 1).
+    """
+    from scipy import stats  # here: importing scipy takes longer than the command line may
+
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level: expected 0 < level < 1, got {level}")
+    values = _values(samples)
+    mean, sd, n = _moments(values)
+    half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
+    return Interval(mean, mean - half, mean + half, n, sd)
+
+
+def differences(a: Mapping[Key, float], b: Mapping[Key, float]) -> list[float]:
+    """Differences a - b by key, in the order of a.
+
+    Raises
+    ------
+    ValueError : the two do not have the same keys; the message names those without a partner.
+    """
+    if set(a) != set(b):
+        alone = sorted(str(key) for key in set(a) ^ set(b))
+        raise ValueError(f"cannot pair the samples: no partner for {', '.join(alone)}")
+    return [_difference(value, b[key]) for key, value in a.items()]
+
+
+def paired_difference(
+    a: Mapping[Key, float], b: Mapping[Key, float], level: float = 0.95
+) -> Interval:
+    """Mean of the differences a - b by key (seed), with its t interval. Errors: `differences`."""
+    return mean_interval(differences(a, b), level)
+
+
+def t_test(samples: Sequence[float]) -> float:
+    """Two-sided p value of "the mean is 0". 0 or 1 where the samples have no spread."""
+    from scipy import stats
+
+    mean, sd, n = _moments(_several(samples))
+    if sd == 0.0:
+        return float(mean == 0.0)
+    return float(2.0 * stats.t.sf(abs(mean) / (sd / math.sqrt(n)), n - 1))
+
+
+def equivalence(samples: Sequence[float], margin: float, around: float = 0.0) -> float:
+    """P value of the two one-sided tests (TOST) of "the mean is not within `around` ± `margin`".
+
+    A small value says that the mean lies within. It is the larger p value of the two tests.
+
+    Raises
+    ------
+    ValueError : fewer than two samples, or a margin that is not > 0.
+    """
+    from statsmodels.stats.weightstats import DescrStatsW
+
+    if not margin > 0.0:
+        raise ValueError(f"margin: expected a number > 0, got {margin}")
+    values = _several(samples)
+    mean, sd, _ = _moments(values)
+    if sd == 0.0:
+        return float(not abs(mean - around) < margin)
+    return float(DescrStatsW(values).ttost_mean(around - margin, around + margin)[0])
+
+
+def not_below(samples: Sequence[float], bound: float) -> float:
+    """P value of the one-sided test of "the mean is at most `bound`" (noninferiority).
+
+    A small value says that the mean lies above the bound.
+    """
+    from scipy import stats
+
+    mean, sd, n = _moments(_several(samples))
+    if sd == 0.0:
+        return float(not mean > bound)
+    return float(stats.t.sf((mean - bound) / (sd / math.sqrt(n)), n - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values corrected by Holm's step-down method, in the order given."""
+    from statsmodels.stats.multitest import multipletests
+
+    if not len(p_values):
+        return []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+
+def holm_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
+    r"""Confidence levels whose intervals exclude 0 exactly where Holm's method rejects.
+
+    The i-th smallest of m p values (i from 0) gets $1 - \alpha / (m - i)$, until one is not
+    rejected; all later ones keep that one's level.
+    """
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    levels = [math.nan] * len(order)
+    tail, going_on = alpha, True
+    for place, index in enumerate(order):
+        if going_on:
+            tail = alpha / (len(order) - place)
+            going_on = p_values[index] < tail
+        levels[index] = 1.0 - tail
+    return levels
+
+
+def _difference(a: float, b: float) -> float:
+    difference = a - b
+    return 0.0 if abs(difference) <= ROUNDING * max(abs(a), abs(b)) else difference
+
+
+def _values(samples: Sequence[float]) -> Values:
+    values = np.asarray(samples, dtype=np.float64)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError("no samples: an interval needs at least one")
+    if not np.isfinite(values).all():
+        raise ValueError(f"samples: expected finite numbers, got {values[~np.isfinite(values)][0]}")
+    return values
+
+
+def _several(samples: Sequence[float]) -> Values:
+    values = _values(samples)
+    if values.size < 2:
+        raise ValueError("a test needs at least two samples, got 1")
+    return values
+
+
+def _moments(values: Values) -> tuple[float, float, int]:
+    """Mean, standard deviation and n."""
+    n = int(values.size)
+    if n == 1:
+        return float(values[0]), math.nan, 1
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return float(values[0]), 0.0, n
+    return float(values.mean()), float(values.std(ddof=1)), n

@@ -115,6 +115,11 @@ class Claim:
         return tuple(((a,), (b,)) for a, b in itertools.product(left, right))
 
     @property
+    def is_difference(self) -> bool:
+        """Whether D is a difference, which has a sign, and not a value or a share."""
+        return (self.against is not None or self.than != 0.0) and not self.as_share
+
+    @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that the claim needs, each once."""
         both = [*_arms(self.arm), *(() if self.against is None else _arms(self.against))]
@@ -125,9 +130,14 @@ class Claim:
         """Every metric that the claim needs."""
         return tuple(dict.fromkeys([self.metric, self.against_metric or self.metric]))
 
+    @property
+    def size(self) -> str:
+        """The margin with its unit."""
+        return f"{self.margin:g} {self.unit}".rstrip()
+
     def rule_text(self) -> str:
         """The rule, spelled out for the ledger."""
-        size = f"{self.margin:g} {self.unit}".rstrip()
+        size = self.size
         text = {
             "beats": "holds if the Holm-corrected (within the chapter) 95 % interval of D lies "
             "above 0; contradicted if it lies below 0, or if two one-sided tests put D within "
@@ -183,7 +193,7 @@ def judge(claims: Sequence[Claim], samples: Samples) -> list[Finding]:
     """Findings of one chapter's claims, in their order.
 
     The Holm family is every comparison of the chapter's ``beats`` claims. Seeds without a value in
-    each arm (a failed run) are left out of that comparison, and the finding's reason names them.
+    every arm are left out of that comparison, and the finding's reason names them.
 
     Parameters
     ----------
@@ -259,7 +269,7 @@ def _find(part: _Comparison, p_holm: float | None, level: float) -> Finding:
     if len(claim.comparisons) > 1:
         notes.append(f"of {len(claim.comparisons)} comparisons the worst is {part.name}")
     if part.left_out:
-        notes.append(f"left out, because a run failed or is not there: {', '.join(part.left_out)}")
+        notes.append(f"left out: {', '.join(part.left_out)}")
     return Finding(
         claim=claim,
         interval=interval,
@@ -282,14 +292,14 @@ def _beats(claim: Claim, values: list[float], interval: Interval) -> Decision:
     if interval.high < 0.0:
         return "contradicted", p, "the interval lies below 0"
     if statistics.equivalence(values, claim.margin) < ALPHA:
-        return "contradicted", p, f"the difference lies within ±{claim.margin:g} {claim.unit}"
+        return "contradicted", p, f"the difference lies within ±{claim.size}"
     return "undecided", p, "the interval holds 0, and more than the margin"
 
 
 def _equals(claim: Claim, values: list[float], interval: Interval) -> Decision:
     p = statistics.equivalence(values, claim.margin)
     if p < ALPHA:
-        return "holds", p, f"the difference lies within ±{claim.margin:g} {claim.unit}"
+        return "holds", p, f"the difference lies within ±{claim.size}"
     if 0.0 not in interval and abs(interval.estimate) > claim.margin:
         return "contradicted", p, "the interval excludes 0, and the difference exceeds the margin"
     return "undecided", p, "neither equal within the margin nor clearly different"
@@ -298,7 +308,7 @@ def _equals(claim: Claim, values: list[float], interval: Interval) -> Decision:
 def _at_least(claim: Claim, values: list[float], interval: Interval) -> Decision:
     p = statistics.not_below(values, -claim.margin)
     if p < ALPHA:
-        return "holds", p, f"no worse by {claim.margin:g} {claim.unit} or more"
+        return "holds", p, f"no worse by {claim.size} or more"
     if interval.high < 0.0 and interval.estimate < -claim.margin:
         return "contradicted", p, "the interval lies below 0, and the difference exceeds the margin"
     return "undecided", p, "a loss greater than the margin is neither shown nor excluded"
@@ -340,10 +350,10 @@ def _worst(findings: Sequence[Finding]) -> Finding:
 
 
 def _contains(interval: Interval, reported: float | None) -> bool | None:
-    """Whether the interval meets the numbers that round to the printed one: 64.7 is 64.65 to 64.75."""
+    """Whether the interval meets what rounds to the printed number: 64.7 is 64.65 to 64.75."""
     if reported is None:
         return None
-    exponent = Decimal(repr(float(reported))).normalize().as_tuple().exponent
+    exponent = Decimal(str(reported)).as_tuple().exponent
     half = 0.5 * 10.0 ** min(int(exponent), 0)
     return interval.low <= reported + half and reported - half <= interval.high
 

@@ -1,4 +1,7 @@
-"""The commands. Nothing heavy is imported before a command needs it, so ``--help`` answers at once."""
+"""The commands.
+
+Nothing heavy is imported before a command needs it, so ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Examples:
 """
 
 
-class Seeds(click.ParamType):
+class Seeds(click.ParamType[tuple[int, ...]]):
     """Whole numbers as ``0-9``, ``3`` or ``0,2,5-7``."""
 
     name = "seeds"
@@ -191,8 +194,18 @@ def data() -> None:
     help="Folder of the data sets.  [default: $SPATIALNB_DATA, or the user's cache folder]",
 )
 def data_check(root: Path | None) -> None:
-    """Say which data sets are at hand, and where a missing one belongs."""
+    """Say which data sets are at hand, and where a missing one belongs.
+
+    Exit code 1 where a file is there and is not what it should be.
+    """
     from spatialnb import datasets
 
-    for row in datasets.check(root):
-        click.echo(f"{row.name:14} {row.status:9} {row.message}")
+    rows = datasets.check(root)
+    for row in rows:
+        state = "ok" if row.ok else "missing" if row.found is None else "damaged"
+        click.echo(f"{row.edition:16}{state}")
+        for line in (row.found, row.message):
+            if line:
+                click.echo(f"    {line}")
+    if any(row.found and not row.ok for row in rows):
+        raise click.exceptions.Exit(1)

@@ -56,7 +56,7 @@ def distance(outputs: Tensor, inputs: Tensor) -> Tensor:
             f"{tuple(outputs.shape)} and {tuple(inputs.shape)}"
         )
     if outputs.shape[1] == 1:
-        # In one dimension the difference itself is exact, and needs no (out, in, axes) intermediate.
+        # In one dimension the difference itself is exact.
         return (outputs - inputs.T).abs().double()
     return torch.cdist(
         outputs.double(), inputs.double(), compute_mode="donot_use_mm_for_euclid_dist"

@@ -121,7 +121,7 @@ class Exponential(Kernel):
         return self.floor + (1.0 - self.floor) * torch.exp(-self.k * distance.double())
 
     def share_below(self, threshold: float) -> float:
-        r"""$(1 - \ln((1 - f) / (\tau - f)) / k)^2$: with f = 0.05, τ = 0.1 it is $(1 - \ln 19 / k)^2$."""
+        r"""$(1 - \ln((1 - f) / (\tau - f)) / k)^2$; $(1 - \ln 19 / k)^2$ at f = 0.05, τ = 0.1."""
         if threshold <= self.floor:
             return 0.0
         return _farther(math.log((1.0 - self.floor) / (threshold - self.floor)) / self.k)
@@ -188,6 +188,8 @@ class Shuffled(Kernel):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"Shuffled.seed: expected 0 to 2**63 - 1, got {self.seed}")
         if isinstance(self.kernel, Shuffled):
             raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it")
 
@@ -207,7 +209,7 @@ class Shuffled(Kernel):
 @register("blend")
 @dataclass(frozen=True, kw_only=True)
 class Blend(Kernel):
-    r"""Between two kernels: $K = (1 - w) K_0 + w K_1$. Report, v4: what annealing passes through."""
+    r"""Between two kernels: $K = (1 - w) K_0 + w K_1$. Report, v4: annealing's way."""
 
     start: Kernel
     end: Kernel

@@ -20,6 +20,10 @@ NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
 Read = Callable[[dict[str, Any], str | None, float | None], float]
 
 
+class NotRecordedError(ValueError):
+    """A record that does not hold the quantity: only caps have a share of weights at their cap."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """What a metric is called, and how it is read from an outcome.
@@ -83,7 +87,8 @@ def measure(record: Record, name: str) -> float:
     Raises
     ------
     ValueError : no such metric; a metric of pairs asked of a run, or the other way round; a failed
-        run, which has no such number; or a quantity that was not recorded.
+        run, which has no such number.
+    NotRecordedError : a quantity that this record does not hold.
     """
     wanted = metric(name)
     if wanted.kind != record.kind:
@@ -95,8 +100,8 @@ def measure(record: Record, name: str) -> float:
     try:
         return wanted.read(record.outcome)
     except (KeyError, IndexError) as error:
-        raise ValueError(
-            f"record {record.id} has no {name}: {error} is not in its outcome"
+        raise NotRecordedError(
+            f"record {record.id} has no {name}: its outcome has no {error}"
         ) from error
 
 

@@ -65,12 +65,12 @@ def normalise(weight: Tensor, strength: Tensor) -> Tensor:
     zeros stays zeros.
     """
     norm: Tensor = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-    return weight / norm.clamp_min(torch.finfo(weight.dtype).tiny) * (strength * ROW_NORM)
+    return weight / torch.where(norm == 0.0, 1.0, norm) * (strength * ROW_NORM)
 
 
 @register("cap")
 def cap(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. A weight beyond its cap has no gradient."""
+    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. Beyond the cap there is no gradient."""
     return torch.clamp(weight, -strength, strength)
 
 
@@ -206,7 +206,7 @@ class DecayTarget:
     """
 
     def __init__(self, model: nn.Module, target: Kernel, weight: float) -> None:
-        if weight < 0.0:
+        if not weight >= 0.0:
             raise ValueError(f"decay weight: expected a number >= 0, got {weight}")
         self.weight = weight
         learned = [learned_weight(layer) for _, layer in _choose(model, None)]
@@ -256,7 +256,11 @@ def _choose(model: nn.Module, layers: Sequence[str] | None) -> list[tuple[str, n
         if not linear:
             raise ValueError(f"{type(model).__name__} has no nn.Linear layer")
         return list(linear.items())
+    if isinstance(layers, str) or not layers:
+        raise ValueError(f"layers: expected a list of names, at least one, got {layers!r}")
     for name in layers:
+        if list(layers).count(name) > 1:
+            raise ValueError(f"layers: {name!r} is named twice")
         if name not in linear:
             raise ValueError(unknown("linear layer", name, linear))
     return [(name, linear[name]) for name in layers]

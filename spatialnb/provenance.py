@@ -1,4 +1,4 @@
-"""Where a record comes from: what does not change a run's numbers by design, and is kept beside it."""
+"""Where a record comes from: what by design does not change its numbers, kept beside them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ PACKAGES = ("spatialnb", "torch", "torchvision", "numpy", "scikit-learn", "pillo
 
 @functools.cache
 def commit() -> str:
-    """The checkout's commit, with ``+`` where the package was edited since; ``unknown`` outside one."""
+    """The checkout's commit, ``+`` added where the package was edited; ``unknown`` outside one."""
     folder = Path(__file__).resolve().parent
     try:
+        # An installed copy may lie inside a checkout of something else, which does not track it.
+        _git(folder, "ls-files", "--error-unmatch", Path(__file__).name)
         head = _git(folder, "rev-parse", "HEAD")
         edited = _git(folder, "status", "--porcelain", "--", ".")
     except (OSError, subprocess.CalledProcessError):
@@ -27,8 +29,7 @@ def commit() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that take part in a run's numbers."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
 
 def processor() -> str:
@@ -61,6 +62,13 @@ def here() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"  # a checkout on the path; never a reason to lose a trained run
 
 
 def _git(folder: Path, *words: str) -> str:

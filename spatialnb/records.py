@@ -75,7 +75,7 @@ class Record:
         """The record of a file's text. RecordError says what is wrong with it."""
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"not JSON ({error})") from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise RecordError(f"not a record of the format {FORMAT}")
@@ -97,6 +97,8 @@ class Record:
         )
         if record.id != data["id"]:
             raise RecordError(f"its id {data['id']} is not that of its configuration, {record.id}")
+        if record.to_json() != text:  # spaces, digits beyond a double, a key that stands twice
+            raise RecordError("its text is not as it was written: the file was changed")
         return record
 
 
@@ -176,8 +178,8 @@ class Store:
         )
         write_once(other, record.to_json())
         raise RecordError(
-            f"two results for one configuration: {path} and {other}. Both are kept and the first is "
-            "used. Another torch build or processor gives other bits; otherwise bump the recipe "
+            f"two results for one configuration: {path} and {other}. Both are kept and the first "
+            "is used. Another torch build or processor gives other bits; otherwise bump the recipe "
             "number in spatialnb/config.py, because the code computes something else."
         )
 
@@ -185,7 +187,7 @@ class Store:
 def read(path: Path) -> Record:
     """The record in a file. RecordError names the file and what is wrong with it."""
     try:
-        record = Record.from_json(path.read_text(encoding="utf-8"))
+        record = Record.from_json(path.read_bytes().decode("utf-8"))
     except (RecordError, UnicodeDecodeError) as error:
         raise RecordError(
             f"{path}: {error}. It is not used. Restore the file, or delete it to train it again."
@@ -207,7 +209,7 @@ def write_once(path: Path, text: str) -> bool:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        Path(temporary).chmod(0o644)
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -215,7 +217,7 @@ def write_once(path: Path, text: str) -> bool:
         return True
     finally:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+            Path(temporary).unlink()
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -1,4 +1,4 @@
-"""Names for the kinds of a thing, so that a kernel or a schedule can be written to JSON and read back.
+"""Names for the kinds of a thing, so that a kernel or a schedule can go to JSON and back.
 
 A kind is a frozen dataclass. Its name stands in every run that uses it, so a name once taken is
 never given to another class: runs of the one would be looked up as runs of the other.
@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
-# Every registry by the base class of what it names, so that a field annotated `Kernel` finds its own.
+# Every registry by the base class of what it names: a field annotated `Kernel` finds its own.
 _REGISTRIES: dict[type, Registry[Any]] = {}
 
 
@@ -43,7 +44,7 @@ class Registry(Generic[T]):
         Raises
         ------
         ValueError : the name is taken by another class, or is not a plain lower-case word.
-        TypeError : the class is not a frozen dataclass.
+        TypeError : the class is not a frozen dataclass, or has a field called ``kind``.
         """
         check_name(self.what, name)
 
@@ -54,6 +55,11 @@ class Registry(Generic[T]):
                     f"{self.what} {name!r}: {kind.__name__} is not a frozen dataclass. "
                     "Decorate it with @dataclass(frozen=True, kw_only=True) first, "
                     "because a run's id is made from its fields."
+                )
+            if any(field.name == "kind" for field in dataclasses.fields(typing.cast(Any, kind))):
+                raise TypeError(
+                    f"{self.what} {name!r}: {kind.__name__} has a field 'kind', which is where the "
+                    "name is written. Call the field something else."
                 )
             check_free(self.what, name, self._kinds, kind)
             self._kinds[name] = kind
@@ -183,13 +189,13 @@ def _fit(hint: Any, value: Any, where: str) -> Any:
             raise TypeError(f"{where}: expected a sequence, got {value!r}")
         return tuple(_fit(typing.get_args(hint)[0], item, where) for item in value)
     if hint is float and type(value) is int:
-        value = float(value)
+        value = float(value) if abs(value) <= sys.float_info.max else math.inf
     if hint in (int, float, str, bool):
         if type(value) is not hint:
             raise TypeError(f"{where}: expected {hint.__name__}, got {value!r}")
         if hint is float and not math.isfinite(value):
             raise ValueError(f"{where}: expected a finite number, got {value!r}")
-        return value
+        return value + 0.0 if hint is float else value  # -0.0 is 0.0: equal settings, one id
     if not isinstance(value, hint):
         raise TypeError(f"{where}: expected a {hint.__name__}, got {value!r}")
     return value

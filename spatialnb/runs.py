@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import safetensors.torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from spatialnb import datasets, models, priors, provenance, similarity, training
 from spatialnb.config import RECIPE, SCHEMA, Run, digest
@@ -37,7 +37,7 @@ Done = tuple[Record, bytes | None]
 Pair = tuple[Run, Run]
 
 
-class WorkerDied(RuntimeError):
+class WorkerError(RuntimeError):
     """Worker processes died again and again."""
 
 
@@ -50,7 +50,7 @@ class Ticks(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
-    """The records of a grid, by configuration."""
+    """The records of a grid, by configuration. A pair with a failed run has none."""
 
     runs: dict[str, Record]
     pairs: dict[str, Record]
@@ -59,9 +59,9 @@ class Completed:
         """The record of a run of the grid."""
         return self.runs[config.id]
 
-    def pair(self, first: Run, second: Run) -> Record:
-        """The record of a pair of the grid."""
-        return self.pairs[pair_id(first, second)]
+    def pair(self, first: Run, second: Run) -> Record | None:
+        """The record of a pair of the grid; None where one of its runs failed."""
+        return self.pairs.get(pair_id(first, second))
 
 
 def complete(
@@ -79,7 +79,7 @@ def complete(
     ----------
     configs : the runs; one that is named twice is trained once.
     pairs : pairs of runs whose likeness is wanted.
-    store : where to look and where to write; the working store and the published records without it.
+    store : where to look and to write; the working store and the published records without it.
     executor : does the training; a pool of one-thread processes on this machine without it.
     workers : processes of that pool; one a core without it.
     progress : whether to show a bar.
@@ -88,27 +88,35 @@ def complete(
     ------
     RecordError : a record that is needed is damaged.
     FileNotFoundError : a data set is not there and could not be downloaded.
-    WorkerDied : worker processes died repeatedly (killed, or out of memory).
+    WorkerError : worker processes died repeatedly (killed, or out of memory).
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
     """
     store = store or default_store()
     wanted = {run.id: run for run in [*configs, *(run for pair in pairs for run in pair)]}
-    new_pairs = [pair for pair in pairs if store.find(pair_id(*pair), "pair") is None]
+    there = {run_id: store.find(run_id) for run_id in wanted}
+    failed = {run_id for run_id, record in there.items() if record is not None and record.failed}
+    new_pairs = [
+        pair
+        for pair in pairs
+        if failed.isdisjoint({run.id for run in pair})
+        and store.find(pair_id(*pair), "pair") is None
+    ]
     unweighted = {
         run.id: run for pair in new_pairs for run in pair if not weights_path(run.id).exists()
     }
-    missing = [run for run in wanted.values() if store.find(run.id) is None or run.id in unweighted]
+    missing = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
     if missing:
         for edition in sorted({run.dataset for run in missing}):
             datasets.load(edition)  # once, before any worker: a missing file is one clear error
         keep = {run.id for pair in new_pairs for run in pair}
         _train_all(missing, keep, store, executor, workers, progress)
-    for first, second in new_pairs:
-        _record_pair(first, second, store)
-    return Completed(
-        runs={run_id: _found(store, run_id, "run") for run_id in wanted},
-        pairs={pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in pairs},
-    )
+    records = {run_id: _found(store, run_id, "run") for run_id in wanted}
+    whole = [pair for pair in pairs if not any(records[run.id].failed for run in pair)]
+    for pair in new_pairs:
+        if pair in whole:
+            _record_pair(*pair, store)
+    found = {pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in whole}
+    return Completed(runs=records, pairs=found)
 
 
 def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
@@ -169,7 +177,9 @@ def _train_all(
         def done(future: Future[Done]) -> None:
             record, kept = future.result()
             _keep(record, kept, store)
-            del left[record.id]
+            run = left.pop(record.id)
+            if executor is not None:  # its epochs are not reported one by one
+                bar.update(run.epochs)
             bar.set_description(f"{len(todo) - len(left)} of {len(todo)} runs")
 
         bar.set_description(f"0 of {len(todo)} runs")
@@ -178,6 +188,7 @@ def _train_all(
             _collect(ahead, done, lambda: None)
             return
         for _ in range(RESTARTS):
+            bar.n = total - sum(run.epochs for run in left.values())
             with (
                 contextlib.suppress(BrokenProcessPool),
                 _pool(workers or _cores(), bar) as (pool, drain),
@@ -186,7 +197,7 @@ def _train_all(
                 _collect(ahead, done, drain)
             if not left:
                 return
-        raise WorkerDied(
+        raise WorkerError(
             f"worker processes died {RESTARTS} times (killed, or out of memory); "
             f"{len(todo) - len(left)} of {len(todo)} runs are recorded. "
             "Try fewer workers; the same command goes on where this one stopped."
@@ -222,7 +233,7 @@ def _pool(workers: int, bar: Any) -> Iterator[tuple[Executor, Callable[[], None]
         while not ticks.empty():
             bar.update(ticks.get())
 
-    with _environment():
+    with worker_environment():
         pool = ProcessPoolExecutor(
             workers, mp_context=context, initializer=_begin, initargs=(theirs, ticks)
         )
@@ -236,7 +247,7 @@ def _pool(workers: int, bar: Any) -> Iterator[tuple[Executor, Callable[[], None]
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """What workers inherit: one thread each, and an allocator that keeps its pages.
 
     glibc gives large blocks back to the system at once, so every step of training would fault the

@@ -32,7 +32,8 @@ def cosine(first: Weights, second: Weights) -> dict[str, float]:
 
     Raises
     ------
-    ValueError : the networks have other layers or shapes, or one has only zeros.
+    ValueError : the networks have other layers or shapes, or one has only zeros, or weights that
+        are not finite.
     """
     shapes = [{name: tuple(w.shape) for name, w in weights.items()} for weights in (first, second)]
     if shapes[0] != shapes[1]:
@@ -105,6 +106,8 @@ def _dot(first: Tensor, second: Tensor) -> float:
 
 
 def _ratio(dot: float, first: float, second: float) -> float:
+    if not math.isfinite(dot + first + second):
+        raise ValueError("a network whose weights are not finite (a failed run) has no cosine")
     if first == 0.0 or second == 0.0:
         raise ValueError("the cosine of a network with only zeros is not defined")
     return dot / math.sqrt(first * second)

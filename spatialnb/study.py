@@ -191,7 +191,11 @@ class Study:
                 arm: {run.seed: done.run(run) for run in configs} for arm, configs in grid.items()
             },
             pairs={
-                arm: {(a.seed, b.seed): done.pair(a, b) for a, b in self.couples(configs)}
+                arm: {
+                    (a.seed, b.seed): record
+                    for a, b in self.couples(configs)
+                    if (record := done.pair(a, b)) is not None
+                }
                 for arm, configs in grid.items()
             },
         )
@@ -261,7 +265,18 @@ class Results:
         if self.quick:
             reason = f"{self.dataset} is a quick edition, which decides nothing"
             return [claims.not_judged(claim, reason) for claim in self.study.claims]
-        return claims.judge(self.study.claims, self.samples)
+        return [
+            self._with_failures(found) for found in claims.judge(self.study.claims, self.samples)
+        ]
+
+    def _with_failures(self, finding: Finding) -> Finding:
+        """The finding with the failed runs that it does without in its reason."""
+        failed = {arm: self.failed(arm) for arm in finding.claim.arms}
+        notes = [f"{arm} at {', '.join(map(str, seeds))}" for arm, seeds in failed.items() if seeds]
+        if not notes:
+            return finding
+        reason = f"{finding.reason}; failed: {'; '.join(notes)}"
+        return dataclasses.replace(finding, reason=reason)
 
 
 def _seeds(seeds: Sequence[int]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ SMALL = 0.1
 
 CHUNK = 2000
 """Test samples a forward pass."""
+
+_one_at_a_time = threading.RLock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ def build(run: Run, features: int, classes: int) -> nn.Module:
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
-    """A generator for one purpose of a run: initialisation and batch order do not share a stream."""
+    """A generator for one purpose: initialisation and batch order do not share a stream."""
     return torch.Generator().manual_seed(2 * seed + ("initialisation", "order").index(purpose))
 
 
@@ -154,15 +157,21 @@ def sparsity(run: Run, model: nn.Module) -> dict[str, float]:
 
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
-    """One thread and deterministic algorithms inside, what was set before afterwards."""
-    threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(algorithms)
+    """One thread and deterministic algorithms inside, what was set before afterwards.
+
+    These settings, and the cache of :func:`parametrized_once`, are one for the whole process, so
+    runs that are trained in threads wait for each other here.
+    """
+    with _one_at_a_time:
+        threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
 
 
 def parametrized_once() -> contextlib.AbstractContextManager[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,17 +36,17 @@ def read(path: Path, key: Mapping[str, str]) -> tuple[dict[str, Tensor], str] | 
 
 
 def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], digest: str) -> None:
-    """Caches tensors at `path`: all of them or none, whenever it is interrupted."""
+    """Caches tensors at `path`: all of them or none, whenever it is interrupted.
+
+    One process at a time writes one path.
+    """
     state = {"format": FORMAT, **key, "sha256": digest}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-    try:
-        save_file(dict(tensors), temporary, state | {"checksum": _checksum(tensors, state)})
-        os.fsync(handle)
-        Path(temporary).replace(path)
-    finally:
-        os.close(handle)
-        Path(temporary).unlink(missing_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file(dict(tensors), temporary, state | {"checksum": _checksum(tensors, state)})
+    with temporary.open("rb+") as written:
+        os.fsync(written.fileno())
+    temporary.replace(path)
 
 
 def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, str]) -> str:

@@ -51,7 +51,7 @@ EDITIONS = {
             classes=10,
             train=60_000,
             test=10_000,
-            sha256=None,  # MNISTSHA,
+            sha256="474311efcf1fd213e64768801dc6195673bffb8385179d6c55cd8748b9e2e8ca",
         ),
         # The digest of the original files is not pinned: torchvision checks their MD5s.
         Edition(
@@ -81,7 +81,7 @@ EDITIONS = {
             classes=2,
             train=25_000,
             test=25_000,
-            sha256=None,  # IMDBSHA,
+            sha256="73de4d569fe0a6f3ed42e88391a03580628313090244ad9ace49c9594780ae61",
         ),
         Edition(
             name="quick-digits",
@@ -92,7 +92,7 @@ EDITIONS = {
             train=1_400,
             test=397,
             quick=True,
-            sha256="DIGITSSHA",
+            sha256="5fe147d4c9700e253b712d4898323d43d2286021c9211716ef61a9f6dfaf4387",
         ),
         Edition(
             name="quick-colours",
@@ -103,7 +103,7 @@ EDITIONS = {
             train=1_500,
             test=500,
             quick=True,
-            sha256="COLOURSSHA",
+            sha256="81e90012860b993f163aa93a24755f7e1d8f8a98a5ea907e91d4981110760f7c",
         ),
         Edition(
             name="quick-text",
@@ -114,7 +114,7 @@ EDITIONS = {
             train=1_000,
             test=400,
             quick=True,
-            sha256="TEXTSHA",
+            sha256="c212e1e7fc4e5bc92c7a10f583f0ea4bc73d81ad52dbba01736a0eaeee213848",
         ),
     )
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 from spatialnb.datasets import cache, images, quick, vision
 from spatialnb.datasets.catalogue import Edition, edition
 from spatialnb.datasets.dataset import Dataset, Split
+from spatialnb.datasets.dense import dense_rows
 from spatialnb.datasets.fetch import fetch
 from spatialnb.datasets.published import SOURCES, missing, read_checked
 from spatialnb.datasets.root import cache_root, data_root
@@ -113,9 +114,7 @@ def _dataset(entry: Edition, tensors: Mapping[str, Tensor], digest: str) -> Data
         x = {split: tensors[f"{split}.x"] for split in ("train", "test")}
         mean, std = (tensors[name].repeat_interleave(pixels) for name in ("mean", "std"))
     else:
-        from spatialnb.datasets.text import dense
-
-        x = {split: dense(tensors, split, entry.features) for split in ("train", "test")}
+        x = {split: dense_rows(tensors, split, entry.features) for split in ("train", "test")}
         mean, std = torch.zeros(entry.features), torch.ones(entry.features)
     return Dataset(
         name=entry.name,

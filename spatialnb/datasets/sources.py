@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 from spatialnb.datasets.archive import SUFFIXES, Member, members
@@ -24,8 +24,8 @@ class Source(Protocol):
     def find(self, root: Path) -> Path | None:
         """The archive or folder below `root`, or None."""
 
-    def files(self, found: Path) -> list[Path]:
-        """The files on disk, for `fingerprint`."""
+    def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
+        """Names and states of the files on disk, for `fingerprint`."""
 
     def read(self, found: Path) -> dict[str, bytes]:
         """The content of every file by its name inside the edition."""
@@ -45,10 +45,11 @@ class Loose:
 
     def find(self, root: Path) -> Path | None:
         found = root / self.folder
-        return found if all(path.is_file() for path in self.files(found)) else None
+        return found if all((found / name).is_file() for name in self.md5) else None
 
-    def files(self, found: Path) -> list[Path]:
-        return [found / name for name in self.md5]
+    def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
+        for name in self.md5:
+            yield name, (found / name).stat()
 
     def read(self, found: Path) -> dict[str, bytes]:
         """Raises ValueError if a file is not the published one."""
@@ -104,10 +105,12 @@ class Packed:
         folder = root / self.folder
         return there[0] if there else folder if folder.is_dir() else None
 
-    def files(self, found: Path) -> list[Path]:
+    def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
         if found.is_file():
-            return [found]
-        return [Path(entry.path) for entry in self._entries(found)]
+            yield found.name, found.stat()
+        else:
+            for name, entry in self._entries(found):
+                yield name, entry.stat()
 
     def read(self, found: Path) -> dict[str, bytes]:
         """The wanted files, named from the sub-folder on, like "train/cat/0000.jpg".
@@ -119,11 +122,14 @@ class Packed:
         """
         contents: dict[str, bytes] = {}
         counted: Counter[str] = Counter()
+        pattern = re.compile(
+            rf"(?:\./)?{re.escape(self.folder)}/((?:{'|'.join(self.counts)})/{self.pattern})"
+        )
         for member in members(found) if found.is_file() else self._unpacked(found):
-            path = PurePosixPath(member.name)
-            if not self._is_wanted(path):
+            wanted = pattern.fullmatch(member.name)
+            if wanted is None:
                 continue
-            name = str(path.relative_to(self.folder))
+            name = wanted[1]
             if member.size > self.limit:
                 raise ValueError(
                     f"{found}: {member.name} has {member.size:,} bytes, more than the "
@@ -132,44 +138,35 @@ class Packed:
             if name in contents:
                 raise ValueError(f"{found}: {member.name} is there twice; fetch the archive again")
             contents[name] = member.read()
-            counted[str(PurePosixPath(name).parent)] += 1
+            counted[name.rpartition("/")[0]] += 1
         self._refuse_other_counts(found, counted)
         return contents
-
-    def _is_wanted(self, path: PurePosixPath) -> bool:
-        return (
-            path.is_relative_to(self.folder)
-            and str(path.parent.relative_to(self.folder)) in self.counts
-            and re.fullmatch(self.pattern, path.name) is not None
-        )
 
     def _refuse_other_counts(self, found: Path, counted: Mapping[str, int]) -> None:
         for folder, expected in self.counts.items():
             if counted.get(folder, 0) != expected:
                 raise ValueError(
                     f"{found}: {self.folder}/{folder} holds {counted.get(folder, 0):,} files named "
-                    f"like {self.pattern!r}, expected {expected:,}; the copy is incomplete or "
+                    f"like {self.pattern}, expected {expected:,}; the copy is incomplete or "
                     "another data set: fetch it again"
                 )
 
-    def _entries(self, found: Path) -> Iterator[os.DirEntry[str]]:
+    def _entries(self, found: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
         for folder in self.counts:
             if (found / folder).is_dir():
                 with os.scandir(found / folder) as entries:
-                    yield from (entry for entry in entries if entry.is_file())
+                    for entry in entries:
+                        if entry.is_file():
+                            yield f"{self.folder}/{folder}/{entry.name}", entry
 
     def _unpacked(self, found: Path) -> Iterator[Member]:
-        for entry in self._entries(found):
-            path = Path(entry.path)
-            name = PurePosixPath(self.folder, *path.relative_to(found).parts)
-            yield Member(name=str(name), size=entry.stat().st_size, read=path.read_bytes)
+        for name, entry in self._entries(found):
+            yield Member(name=name, size=entry.stat().st_size, read=Path(entry.path).read_bytes)
 
 
 def fingerprint(source: Source, found: Path) -> str:
     """A quick mark that changes when a file on disk does: SHA-256 of names, sizes and times."""
     mark = hashlib.sha256()
-    for path in sorted(source.files(found)):
-        state = path.stat()
-        name = path.relative_to(found.parent)
+    for name, state in sorted(source.states(found)):
         mark.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())
     return mark.hexdigest()

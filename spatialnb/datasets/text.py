@@ -72,12 +72,3 @@ def _sparse(matrix: csr_matrix) -> dict[str, Tensor]:
         "columns": torch.from_numpy(matrix.indices.astype(np.int32)),
         "starts": torch.from_numpy(matrix.indptr.astype(np.int64)),
     }
-
-
-def dense(tensors: Mapping[str, Tensor], split: str, features: int) -> Tensor:
-    """A split's rows (n, features) float32: 0.5 GB for each split of IMDB, in each process."""
-    starts = tensors[f"{split}.starts"]
-    x = torch.zeros(len(starts) - 1, features)
-    row = torch.repeat_interleave(torch.arange(len(x)), starts.diff())
-    x[row, tensors[f"{split}.columns"].long()] = tensors[f"{split}.values"]
-    return x

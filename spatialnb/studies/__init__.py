@@ -1,4 +1,4 @@
-"""The studies of the book, by id: what each chapter asks, which runs answer it, what was claimed."""
+"""The studies of the book: what each chapter asks, which runs answer it, what was claimed."""
 
 from __future__ import annotations
 

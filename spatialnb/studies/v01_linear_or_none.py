@@ -16,13 +16,19 @@ STUDY = Study(
         "Does scaling every weight by a linear function of distance cost accuracy on MNIST, and do "
         "two networks that are trained from different seeds come out more alike?"
     ),
-    changes="The first experiment. Its linear kernel is 1 - d; later ones use 0.1 + 0.9 (1 - d).",
+    changes=("The first experiment. Its linear kernel is 1 - d; later ones use 0.1 + 0.9 (1 - d)."),
     arms={
         "none": MNIST,
         "linear": Run(dataset="mnist", epochs=5, schedule=Static(kernel=Linear(floor=0.0))),
     },
     baseline="none",
-    metrics=("accuracy", "similarity"),
+    metrics=(
+        "accuracy",
+        "similarity",
+        "similarity_effective",
+        "similarity_initial",
+        "similarity_permuted",
+    ),
     pairs=True,
     datasets=("cifar10-jpeg", "cifar10"),
     quick=Quick(dataset="quick-digits", epochs=3, seeds=(0, 1)),

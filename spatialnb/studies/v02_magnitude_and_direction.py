@@ -12,12 +12,12 @@ STUDY = Study(
     title="Magnitude and direction",
     section="v2 - Spatial as Magnitude Normalizer",
     question=(
-        "If the kernel sets the magnitude of weights and training only their direction, do networks "
-        "become more alike, and what does it cost?"
+        "If the kernel sets the magnitude of weights and training only their direction, do "
+        "networks become more alike, and what does it cost?"
     ),
     changes=(
-        "Changes relative to v1: each row of weights is normalised, then multiplied by the kernel and "
-        "by a fixed scale; the linear kernel is 0.1 + 0.9 (1 - d)."
+        "Changes relative to v1: each row of weights is normalised, then multiplied by the kernel "
+        "and by a fixed scale; the linear kernel is 0.1 + 0.9 (1 - d)."
     ),
     arms={
         "none": Run(dataset="mnist", epochs=5, action="normalise"),

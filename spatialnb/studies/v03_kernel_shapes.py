@@ -19,7 +19,9 @@ STUDY = Study(
     title="Kernel shapes",
     section="v3 - Multiple Kernel Shapes",
     question="Which shape of kernel does best on MNIST?",
-    changes="Changes relative to v2: exponential, gaussian and inverse kernels beside the linear one.",
+    changes=(
+        "Changes relative to v2: exponential, gaussian and inverse kernels beside the linear one."
+    ),
     arms={
         name: Run(dataset="mnist", epochs=5, action="normalise", schedule=Static(kernel=kernel))
         for name, kernel in KERNELS.items()

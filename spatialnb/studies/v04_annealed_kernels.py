@@ -19,8 +19,8 @@ STUDY = Study(
     section="v4 - Annealed Kernels",
     question="Does it help to bring the kernel in, or to let it go, over the training?",
     changes=(
-        "Changes relative to v3: the kernel moves from epoch to epoch; 15 epochs on the first 10,000 "
-        "training images."
+        "Changes relative to v3: the kernel moves from epoch to epoch; 15 epochs on the first "
+        "10,000 training images."
     ),
     arms={
         name: Run(

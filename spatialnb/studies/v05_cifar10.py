@@ -33,7 +33,9 @@ STUDY = Study(
     title="CIFAR-10",
     section="v5 - Comprehensive Test on CIFAR-10",
     question="Do spatial kernels help on a harder problem, and does it matter when they act?",
-    changes="Changes relative to v4: CIFAR-10, 12 epochs; no normalisation, the kernel multiplies again.",
+    changes=(
+        "Changes relative to v4: CIFAR-10, 12 epochs; no normalisation: the kernel multiplies."
+    ),
     arms={name: Run(schedule=schedule) for name, schedule in SCHEDULES.items()},
     baseline="none",
     metrics=("accuracy", "similarity"),

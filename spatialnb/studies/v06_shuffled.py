@@ -18,7 +18,9 @@ STUDY = Study(
     title="Shuffled",
     section="v6 - Shuffled vs Structured Kernel",
     question=("Does the gain come from locality, or from any fixed pattern of unequal strengths?"),
-    changes="Changes relative to v5: the exponential kernel's values at randomly permuted places.",
+    changes=(
+        "Changes relative to v5: the exponential kernel's values at randomly permuted places."
+    ),
     arms={name: Run(schedule=Static(kernel=kernel)) for name, kernel in KERNELS.items()},
     baseline="none",
     metrics=("accuracy", "similarity"),

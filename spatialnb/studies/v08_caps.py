@@ -17,7 +17,9 @@ STUDY = Study(
     title="Caps",
     section="v8 - Capped vs Multiplicative Spatial Kernels",
     question="Does the kernel help as well if it only limits the size of weights?",
-    changes="Changes relative to v6: weights are clamped to ± the kernel instead of multiplied by it.",
+    changes=(
+        "Changes relative to v6: weights are clamped to ± the kernel instead of multiplied by it."
+    ),
     arms={
         f"{action} {name}": Run(action=action, schedule=Static(kernel=kernel))
         for action in ("multiply", "cap")

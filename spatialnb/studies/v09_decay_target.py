@@ -17,8 +17,8 @@ STUDY = Study(
     section="v9 - Spatial Kernel as Decay Target",
     question="What if the kernel is the value that weights decay to?",
     changes=(
-        "Changes relative to v6: a plain network with the penalty 0.0001 · Σ (W - target)², and the "
-        "kernel as its target."
+        "Changes relative to v6: a plain network with the penalty 0.0001 · Σ (W - target)², and "
+        "the kernel as its target."
     ),
     arms={name: Run(decay=Decay(target=target, weight=1e-4)) for name, target in TARGETS.items()},
     baseline="to zero",

@@ -1,0 +1,59 @@
+# `make` lists what there is to do. Works with GNU make 3.81, which macOS has.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+NOTEBOOKS := $(wildcard book/*.ipynb)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test check book format bench lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create the environment in .venv, as constraints.txt states it
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "spatialnb needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Name another one: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV); the first time this takes some minutes, most of them for torch."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[book,test]'
+	@touch $@
+
+test: check ## run every check and every test
+	@echo "Tests, the quick edition of every chapter among them"
+	@$(BIN)/python -m pytest
+	@echo "Stored outputs of the notebooks against what they give now"
+	@$(BIN)/python -m pytest --nbval-lax book
+
+check: setup ## lint, format and types
+	@echo "Lint, format and types"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+
+book: setup ## build the book, and say where to open it
+	@$(BIN)/python tools/build_book.py
+
+format: setup ## put code and notebooks into their stored form
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+	@$(if $(NOTEBOOKS),$(BIN)/nbstripout --keep-id $(NOTEBOOKS))
+
+bench: setup ## measure what is fast, and against what
+	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+
+lock: setup ## bring constraints.txt up to date, within what pyproject.toml allows
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --no-python-downloads --fork-strategy fewest --upgrade --no-annotate --quiet \
+	  --custom-compile-command "make lock" --output-file constraints.txt
+
+clean: ## remove the environment, the built book and every cache
+	@rm -rf $(VENV) _build .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+"""Records to tables, figures and numbers for the prose.
+
+Everything that a chapter shows is made here from a study's :class:`~spatialnb.study.Results`: a
+chapter holds no number typed by hand. What is shown fits light and dark pages, and always says its
+spread and its n.
+"""
+
+from spatialnb.report.figures import curves, dots, kernel_figure
+from spatialnb.report.overview import side_by_side
+from spatialnb.report.shown import Shown
+from spatialnb.report.style import figure
+from spatialnb.report.tables import frame, ledger_rows, table, table_rows, verdicts
+from spatialnb.report.words import banner, glue_numbers, numbers
+
+__all__ = [
+    "Shown",
+    "banner",
+    "curves",
+    "dots",
+    "figure",
+    "frame",
+    "glue_numbers",
+    "kernel_figure",
+    "ledger_rows",
+    "numbers",
+    "side_by_side",
+    "table",
+    "table_rows",
+    "verdicts",
+]

@@ -1,0 +1,42 @@
+"""Several metrics of the same arms beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from spatialnb import metrics
+from spatialnb.report.shown import Shown, download
+from spatialnb.report.summary import summarise
+from spatialnb.report.tables import as_html
+from spatialnb.report.words import setting, spread
+from spatialnb.study import Results
+
+
+def side_by_side(results: Results, names: Sequence[str]) -> Shown:
+    """One row a metric, one column an arm: mean ± standard deviation and n.
+
+    For what belongs together, such as a measurement and its null values.
+    """
+    study = results.study
+    cells, plain = {}, []
+    for name in names:
+        wanted = metrics.metric(name)
+        unit = f" ({wanted.unit})" if wanted.unit else ""
+        rows = summarise(results, name)
+        cells[f"{wanted.title}{unit}"] = {
+            study.label(row.arm): spread(row.ours.estimate, row.ours.sd, wanted.digits)
+            + f" (n = {row.ours.n})"
+            for row in rows
+        }
+        plain += [
+            {"metric": name, "arm": row.arm, "mean": row.ours.estimate, "sd": row.ours.sd}
+            | {"low": row.ours.low, "high": row.ours.high, "n": row.ours.n}
+            for row in rows
+        ]
+    data = pd.DataFrame.from_dict(cells, orient="index")
+    title = f"Mean ± standard deviation: {setting(results)}"
+    text = pd.DataFrame(plain).to_csv(index=False)
+    csv = download(f"{study.id}-{'-'.join(names)[:40]}.csv", text)
+    return Shown(f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}")

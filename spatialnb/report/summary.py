@@ -1,0 +1,74 @@
+"""The rows of a study's table as numbers: reported, ours, and the paired difference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spatialnb import statistics
+from spatialnb.metrics import NotRecordedError
+from spatialnb.statistics import Interval
+from spatialnb.study import Results, SeedPair
+
+EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An arm in a table. `difference` is paired by seed, to the baseline; None for the baseline.
+
+    `ours` has n = 0 where the arm does not have the metric, or every run failed.
+    """
+
+    arm: str
+    ours: Interval
+    difference: Interval | None
+    reported: float | None
+    reported_sd: float | None
+    reported_difference: float | None
+    failed: int
+
+
+def summarise(results: Results, metric: str) -> list[Row]:
+    """The rows of a table, one an arm, in the study's order.
+
+    A seed whose run failed in either arm is left out of their difference, whose n says so.
+    """
+    study = results.study
+    base = values(results, study.baseline, metric)
+    base_cell = study.reported_cell(study.baseline, metric)
+    rows = []
+    for arm in results.arms:
+        ours = values(results, arm, metric)
+        cell = study.reported_cell(arm, metric)
+        reported_difference = None
+        if arm != study.baseline and cell is not None and base_cell is not None:
+            reported_difference = cell.value - base_cell.value
+        common = [key for key in ours if key in base]
+        difference = (
+            statistics.paired_difference(
+                {key: ours[key] for key in common}, {key: base[key] for key in common}
+            )
+            if common
+            else EMPTY
+        )
+        rows.append(
+            Row(
+                arm=arm,
+                ours=statistics.mean_interval(list(ours.values())) if ours else EMPTY,
+                difference=None if arm == study.baseline else difference,
+                reported=None if cell is None else cell.value,
+                reported_sd=None if cell is None else cell.sd,
+                reported_difference=reported_difference,
+                failed=len(results.failed(arm)),
+            )
+        )
+    return rows
+
+
+def values(results: Results, arm: str, metric: str) -> dict[int | SeedPair, float]:
+    """Samples of an arm; none where its records do not hold the metric."""
+    try:
+        return results.samples(arm, metric)
+    except NotRecordedError:
+        return {}

@@ -1,0 +1,236 @@
+"""Tables: a study's arms beside the report's, and its claims with their verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from spatialnb import metrics
+from spatialnb.claims import Finding
+from spatialnb.report.shown import Shown, details, download
+from spatialnb.report.summary import Row, summarise
+from spatialnb.report.words import (
+    NOTHING,
+    SYMBOLS,
+    bounds,
+    estimate,
+    failures,
+    number,
+    plain,
+    setting,
+    slug,
+    spread,
+)
+from spatialnb.study import Results
+
+RECORDS = "../records"
+"""Where a page finds the folder of published records."""
+
+PAIRS = "n of differences"
+"""Shown where a failed run makes it less than n."""
+
+
+def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
+    """A study's table as plain numbers, one row an arm: what the CSV beside the table holds."""
+    rows = [
+        {
+            "chapter": results.study.id,
+            "arm": row.arm,
+            "metric": metric,
+            "dataset": results.dataset,
+            "epochs": results.epochs,
+            "reported": row.reported,
+            "reported_sd": row.reported_sd,
+            "mean": row.ours.estimate,
+            "sd": row.ours.sd,
+            "low": row.ours.low,
+            "high": row.ours.high,
+            "n": row.ours.n,
+            "failed": row.failed,
+            "difference": row.difference and row.difference.estimate,
+            "difference_low": row.difference and row.difference.low,
+            "difference_high": row.difference and row.difference.high,
+            "difference_n": row.difference and row.difference.n,
+            "reported_difference": row.reported_difference,
+        }
+        for row in summarise(results, metric)
+    ]
+    return pd.DataFrame(rows)
+
+
+def table(results: Results, metric: str = "accuracy") -> Shown:
+    """A study's arms: reported, ours ± sd, 95 % interval, n, paired difference to the baseline.
+
+    Under it: what it was made from, the numbers as CSV, and the records.
+    """
+    study, wanted = results.study, metrics.metric(metric)
+    base = study.label(study.baseline)
+    data = pd.DataFrame(
+        [_cells(row, wanted.digits, base) for row in summarise(results, metric)],
+        index=[study.label(arm) for arm in results.arms],
+    )
+    if (data["n"] == data[PAIRS])[data[PAIRS] != NOTHING].all():
+        data = data.drop(columns=PAIRS)
+    unit = f" ({wanted.unit})" if wanted.unit else ""
+    title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
+    of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
+    notes = [
+        f"Ours: mean ± standard deviation over n {of[0]}, with the 95 % interval of the mean. "
+        f"Differences are paired by {of[1]}.",
+        *failures(results),
+    ]
+    csv = download(f"{study.id}-{slug(metric)}.csv", frame(results, metric).to_csv(index=False))
+    html = "\n".join(
+        [
+            as_html(data, title),
+            *(f"<p>{escape(note)}</p>" for note in notes),
+            f"<p>{csv}</p>",
+            details("Records behind this table", _records(results, wanted.kind)),
+        ]
+    )
+    return Shown(html, f"{title}\n{data.to_string()}\n" + "\n".join(notes))
+
+
+def verdicts(results: Results | Sequence[Finding]) -> Shown:
+    """The claims of a study, or any findings: reported, ours with interval, n, and the verdict."""
+    findings = results.findings() if isinstance(results, Results) else list(results)
+    data = pd.DataFrame(
+        [_finding_cells(finding) for finding in findings],
+        index=[finding.claim.words for finding in findings],
+        columns=["verdict", "reported", "ours, with interval", "n", "reported size is"],
+    )
+    rules = "".join(
+        f"<li>{escape(finding.claim.words)} <em>{finding.verdict}</em>: "
+        f"{escape(_why(finding))}</li>"
+        for finding in findings
+    )
+    html = as_html(data, "Claims and verdicts", "findings") + details(
+        "Why, and by which rule", f"<ul>{rules}</ul>"
+    )
+    return Shown(html, f"Claims and verdicts\n{data.to_string()}")
+
+
+def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as JSON data, one object a claim."""
+    return [
+        {
+            "chapter": finding.claim.chapter,
+            "key": finding.claim.key,
+            "claim": finding.claim.words,
+            "reported": finding.claim.reported,
+            "estimate": _plain(finding.interval.estimate),
+            "low": _plain(finding.interval.low),
+            "high": _plain(finding.interval.high),
+            "n": finding.interval.n,
+            "unit": finding.claim.unit,
+            "verdict": finding.verdict,
+            "level": finding.level,
+            "p": finding.p,
+            "p_holm": finding.p_holm,
+            "reported_in_interval": finding.reported_in_interval,
+            "reason": finding.reason,
+            "rule": finding.claim.rule_text(),
+        }
+        for finding in findings
+    ]
+
+
+def table_rows(results: Results) -> list[dict[str, Any]]:
+    """Every cell that the report prints, with ours beside it, as JSON data."""
+    rows = {
+        (row.arm, name): row
+        for name in dict.fromkeys(cell.metric for cell in results.study.reported)
+        for row in summarise(results, name)
+    }
+    return [
+        {
+            "chapter": results.study.id,
+            "arm": cell.arm,
+            "metric": cell.metric,
+            "reported": cell.value,
+            "reported_sd": cell.sd,
+            "mean": _plain(rows[cell.arm, cell.metric].ours.estimate),
+            "sd": _plain(rows[cell.arm, cell.metric].ours.sd),
+            "low": _plain(rows[cell.arm, cell.metric].ours.low),
+            "high": _plain(rows[cell.arm, cell.metric].ours.high),
+            "n": rows[cell.arm, cell.metric].ours.n,
+        }
+        for cell in results.study.reported
+    ]
+
+
+def _cells(row: Row, digits: int, base: str) -> dict[str, str]:
+    difference = row.difference
+    ours = spread(row.ours.estimate, row.ours.sd, digits)
+    return {
+        "reported": spread(row.reported, row.reported_sd, digits),
+        "ours": "failed" if row.failed and not row.ours.n else ours,
+        "95 % interval": bounds(row.ours, digits),
+        "n": str(row.ours.n),
+        f"minus {base}, reported": number(row.reported_difference, digits, True),
+        f"minus {base}, ours": NOTHING if difference is None else estimate(difference, digits),
+        PAIRS: NOTHING if difference is None else str(difference.n),
+    }
+
+
+def _finding_cells(finding: Finding) -> list[str]:
+    claim, interval = finding.claim, finding.interval
+    digits = metrics.metric(claim.metric).digits
+    unit = f" {claim.unit}" if claim.unit else ""
+    inside = {None: NOTHING, True: "inside the interval", False: "outside"}
+    return [
+        f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+        plain(claim.reported) + (unit if claim.reported is not None else ""),
+        estimate(interval, digits, claim.is_difference) + (unit if interval.n else ""),
+        str(finding.interval.n),
+        inside[finding.reported_in_interval],
+    ]
+
+
+def _why(finding: Finding) -> str:
+    """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
+    note = f" {finding.claim.note}" if finding.claim.note else ""
+    p = "" if finding.p is None else f" p = {finding.p:.2g}"
+    if finding.p_holm is not None:
+        p += f", corrected {finding.p_holm:.2g}"
+    rule = f"Rule: {finding.claim.rule_text()}. Interval at {100 * finding.level:.4g} %.{p}"
+    return f"{finding.reason}.{note} {rule}"
+
+
+def as_html(data: pd.DataFrame, title: str, classes: str = "") -> str:
+    """A table that scrolls inside itself where the page is narrow; the theme styles "dataframe"."""
+    html = str(data.to_html(classes=classes, border=0, escape=True))
+    html = html.replace("<thead>", f"<caption>{escape(title)}</caption>\n  <thead>", 1)
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(title)}">{html}</div>'
+
+
+def _records(results: Results, kind: str) -> str:
+    """Every record by arm and seed; links where the records are the published ones."""
+    folder = f"{RECORDS}/{kind}s"
+    source = results.pairs if kind == "pair" else results.records
+    items = []
+    for arm in results.arms:
+        links = [
+            f"{escape(_seed(seed))}: "
+            + (
+                f'<a href="{folder}/{record.id}.json">{record.id}</a>'
+                if results.published
+                else record.id
+            )
+            for seed, record in source[arm].items()
+        ]
+        items.append(f"<li>{escape(results.study.label(arm))}, by seed: {', '.join(links)}</li>")
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _seed(seed: Any) -> str:
+    return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
+
+
+def _plain(value: float) -> float | None:
+    """A number for JSON, which has no NaN."""
+    return None if math.isnan(value) else value

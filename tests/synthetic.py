@@ -1,0 +1,131 @@
+"""A study with made records: nothing is trained."""
+
+import random
+
+from spatialnb.claims import Claim
+from spatialnb.config import Run
+from spatialnb.kernels import Inverse, Linear
+from spatialnb.records import Record
+from spatialnb.schedules import Static
+from spatialnb.study import Quick, Reported, Results, Study
+
+HOSTILE = '<img src=x onerror="alert(1)"> & co'
+
+ARMS = {
+    "none": Run(dataset="mnist", epochs=5),
+    "linear": Run(dataset="mnist", epochs=5, schedule=Static(kernel=Linear(floor=0.0))),
+    "inverse": Run(dataset="mnist", epochs=5, schedule=Static(kernel=Inverse())),
+}
+
+CLAIMS = (
+    Claim(
+        chapter="v01",
+        key="linear-wins",
+        words="Linear beats none.",
+        rule="beats",
+        arm="linear",
+        against="none",
+        reported=-0.13,
+    ),
+    Claim(
+        chapter="v01",
+        key="not-alike",
+        words="Networks are no more alike than chance has it.",
+        rule="equals",
+        arm="linear",
+        metric="similarity",
+        against="linear",
+        against_metric="similarity_permuted",
+        margin=0.05,
+        unit="",
+    ),
+)
+
+
+def study(**changes):
+    base = {
+        "id": "v01",
+        "title": "Linear or none",
+        "question": "Does locality cost accuracy?",
+        "section": "v1 - Linear vs None Kernel",
+        "changes": "The first one.",
+        "arms": ARMS,
+        "labels": {"inverse": HOSTILE},
+        "baseline": "none",
+        "quick": Quick(dataset="quick-digits"),
+        "reported": (
+            Reported(arm="none", metric="accuracy", value=97.69),
+            Reported(arm="linear", metric="accuracy", value=97.56, sd=0.3),
+            Reported(arm="linear", metric="similarity", value=0.007),
+        ),
+        "claims": CLAIMS,
+        "metrics": ("accuracy", "similarity"),
+        "seeds": (0, 1, 2, 3, 4, 5),
+        "pairs": True,
+    }
+    return Study(**{**base, **changes})
+
+
+def run_record(run, final=0.97, **epochs):
+    """A finished run whose accuracy rises evenly to `final`."""
+    rising = [final - 0.01 * (run.epochs - 1 - epoch) for epoch in range(run.epochs)]
+    quantities = {"test_accuracy": rising, "train_loss": rising[::-1], "test_loss": rising[::-1]}
+    return Record(
+        kind="run",
+        config=run.to_dict(),
+        outcome={
+            "status": "finished",
+            "epochs": {**quantities, **epochs},
+            "final": {"sparsity": {"0": 0.7, "2": 0.5, "overall": 0.647}},
+        },
+    )
+
+
+def failed_record(run):
+    outcome = {"status": "failed", "failed_epoch": 1, "epochs": {"test_accuracy": [0.1]}}
+    return Record(kind="run", config=run.to_dict(), outcome=outcome)
+
+
+def pair_record(first, second, raw=0.02):
+    return Record(
+        kind="pair",
+        config={"schema": 1, "recipe": 1, "measure": "similarity", "runs": [first.id, second.id]},
+        outcome={
+            "raw": {"overall": raw, "0": raw / 2},
+            "effective": {"overall": 0.1},
+            "initial": {"raw": 0.001, "effective": 0.09},
+            "permuted": {"raw": 0.002, "effective": 0.08, "raw_sd": 0.001, "times": 20},
+        },
+    )
+
+
+def results(one=None, failed=(), **changes):
+    """Results of made records, `failed` being (arm, seed); linear is 0.4 points above none."""
+    one = one or study()
+    chance = random.Random(1)
+    grid = one.configs(**changes)
+    level = {arm: 0.97 + 0.004 * place for place, arm in enumerate(grid)}
+    noise = {seed: chance.gauss(0.0, 0.001) for seed in range(20)}
+    first = grid[one.baseline]
+    return Results(
+        study=one,
+        dataset=first[0].dataset,
+        epochs=first[0].epochs,
+        seeds=tuple(run.seed for run in first),
+        records={
+            arm: {
+                run.seed: failed_record(run)
+                if (arm, run.seed) in failed
+                else run_record(run, level[arm] + noise[run.seed] + chance.gauss(0.0, 0.0005))
+                for run in runs
+            }
+            for arm, runs in grid.items()
+        },
+        pairs={
+            arm: {
+                (a.seed, b.seed): pair_record(a, b, chance.gauss(0.02, 0.003))
+                for a, b in one.couples(runs)
+            }
+            for arm, runs in grid.items()
+        },
+    )

@@ -1,0 +1,142 @@
+"""The book as a product: whole, fit to be read without a network, and never built broken."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from jupyter_book.config import validate_yaml
+
+ROOT = Path(__file__).parents[1]
+
+RUNS = """\
+from myst_nb import glue
+
+glue("answer", 6 * 7, display=False)
+"""
+
+
+@dataclass
+class Book:
+    """A small book with this book's settings, built by what `make book` calls."""
+
+    folder: Path
+
+    @property
+    def html(self) -> Path:
+        return self.folder / "_build" / "html"
+
+    def page(self, name: str, text: str) -> None:
+        (self.folder / "book" / f"{name}.md").write_text(text, "utf-8")
+
+    def notebook(self, name: str, code: str) -> None:
+        new = nbformat.v4
+        cells = [new.new_markdown_cell(f"# {name}"), new.new_code_cell(code)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = new.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(notebook, self.folder / "book" / f"{name}.ipynb")
+
+    def build(self) -> subprocess.CompletedProcess[str]:
+        pages = sorted(path.stem for path in (self.folder / "book").glob("p*.*"))
+        toc = {"format": "jb-book", "root": "book/index"}
+        chapters = [{"file": f"book/{page}"} for page in pages]
+        (self.folder / "_toc.yml").write_text(yaml.safe_dump(toc | {"chapters": chapters}))
+        return subprocess.run(
+            [sys.executable, str(ROOT / "tools" / "build_book.py"), str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    made = Book(tmp_path / "a book")
+    for part in ("_static", "_extensions"):
+        shutil.copytree(ROOT / "book" / part, made.folder / "book" / part)
+    shutil.copy(ROOT / "book" / "references.bib", made.folder / "book")
+    shutil.copy(ROOT / "_config.yml", made.folder)
+    made.page("index", "# A small book\n")
+    return made
+
+
+def test_the_settings_are_ones_that_jupyter_book_knows() -> None:
+    validate_yaml(yaml.safe_load((ROOT / "_config.yml").read_text("utf-8")), raise_on_errors=True)
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    toc = (ROOT / "_toc.yml").read_text("utf-8")
+    listed = set(re.findall(r"(?:root|file): book/(\S+)", toc))
+    assert listed == {
+        path.stem for path in (ROOT / "book").iterdir() if path.suffix in (".md", ".ipynb")
+    }
+
+
+def test_a_book_in_order_is_built_and_needs_no_network(book: Book) -> None:
+    # More than five pages: only then does Sphinx read in parallel, which must not lose what one
+    # page takes from another.
+    book.notebook("p1", RUNS)
+    book.notebook("p2", "print('run')")
+    for number in range(3, 8):
+        book.page(f"p{number}", f"(here{number})=\n# Page {number}\n\n$E = mc^2$\n")
+    book.page(
+        "index", "# A small book\n\nIt is {glue:text}`p1.ipynb::answer:d`, see {ref}`here7`.\n"
+    )
+    record = book.folder / "book" / "records" / "runs" / "0123.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+
+    ended = book.build()
+
+    assert ended.returncode == 0, ended.stderr
+    assert (book.html / "index.html").as_uri() in ended.stdout
+    assert ">42</span>" in (book.html / "book" / "index.html").read_text("utf-8")
+    assert (book.html / "records" / "runs" / "0123.json").is_file()
+    page = (book.html / "book" / "p3.html").read_text("utf-8")
+    assert "_static/mathjax/tex-svg.js" in page
+    assert (book.html / "_static" / "mathjax" / "tex-svg.js").is_file()
+    loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)", page)
+    assert loaded
+    assert not [url for url in loaded if re.match(r"(https?:)?//", url)]
+
+
+def test_a_broken_notebook_fails_the_build_until_it_is_repaired(book: Book) -> None:
+    book.notebook("p1", "raise ValueError('a broken chapter')")
+    broken = book.build()
+    assert broken.returncode != 0
+    assert "p1.ipynb" in broken.stderr
+    assert "a broken chapter" in broken.stderr
+
+    book.notebook("p1", RUNS)
+    repaired = book.build()
+    assert repaired.returncode == 0, repaired.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("# Page\n\nSee {ref}`nowhere`.\n", "undefined label: 'nowhere'"),
+        ("# Page\n\nSee [a page](nowhere.md).\n", "target not found: 'nowhere.md'"),
+        ("# Page\n\n{cite}`nobody`\n", 'could not find bibtex key "nobody"'),
+    ],
+    ids=["reference", "link", "citation"],
+)
+def test_what_a_page_refers_to_must_be_there(book: Book, text: str, complaint: str) -> None:
+    book.page("p1", text)
+    ended = book.build()
+    assert ended.returncode != 0
+    assert complaint in ended.stderr
+
+
+def test_a_warning_inside_a_notebook_fails_the_build(book: Book) -> None:
+    book.notebook("p1", "import warnings\n\nwarnings.warn('old')")
+    ended = book.build()
+    assert ended.returncode != 0
+    assert "p1.ipynb" in ended.stderr

@@ -1,0 +1,110 @@
+"""The notebooks as they are stored, and each chapter's quick edition, which trains for real."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+from spatialnb.studies import get
+
+BOOK = Path(__file__).parents[1] / "book"
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if re.match(r"v\d\d_", path.name)]
+
+COMPARED = {"keep_output", "nbval-check-output"}
+"""Tags of a cell whose output is stored: the first for nbstripout, the second for nbval."""
+
+any_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+any_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
+def code_cells(path: Path) -> list[Any]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def tags(cell: Any) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def test_the_book_has_chapters() -> None:
+    assert CHAPTERS, f"no chapter vNN_*.ipynb in {BOOK}"
+
+
+@any_notebook
+def test_a_notebook_is_valid_and_asks_for_the_kernel_that_everybody_has(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+@any_notebook
+def test_a_notebook_is_stored_as_nbstripout_leaves_it(path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{ended.stdout}{ended.stderr}\nRun `make format`."
+
+
+@any_notebook
+def test_only_compared_cells_keep_their_output(path: Path) -> None:
+    for cell in code_cells(path):
+        marks = tags(cell) & COMPARED
+        assert marks in (set(), COMPARED), f"a compared cell has both tags {COMPARED}: {cell.id}"
+        assert bool(cell.outputs) == bool(marks), f"cell {cell.id} of {path.name} has " + (
+            "no output to compare" if marks else "an output, and is not a compared cell"
+        )
+
+
+@any_notebook
+def test_a_notebook_asks_and_the_package_does(path: Path) -> None:
+    doing = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.For | ast.While
+    for cell in code_cells(path):
+        found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, doing)]
+        assert not found, (
+            f"{path.name} defines or loops: {ast.unparse(found[0])!r} belongs in spatialnb"
+        )
+
+
+@any_notebook
+def test_a_chapter_has_one_cell_of_parameters_and_no_page_has_two(path: Path) -> None:
+    cells = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
+    assert len(cells) == 1 if path in CHAPTERS else len(cells) <= 1
+
+
+@any_chapter
+def test_the_quick_edition_of_a_chapter_trains_and_runs(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = get(path.name[:3])
+    quick = study.quick
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "store"))
+    parameters = {"dataset": quick.dataset, "epochs": quick.epochs, "seeds": list(quick.seeds)}
+
+    papermill.execute_notebook(
+        path,
+        tmp_path / "output.ipynb",
+        parameters=parameters,
+        kernel_name="python3",
+        cwd=BOOK,
+        progress_bar=False,
+    )
+
+    outputs = [out for cell in code_cells(tmp_path / "output.ipynb") for out in cell.outputs]
+    assert not [out for out in outputs if out.output_type == "error"]
+    trained = list((tmp_path / "store" / "runs").glob("*.json"))
+    assert len(trained) == len({*study.arms, *study.others}) * len(quick.seeds)

@@ -1,0 +1,428 @@
+"""From configurations to records: what is trained, what is kept, what a kill leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import spatialnb
+from spatialnb import datasets, models, priors, runs, training
+from spatialnb.config import Run
+from spatialnb.kernels import Exponential
+from spatialnb.records import Record, RecordError, Store, read
+from spatialnb.runs import complete, missing, pair_id
+from spatialnb.schedules import Anneal, Static
+from spatialnb.similarity import cosine
+
+PATIENCE = 60.0
+"""Seconds until a test gives up on a process: workers import torch, on busy cores slowly."""
+
+NONE = Run(dataset="quick-colours", hidden=(12,), epochs=2)
+OTHER = replace(NONE, seed=1)
+STRONG = replace(NONE, schedule=Static(kernel=Exponential(k=9.0)))
+ANNEALED = replace(STRONG, schedule=Anneal(start=Exponential(), end=Exponential(k=30.0)))
+GRID = (NONE, OTHER, STRONG, ANNEALED)
+PAIRS = ((NONE, OTHER), (STRONG, ANNEALED))
+LONG = replace(NONE, epochs=60)  # about half a second
+
+
+class Inline(Executor):
+    """Trains in this process as soon as it is asked, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[Run] = []
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        self.asked.append(arguments[0])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*arguments, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded data and weights of this file's runs, apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPATIALNB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def expected(_cache: None, tmp_path_factory: pytest.TempPathFactory) -> runs.Completed:
+    """The grid, trained in this process."""
+    own = Store(tmp_path_factory.mktemp("expected"))
+    with ThreadPoolExecutor(1) as executor:
+        return complete(GRID, pairs=PAIRS, store=own, executor=executor, progress=False)
+
+
+def outcomes(records: dict[str, Record]) -> dict[str, Any]:
+    return {record_id: record.outcome for record_id, record in records.items()}
+
+
+def is_gone(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)  # dead, and not yet buried
+    return True
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    """Whether it happens within the patience of this file."""
+    end = time.monotonic() + PATIENCE
+    while not happens():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+# ── Looking up and training what is missing ─────────────────────────────────────────────────────
+
+
+def test_a_record_of_a_run_holds_its_configuration_its_outcome_and_where_it_comes_from(
+    expected: runs.Completed,
+) -> None:
+    record = expected.run(STRONG)
+    assert record.run == STRONG
+    assert record.outcome == training.train(STRONG).outcome
+    assert record.provenance["data"] == {
+        "edition": "quick-colours",
+        "sha256": datasets.load("quick-colours").sha256,
+    }
+    assert record.provenance.keys() >= {"commit", "versions", "device", "threads", "seconds"}
+    assert record.provenance["versions"]["torch"]
+    assert record.provenance["seconds"] > 0.0
+
+
+def test_only_what_is_missing_is_trained_and_a_run_named_twice_once(store: Store) -> None:
+    first = Inline()
+    complete([NONE, NONE, replace(NONE)], store=store, executor=first, progress=False)
+    assert first.asked == [NONE]
+    second = Inline()
+    found = complete([NONE, STRONG, NONE], store=store, executor=second, progress=False)
+    assert second.asked == [STRONG]
+    assert set(found.runs) == {NONE.id, STRONG.id}
+    third = Inline()
+    again = complete([STRONG, NONE], store=store, executor=third, progress=False)
+    assert third.asked == []
+    assert outcomes(again.runs) == outcomes(found.runs)
+
+
+def test_nothing_wanted_is_nothing_done(store: Store) -> None:
+    assert complete([], store=store, progress=False) == runs.Completed(runs={}, pairs={})
+
+
+def test_published_records_are_found_and_not_trained_again(
+    tmp_path: Path, expected: runs.Completed
+) -> None:
+    Store(tmp_path / "published").add(expected.run(NONE))
+    executor = Inline()
+    both = Store(tmp_path / "working", tmp_path / "published")
+    complete([NONE], store=both, executor=executor, progress=False)
+    assert executor.asked == []
+    assert not (tmp_path / "working").exists()
+
+
+def test_missing_runs_are_listed_once_and_in_order(store: Store, expected: runs.Completed) -> None:
+    store.add(expected.run(OTHER))
+    assert missing([STRONG, OTHER, NONE, STRONG], store) == [STRONG, NONE]
+
+
+def test_a_damaged_record_stops_before_anything_is_trained(
+    store: Store, expected: runs.Completed
+) -> None:
+    path = store.add(expected.run(NONE))
+    path.write_bytes(path.read_bytes()[:-9])
+    executor = Inline()
+    with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train it"):
+        complete([STRONG, NONE], store=store, executor=executor, progress=False)
+    assert executor.asked == []
+
+
+def test_an_unknown_data_set_stops_before_anything_is_trained(store: Store) -> None:
+    executor = Inline()
+    lost = replace(NONE, dataset="quick-colour")
+    with pytest.raises(ValueError, match=r"'quick-colour'.*Did you mean 'quick-colours'"):
+        complete([NONE, lost], store=store, executor=executor, progress=False)
+    assert executor.asked == []
+
+
+def test_a_run_that_raises_is_reported_and_the_others_are_recorded(store: Store) -> None:
+    greedy = replace(NONE, train_size=10_000)
+    with pytest.raises(ValueError, match="has 1500 training samples, not 10000"):
+        complete([NONE, greedy, STRONG], store=store, executor=Inline(), progress=False)
+    assert store.ids() == {NONE.id, STRONG.id}
+
+
+def test_a_run_that_diverges_is_recorded_as_failed_and_not_tried_again(store: Store) -> None:
+    wild = replace(NONE, learning_rate=1e30)
+    found = complete([wild], store=store, executor=Inline(), progress=False)
+    assert found.run(wild).failed
+    again = Inline()
+    complete([wild], store=store, executor=again, progress=False)
+    assert again.asked == []
+    runs.weights_path(wild.id).unlink(missing_ok=True)
+    pair = complete([], pairs=[(NONE, wild)], store=store, executor=again, progress=False)
+    assert pair.pair(NONE, wild) is None
+    assert again.asked == [NONE]
+    assert store.ids("pair") == set()
+    assert store.ids() == {NONE.id, wild.id}
+
+
+def test_the_bar_counts_runs_and_epochs(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    complete([NONE, STRONG], store=store, executor=Inline())
+    shown = capfd.readouterr().err
+    assert "2 of 2 runs" in shown
+    assert "4/4" in shown
+    complete([NONE, STRONG], store=store, executor=Inline())
+    assert capfd.readouterr().err == ""
+
+
+# ── Pairs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_pair_is_the_likeness_of_the_trained_weights(expected: runs.Completed) -> None:
+    record = expected.pair(STRONG, ANNEALED)
+    assert record is not None
+    found = record.outcome
+    built = [training.train(run).model for run in (STRONG, ANNEALED)]
+    acting = [models.effective_weights(model) for model in built]
+    learned = [models.effective_weights(_without_prior(model)) for model in built]
+    # The rows that are summed are the same to the bit.
+    assert found["effective"] == cosine(*acting)
+    assert found["raw"] == cosine(*learned)
+    assert found["initial"]["raw"] == 1.0, "arms of one seed start from the same weights"
+    assert found["initial"]["effective"] < 1.0
+
+
+def _without_prior(model: Any) -> Any:
+    learned = [
+        (layer, priors.learned_weight(layer).detach().clone())
+        for layer, _ in priors.spatial_priors(model)
+    ]
+    priors.remove(model)
+    for layer, weight in learned:
+        layer.weight.data.copy_(weight)
+    return model
+
+
+def test_a_pair_brings_its_runs_and_is_measured_once(store: Store) -> None:
+    first = Inline()
+    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=first, progress=False)
+    assert {run.id for run in first.asked} == {NONE.id, OTHER.id} == set(found.runs)
+    assert store.ids("pair") == {pair_id(NONE, OTHER)}
+    again = Inline()
+    complete([], pairs=[(NONE, OTHER)], store=store, executor=again, progress=False)
+    assert again.asked == []
+
+
+def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
+    store: Store, expected: runs.Completed
+) -> None:
+    for run in (NONE, OTHER):
+        store.add(expected.run(run))
+    runs.weights_path(OTHER.id).unlink()
+    executor = Inline()
+    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
+    assert executor.asked == [OTHER]
+    assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
+    assert not store.conflicts()
+
+
+def test_another_result_of_a_recorded_run_is_kept_and_warned_about(
+    store: Store, expected: runs.Completed
+) -> None:
+    altered = replace(expected.run(OTHER), outcome={"status": "finished", "epochs": {}})
+    store.add(altered)
+    runs.weights_path(OTHER.id).unlink()
+    with pytest.warns(UserWarning, match="two results for one configuration"):
+        found = complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
+    assert found.run(OTHER) == altered
+    (other,) = store.conflicts()
+    assert read(other).outcome == expected.run(OTHER).outcome
+
+
+def test_the_order_of_a_pair_makes_another_pair() -> None:
+    assert pair_id(NONE, OTHER) != pair_id(OTHER, NONE)
+    assert pair_id(NONE, OTHER) == pair_id(replace(NONE), replace(OTHER))
+
+
+# ── Workers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_workers_record_what_this_process_records_and_leave_nothing_behind(
+    store: Store, expected: runs.Completed
+) -> None:
+    before, children = dict(os.environ), set(psutil.Process().children(recursive=True))
+    found = complete(GRID, pairs=PAIRS, store=store, workers=2, progress=False)
+    assert outcomes(found.runs) == outcomes(expected.runs)
+    assert outcomes(found.pairs) == outcomes(expected.pairs)
+    assert dict(os.environ) == before
+    left = set(psutil.Process().children(recursive=True)) - children
+    # Python's own tracker of shared resources stays until this process ends.
+    assert not [
+        one for one in left if not is_gone(one) and "resource_tracker" not in str(one.cmdline())
+    ]
+    files = [path for path in store.folders[0].rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".json"}
+    assert not list(runs.weights_path("").parent.glob("*.part"))
+
+
+def test_a_worker_that_is_killed_is_replaced_and_one_worker_records_the_same(
+    store: Store,
+) -> None:
+    grid = [replace(LONG, seed=seed) for seed in range(4)]
+    killed: list[int] = []
+
+    def kill() -> None:
+        def workers() -> list[psutil.Process]:
+            children = psutil.Process().children()
+            return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+
+        if soon(lambda: len(store.ids()) >= 1):
+            for worker in workers():
+                worker.kill()
+                killed.append(worker.pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = complete(grid, store=store, workers=1, progress=False)
+    killer.join()
+    assert len(killed) == 1, "the test came too late to kill the worker"
+    assert outcomes(found.runs) == {run.id: training.train(run).outcome for run in grid}
+
+
+def test_workers_that_die_again_and_again_are_reported(
+    store: Store, monkeypatch: pytest.MonkeyPatch, expected: runs.Completed
+) -> None:
+    started = []
+
+    class Dying(Inline):
+        def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            if arguments[0] == NONE:
+                future.set_result((expected.run(NONE), None))
+            else:
+                future.set_exception(BrokenProcessPool("killed"))
+            return future
+
+    @contextlib.contextmanager
+    def pool(*_: object) -> Iterator[tuple[Executor, Callable[[], None]]]:
+        started.append(1)
+        yield Dying(), lambda: None
+
+    monkeypatch.setattr(runs, "_pool", pool)
+    with pytest.raises(runs.WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
+        complete([NONE, STRONG], store=store, progress=False)
+    assert len(started) == 3
+    assert store.ids() == {NONE.id}
+
+
+# ── Kills from outside ──────────────────────────────────────────────────────────────────────────
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from spatialnb.config import Run
+from spatialnb.records import Store
+from spatialnb.runs import complete
+
+if __name__ == "__main__":
+    run = Run(dataset="quick-colours", hidden=(12,), epochs=60)
+    grid = [replace(run, seed=seed) for seed in range(60)]
+    complete(grid, store=Store(sys.argv[1]), workers=2, progress=False)
+"""
+SIXTY = [replace(LONG, seed=seed) for seed in range(60)]
+
+
+@contextlib.contextmanager
+def training_process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Store]]:
+    """A process of a process group of its own that trains sixty runs with two workers."""
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    package = str(Path(spatialnb.__file__).parent.parent)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "store")],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": package},
+    )
+    try:
+        yield process, Store(tmp_path / "store")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def family(process: subprocess.Popen[str], store: Store) -> list[psutil.Process]:
+    """The processes below it, once both workers have trained something."""
+    assert soon(lambda: len(store.ids()) >= 2 or process.poll() is not None)
+    assert process.poll() is None, process.stderr.read() if process.stderr else ""
+    below: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+    assert sum("spawn_main" in " ".join(one.cmdline()) for one in below) == 2
+    return below
+
+
+def goes_on(store: Store) -> None:
+    """Every record is whole, and the same grid continues with the others alone."""
+    there = store.ids()
+    assert 2 <= len(there) < len(SIXTY)
+    assert all(store.find(record_id) for record_id in there)
+    left = missing(SIXTY, store)
+    assert len(left) == len(SIXTY) - len(there)
+    executor = Inline()
+    complete(
+        [*(run for run in SIXTY if run.id in there), left[0]],
+        store=store,
+        executor=executor,
+        progress=False,
+    )
+    assert executor.asked == left[:1]
+
+
+def test_a_killed_parent_leaves_whole_records_and_no_workers(tmp_path: Path) -> None:
+    with training_process(tmp_path) as (process, store):
+        below = family(process, store)
+        process.kill()
+        assert process.wait(PATIENCE) == -signal.SIGKILL
+        assert soon(lambda: all(is_gone(one) for one in below)), "workers outlive their parent"
+    goes_on(store)
+
+
+def test_ctrl_c_leaves_the_finished_runs_and_no_workers(tmp_path: Path) -> None:
+    with training_process(tmp_path) as (process, store):
+        below = family(process, store)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+        _, shown = process.communicate(timeout=PATIENCE)
+        assert process.returncode != 0
+        assert shown.count("Traceback") == 1
+        assert shown.rstrip().endswith("KeyboardInterrupt")
+        assert soon(lambda: all(is_gone(one) for one in below)), "workers outlive their parent"
+        assert not list(tmp_path.rglob("*.part"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        goes_on(store)

@@ -1,0 +1,468 @@
+"""One run: the loop, against a loop written out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, linear
+
+from spatialnb import models, priors, training
+from spatialnb.config import Decay, Run
+from spatialnb.datasets import Dataset, Split
+from spatialnb.geometry import layer_distance
+from spatialnb.kernels import Exponential, Linear, Shuffled, Uniform
+from spatialnb.schedules import Anneal, Schedule, Sharpen, Static
+from spatialnb.training import Trained, train
+
+NAME = "quick-made"
+FEATURES, CLASSES, TRAIN, TEST = 12, 3, 90, 40
+BASE = Run(dataset=NAME, hidden=(8, 7), batch_size=16, epochs=3)
+STRONG = Static(kernel=Exponential(k=6.0))
+
+
+def split(count: int, seed: int) -> Split:
+    """Grey levels whose brightest third of pixels is the class: learnable, with noise."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(CLASSES, (count,), generator=generator)
+    x = torch.randint(150, (count, FEATURES), generator=generator)
+    for label in range(CLASSES):
+        x[y == label, label::CLASSES] += 60
+    return Split(x=x.to(torch.uint8), y=y)
+
+
+def dataset() -> Dataset:
+    fit = split(TRAIN, 1)
+    return Dataset(
+        name=NAME,
+        title="Quick: made for this test",
+        quick=True,
+        train=fit,
+        test=split(TEST, 2),
+        shape=(1, 3, 4),
+        classes=CLASSES,
+        mean=torch.full((FEATURES,), fit.x.float().mean().item()),
+        std=torch.full((FEATURES,), fit.x.float().std().item()),
+        sha256="0" * 64,
+    )
+
+
+DATA = dataset()
+
+
+def bits(trained: Trained) -> tuple[str, list[bytes]]:
+    """Everything a run leaves, to the last bit."""
+    state = [tensor.numpy().tobytes() for tensor in trained.model.state_dict().values()]
+    return json.dumps(trained.outcome), state
+
+
+def learned(trained: Trained) -> list[Tensor]:
+    return [priors.learned_weight(layer) for _, layer in models.linear_layers(trained.model)]
+
+
+# ── The loop ────────────────────────────────────────────────────────────────────────────────────
+
+
+def by_hand(run: Run) -> tuple[dict[str, list[float]], list[Tensor]]:
+    """The same training without a prior, a module or a room of the package in it but `models.mlp`
+    for the initialisation: W ∘ K written out, Adam's own formula, batches from one permutation."""
+    model = models.mlp(FEATURES, run.hidden, CLASSES, torch.Generator().manual_seed(2 * run.seed))
+    layers = [part for part in model if isinstance(part, nn.Linear)]
+    weights = [layer.weight.detach().requires_grad_() for layer in layers]
+    biases = [layer.bias.detach().requires_grad_() for layer in layers]
+    parameters = [*weights, *biases]
+    first = [torch.zeros_like(p) for p in parameters]
+    second = [torch.zeros_like(p) for p in parameters]
+    order = torch.Generator().manual_seed(2 * run.seed + 1)
+    images = run.train_size or TRAIN
+    inputs = {
+        name: (part.x.float() - DATA.mean) / DATA.std
+        for name, part in (("train", DATA.train), ("test", DATA.test))
+    }
+    found: dict[str, list[float]] = {"train_loss": [], "test_loss": [], "test_accuracy": []}
+    steps = 0
+    for epoch in range(run.epochs):
+        kernel = run.schedule.at(epoch / (run.epochs - 1))
+        strengths = [kernel.strength(layer_distance(*w.shape)).float() for w in weights]
+
+        def forward(x: Tensor, strengths: list[Tensor] = strengths) -> Tensor:
+            for place, (w, b, k) in enumerate(zip(weights, biases, strengths, strict=True)):
+                x = linear(x, w * k, b)
+                x = x.relu() if place < len(weights) - 1 else x
+            return x
+
+        losses = 0.0
+        for index in torch.randperm(images, generator=order).split(run.batch_size):
+            loss = cross_entropy(forward(inputs["train"][index]), DATA.train.y[index])
+            slopes = torch.autograd.grad(loss, parameters)
+            losses += loss.item() * len(index)
+            steps += 1
+            with torch.no_grad():
+                for p, g, m, v in zip(parameters, slopes, first, second, strict=True):
+                    m.mul_(0.9).add_(0.1 * g)
+                    v.mul_(0.999).add_(0.001 * g * g)
+                    root = (v / (1 - 0.999**steps)).sqrt() + 1e-8
+                    p.sub_(run.learning_rate * (m / (1 - 0.9**steps)) / root)
+        with torch.no_grad():
+            logits = forward(inputs["test"])
+        found["train_loss"].append(losses / images)
+        found["test_loss"].append(cross_entropy(logits, DATA.test.y).item())
+        found["test_accuracy"].append((logits.argmax(1) == DATA.test.y).float().mean().item())
+    return found, weights
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Static(),
+        STRONG,
+        Anneal(start=Uniform(), end=Linear(floor=0.0)),
+        Sharpen(k_start=3.0, k_end=15.0),
+        Static(kernel=Shuffled(kernel=Exponential(k=6.0))),
+    ],
+    ids=["none", "static", "anneal", "sharpen", "shuffled"],
+)
+@pytest.mark.parametrize("train_size", [None, 50])
+def test_training_is_the_loop_written_out_by_hand(
+    schedule: Schedule, train_size: int | None
+) -> None:
+    run = replace(BASE, schedule=schedule, train_size=train_size, seed=5)
+    trained = train(run, DATA)
+    expected, weights = by_hand(run)
+    # Single precision, the operations of Adam in another order, up to 18 steps.
+    for name, values in expected.items():
+        assert trained.outcome["epochs"][name] == pytest.approx(values, abs=2e-5), name
+    for ours, theirs in zip(learned(trained), weights, strict=True):
+        torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=0.0, atol=2e-5)
+
+
+def test_an_outcome_holds_one_number_an_epoch_and_the_sparsity_at_the_end() -> None:
+    outcome = train(BASE, DATA).outcome
+    assert outcome["status"] == "finished"
+    assert outcome["epochs"].keys() == {"train_loss", "test_loss", "test_accuracy"}
+    assert {len(values) for values in outcome["epochs"].values()} == {3}
+    assert outcome["final"] == {"sparsity": {"0": 0.0, "2": 0.0, "4": 0.0, "overall": 0.0}}
+    assert json.loads(json.dumps(outcome, allow_nan=False)) == outcome
+
+
+def test_a_network_learns() -> None:
+    outcome = train(replace(BASE, epochs=12, learning_rate=0.01), DATA).outcome["epochs"]
+    # Three classes: chance is a third, with a standard error of 0.075 on 40 samples.
+    assert outcome["test_accuracy"][-1] > 1 / 3 + 5 * 0.075
+    assert outcome["train_loss"][-1] < outcome["train_loss"][0]
+
+
+# ── Determinism, and what is left as it was ─────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        BASE,
+        replace(BASE, schedule=STRONG, decay=Decay(target=Exponential())),
+        replace(BASE, schedule=Sharpen(k_start=3, k_end=9), action="normalise"),
+        replace(BASE, schedule=STRONG, action="cap"),
+    ],
+    ids=["none", "decay", "normalise", "cap"],
+)
+def test_the_same_run_gives_the_same_bits_whatever_the_global_generator_says(run: Run) -> None:
+    torch.manual_seed(1)
+    first = bits(train(run, DATA))
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    assert bits(train(run, DATA)) == first
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["finishes", "fails"])
+def test_settings_of_torch_are_left_as_they_were(fails: bool) -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        seen = []
+
+        def look(_: int) -> None:
+            seen.append((torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()))
+            if fails:
+                raise RuntimeError("stopped in the middle")
+
+        if fails:
+            with pytest.raises(RuntimeError, match="stopped in the middle"):
+                train(BASE, DATA, look)
+        else:
+            train(BASE, DATA, look)
+        assert set(seen) == {(1, True)}
+        assert torch.get_num_threads() == 3
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(False)
+        train(replace(BASE, epochs=1), DATA)
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.set_num_threads(threads)
+
+
+def test_the_number_of_threads_outside_does_not_change_a_bit() -> None:
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = bits(train(BASE, DATA))
+        torch.set_num_threads(4)
+        assert bits(train(BASE, DATA)) == one
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_another_seed_is_another_network_in_another_order() -> None:
+    first, second = (train(replace(BASE, seed=seed), DATA) for seed in (0, 1))
+    assert bits(first) != bits(second)
+    streams = {
+        tuple(torch.randperm(50, generator=training.generator(seed, purpose)).tolist())
+        for seed in range(20)
+        for purpose in ("initialisation", "order")
+    }
+    assert len(streams) == 40
+
+
+def test_arms_of_one_seed_start_from_the_same_weights_and_biases() -> None:
+    plain = training.build(BASE, FEATURES, CLASSES)
+    prior = training.build(replace(BASE, schedule=STRONG), FEATURES, CLASSES)
+    for (_, one), (_, two) in zip(
+        models.linear_layers(plain), models.linear_layers(prior), strict=True
+    ):
+        assert torch.equal(one.weight, priors.learned_weight(two))
+        assert torch.equal(one.bias, two.bias)
+
+
+# ── The prior in the loop ───────────────────────────────────────────────────────────────────────
+
+
+def test_none_is_bit_for_bit_the_plain_network_that_carries_no_prior(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = train(BASE, DATA)
+    assert not list(priors.spatial_priors(plain.model))
+
+    def attached(run: Run, features: int, classes: int) -> nn.Module:
+        drawn = models.mlp(
+            features, run.hidden, classes, training.generator(run.seed, "initialisation")
+        )
+        return priors.attach(drawn, Uniform())
+
+    monkeypatch.setattr(training, "build", attached)
+    prior = train(BASE, DATA)
+    assert len(list(priors.spatial_priors(prior.model))) == 3
+    assert prior.outcome == plain.outcome
+    baked = priors.remove(prior.model).state_dict()
+    for name, tensor in plain.model.state_dict().items():
+        assert torch.equal(tensor.view(torch.int32), baked[name].view(torch.int32)), name
+
+
+def test_an_anneal_that_stays_at_none_is_bit_for_bit_none() -> None:
+    still = replace(BASE, schedule=Anneal(start=Uniform(), end=Uniform()))
+    assert train(still, DATA).outcome == train(BASE, DATA).outcome
+
+
+def test_the_kernel_moves_once_an_epoch_from_progress_nought_to_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = replace(BASE, epochs=5, schedule=Sharpen(k_start=3.0, k_end=11.0))
+    seen: list[float] = []
+    step = priors.step
+
+    def watched(model: nn.Module, prior: Schedule, progress: float) -> None:
+        step(model, prior, progress)
+        seen.append(progress)
+
+    monkeypatch.setattr(priors, "step", watched)
+    trained = train(run, DATA)
+    assert seen == [0.0, 0.25, 0.5, 0.75, 1.0]
+    for layer, part in priors.spatial_priors(trained.model):
+        expected = Exponential(k=11.0).strength(layer_distance(*layer.weight.shape))
+        assert torch.equal(part.strength, expected.float())
+
+
+def test_one_epoch_is_trained_with_the_last_kernel() -> None:
+    run = replace(BASE, epochs=1, schedule=Anneal(start=Uniform(), end=Linear()))
+    static = replace(BASE, epochs=1, schedule=Static(kernel=Linear()))
+    assert bits(train(run, DATA)) == bits(train(static, DATA))
+
+
+def test_the_sparsity_of_a_sharpened_run_is_that_of_its_last_epoch() -> None:
+    run = replace(BASE, schedule=Sharpen(k_start=3.0, k_end=50.0))
+    found = train(run, DATA).outcome["final"]["sparsity"]
+    shapes = {"0": (8, 12), "2": (7, 8), "4": (3, 7)}
+    small = {
+        name: int((Exponential(k=50.0).strength(layer_distance(*shape)) < 0.1).sum())
+        for name, shape in shapes.items()
+    }
+    sizes = {name: out * into for name, (out, into) in shapes.items()}
+    by_layer = {name: small[name] / sizes[name] for name in shapes}
+    overall = sum(small.values()) / sum(sizes.values())
+    assert found == pytest.approx({**by_layer, "overall": overall}, abs=1e-12)
+
+
+def test_a_cap_records_the_share_of_weights_it_touches_in_every_epoch() -> None:
+    run = replace(BASE, action="cap", schedule=Static(kernel=Linear(floor=0.0)))
+    trained = train(run, DATA)
+    shares = trained.outcome["epochs"]["cap_share"]
+    assert len(shares) == 3
+    beyond = total = 0
+    for weight in learned(trained):
+        strength = Linear(floor=0.0).strength(layer_distance(*weight.shape)).float()
+        beyond += int((weight.abs() > strength).sum())
+        total += weight.numel()
+    assert 0.0 < shares[-1] == beyond / total
+
+
+def test_a_cap_of_two_never_binds_and_trains_the_plain_network() -> None:
+    capped = train(replace(BASE, action="cap", schedule=Static(kernel=Uniform(value=2.0))), DATA)
+    epochs = dict(capped.outcome["epochs"])
+    assert epochs.pop("cap_share") == [0.0, 0.0, 0.0]
+    assert epochs == train(BASE, DATA).outcome["epochs"]
+
+
+def test_a_decay_records_the_distance_to_its_target_and_shortens_it() -> None:
+    target = Linear()
+    gentle, strong = (
+        train(replace(BASE, epochs=6, decay=Decay(target=target, weight=weight)), DATA)
+        for weight in (0.0, 1.0)
+    )
+    distances = strong.outcome["epochs"]["target_distance"]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] < gentle.outcome["epochs"]["target_distance"][-1]
+    squares, total = 0.0, 0
+    for weight in learned(strong):
+        apart = weight.detach().double() - target.strength(layer_distance(*weight.shape))
+        squares += apart.square().sum().item()
+        total += weight.numel()
+    # The run sums squares in single precision.
+    assert distances[-1] == pytest.approx(math.sqrt(squares / total), rel=1e-5)
+
+
+def test_a_decay_of_weight_nought_changes_no_number() -> None:
+    decayed = train(replace(BASE, decay=Decay(target=Linear(), weight=0.0)), DATA)
+    epochs = dict(decayed.outcome["epochs"])
+    assert len(epochs.pop("target_distance")) == 3
+    assert epochs == train(BASE, DATA).outcome["epochs"]
+
+
+def test_the_training_loss_leaves_the_decay_penalty_out() -> None:
+    still = replace(BASE, epochs=1, learning_rate=1e-12)
+    decayed = replace(still, decay=Decay(target=Uniform(value=50.0), weight=100.0))
+    losses = [train(run, DATA).outcome["epochs"]["train_loss"][0] for run in (still, decayed)]
+    # The penalty would be millions; weights move by 1e-12 a step.
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+# ── Sizes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_only_the_first_images_are_trained_on_and_all_test_images_are_tested() -> None:
+    spoilt = replace(
+        DATA,
+        train=Split(
+            x=torch.cat([DATA.train.x[:30], 255 - DATA.train.x[30:]]),
+            y=torch.cat([DATA.train.y[:30], torch.zeros_like(DATA.train.y[30:])]),
+        ),
+    )
+    run = replace(BASE, train_size=30)
+    assert bits(train(run, spoilt)) == bits(train(run, DATA))
+    assert bits(train(BASE, spoilt)) != bits(train(BASE, DATA))
+
+
+def test_as_many_images_as_there_are_is_all_of_them() -> None:
+    assert bits(train(replace(BASE, train_size=TRAIN), DATA)) == bits(train(BASE, DATA))
+
+
+def test_more_images_than_there_are_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"train_size: quick-made has 90 training samples, not 91"):
+        train(replace(BASE, train_size=91), DATA)
+
+
+@pytest.mark.parametrize("size", [1, 7, 89, 90, 1000])
+def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
+    run = replace(BASE, epochs=1, batch_size=size, learning_rate=1e-12)
+    index = torch.randperm(TRAIN)
+    assert torch.equal(torch.cat(list(training.batches(index, size))), index)
+    # Weights hardly move, so the mean over batches is the mean over all samples.
+    model = training.build(run, FEATURES, CLASSES)
+    whole = cross_entropy(model(DATA.inputs(DATA.train, torch.arange(TRAIN))), DATA.train.y)
+    found = train(run, DATA).outcome["epochs"]["train_loss"][0]
+    assert found == pytest.approx(whole.item(), abs=1e-5)
+
+
+def test_testing_in_pieces_gives_what_testing_at_once_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = training.build(BASE, FEATURES, CLASSES)
+    whole = training.evaluate(model, DATA, DATA.test)
+    monkeypatch.setattr(training, "CHUNK", 7)
+    pieces = training.evaluate(model, DATA, DATA.test)
+    assert pieces[1] == whole[1]
+    assert pieces[0] == pytest.approx(whole[0], rel=1e-6)  # single precision sums
+
+
+def test_a_network_without_hidden_layers_trains() -> None:
+    assert train(replace(BASE, hidden=()), DATA).outcome["status"] == "finished"
+
+
+def test_data_of_another_edition_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="the run asks for 'mnist', the data given is 'quick-made'"
+    ):
+        train(replace(BASE, dataset="mnist"), DATA)
+
+
+# ── Progress and failure ────────────────────────────────────────────────────────────────────────
+
+
+def test_every_epoch_is_reported_as_it_is_done() -> None:
+    seen: list[int] = []
+    train(BASE, DATA, seen.append)
+    assert seen == [1, 2, 3]
+
+
+@pytest.mark.parametrize("schedule", [Static(), STRONG], ids=["none", "exponential"])
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_its_epoch(
+    schedule: Schedule,
+) -> None:
+    run = replace(BASE, learning_rate=1e30, schedule=schedule)
+    outcome = train(run, DATA).outcome
+    assert outcome["status"] == "failed"
+    assert outcome["failed_epoch"] == 0
+    assert outcome["epochs"] == {"train_loss": [], "test_loss": [], "test_accuracy": []}
+    assert json.dumps(outcome, allow_nan=False)
+
+
+def test_a_run_that_fails_later_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate, calls = training.evaluate, []
+
+    def poisoned(model: nn.Module, data: Dataset, part: Split) -> tuple[float, float]:
+        calls.append(1)
+        return (math.inf, 0.0) if len(calls) == 3 else evaluate(model, data, part)
+
+    monkeypatch.setattr(training, "evaluate", poisoned)
+    outcome = train(replace(BASE, epochs=5), DATA).outcome
+    assert outcome["failed_epoch"] == 2
+    assert {len(values) for values in outcome["epochs"].values()} == {2}
+    assert len(calls) == 3
+
+
+def test_two_threads_that_train_at_once_do_not_disturb_each_other() -> None:
+    # torch's cache of effective weights and its settings are one for all threads.
+    threads = torch.get_num_threads()
+    grid = [replace(BASE, schedule=STRONG, epochs=6, seed=seed) for seed in range(6)]
+    alone = [bits(train(run, DATA)) for run in grid]
+    with ThreadPoolExecutor(3) as pool:
+        together = [bits(trained) for trained in pool.map(lambda run: train(run, DATA), grid)]
+    assert together == alone
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()

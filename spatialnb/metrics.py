@@ -226,6 +226,12 @@ METRICS: dict[str, _Known] = {
     "similarity_effective": _Known(
         title="similarity of effective weights", kind="pair", digits=4, read=_pair("effective")
     ),
+    "similarity_centred": _Known(
+        title="similarity less what all neurons share",
+        kind="pair",
+        digits=4,
+        read=_pair("centred", "raw"),
+    ),
     "similarity_initial": _Known(
         title="similarity at initialisation", kind="pair", digits=4, read=_pair("initial", "raw")
     ),

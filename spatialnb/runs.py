@@ -193,7 +193,8 @@ def _train_all(
                 contextlib.suppress(BrokenProcessPool),
                 _pool(workers or _cores(), bar) as (pool, drain),
             ):
-                ahead = [pool.submit(_work, run, run.id in keep) for run in left.values()]
+                paths = {run_id: weights_path(run_id) for run_id in keep}
+                ahead = [pool.submit(_work, run, paths.get(run.id)) for run in left.values()]
                 _collect(ahead, done, drain)
             if not left:
                 return
@@ -287,18 +288,29 @@ def _end_with(parent: Connection) -> None:
     os._exit(0)
 
 
-def _work(run: Run, keep_weights: bool) -> Done:
-    return train_one(run, keep_weights, _ticks)
+def _work(run: Run, keep_at: Path | None) -> Done:
+    """Train in a worker, which keeps the weights itself.
+
+    Megabytes on their way to the parent would be cut off where the worker is killed, and the parent
+    would wait for the rest for ever; a record passes through a pipe in one piece.
+    """
+    record, kept = train_one(run, keep_at is not None, _ticks)
+    if keep_at is not None and kept is not None:
+        _keep_weights(kept, keep_at)
+    return record, None
+
+
+def _keep_weights(kept: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_bytes(kept)
+    partial.replace(path)
 
 
 def _keep(record: Record, kept: bytes | None, store: Store) -> None:
     """Weights first, then the record: a recorded run has all that it should leave."""
     if kept is not None:
-        path = weights_path(record.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        partial.write_bytes(kept)
-        partial.replace(path)
+        _keep_weights(kept, weights_path(record.id))
     signed = Record(
         kind=record.kind,
         config=record.config,

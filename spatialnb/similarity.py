@@ -63,6 +63,11 @@ def permute_hidden(generator: torch.Generator, *networks: Weights) -> list[dict[
     return renumbered
 
 
+def centre(weights: Weights) -> dict[str, Tensor]:
+    """The weights (out, in) less their mean over the outputs, input by input."""
+    return {name: weight - weight.mean(dim=0, keepdim=True) for name, weight in weights.items()}
+
+
 def compare(
     learned: tuple[Weights, Weights],
     effective: tuple[Weights, Weights],
@@ -89,6 +94,10 @@ def compare(
     return {
         "raw": cosine(*learned),
         "effective": cosine(*effective),
+        "centred": {
+            "raw": cosine(*map(centre, learned))["overall"],
+            "effective": cosine(*map(centre, effective))["overall"],
+        },
         "initial": {
             "raw": cosine(*initial)["overall"],
             "effective": cosine(*initial_effective)["overall"],

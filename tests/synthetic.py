@@ -94,6 +94,7 @@ def pair_record(first, second, raw=0.02):
             "raw": {"overall": raw, "0": raw / 2},
             "effective": {"overall": 0.1},
             "initial": {"raw": 0.001, "effective": 0.09},
+            "centred": {"raw": 0.003, "effective": 0.004},
             "permuted": {"raw": 0.002, "effective": 0.08, "raw_sd": 0.001, "times": 20},
         },
     )

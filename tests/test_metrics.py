@@ -55,6 +55,7 @@ def test_quantities_that_some_runs_record_have_their_metric(name, key, expected)
         ("similarity_initial", 0.001),
         ("similarity_initial_effective", 0.09),
         ("similarity_permuted", 0.002),
+        ("similarity_centred", 0.003),
         ("similarity_permuted_effective", 0.08),
     ],
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spatialnb import models, priors
 from spatialnb.kernels import Exponential, Kernel, Uniform
-from spatialnb.similarity import compare, cosine, permute_hidden
+from spatialnb.similarity import centre, compare, cosine, permute_hidden
 
 PROPERTY = settings(deadline=None, max_examples=30)
 ROUNDING = 1e-12  # sums of at most a million products in double precision
@@ -177,3 +177,13 @@ def test_a_network_that_diverged_is_refused_by_name() -> None:
     broken = {name: w * math.nan for name, w in network(1).items()}
     with pytest.raises(ValueError, match=r"not finite \(a failed run\)"):
         cosine(network(2), broken)
+
+
+def test_what_all_neurons_share_is_alikeness_that_centring_takes_away() -> None:
+    chance = torch.Generator().manual_seed(0)
+    shared = torch.randn(1, 300, generator=chance)
+    one, other = ({"0": torch.randn(200, 300, generator=chance) + shared} for _ in range(2))
+    # Both terms have variance 1, so half of each weight is shared.
+    assert cosine(one, other)["overall"] == pytest.approx(0.5, abs=0.05)
+    centred = cosine(centre(one), centre(other))["overall"]
+    assert abs(centred) < 5 / (200 * 300) ** 0.5  # five standard deviations of unrelated weights

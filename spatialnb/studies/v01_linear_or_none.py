@@ -28,6 +28,7 @@ STUDY = Study(
         "similarity_effective",
         "similarity_initial",
         "similarity_permuted",
+        "similarity_centred",
     ),
     pairs=True,
     datasets=("cifar10-jpeg", "cifar10"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import psutil
 import pytest
 
 import spatialnb
-from spatialnb import datasets, models, priors, runs, training
+from spatialnb import datasets, models, priors, provenance, runs, training
 from spatialnb.config import Run
 from spatialnb.kernels import Exponential
 from spatialnb.records import Record, RecordError, Store, read
@@ -338,6 +339,55 @@ def test_workers_that_die_again_and_again_are_reported(
         complete([NONE, STRONG], store=store, progress=False)
     assert len(started) == 3
     assert store.ids() == {NONE.id}
+
+
+def test_what_a_worker_sends_back_fits_into_a_pipe_in_one_piece(tmp_path: Path) -> None:
+    # A worker that is killed in the middle of a longer message leaves its parent waiting for ever.
+    long, path = replace(NONE, hidden=(500,), epochs=50), tmp_path / "weights" / "one.safetensors"
+    sent = runs._work(long, path)
+    assert len(pickle.dumps(sent)) < 16_384  # multiprocessing writes up to this at once
+    assert sent[1] is None
+    assert path.stat().st_size > 4 * 500 * 192
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert runs._work(NONE, None)[1] is None
+
+
+# ── Where a record comes from ───────────────────────────────────────────────────────────────────
+
+
+def test_a_package_without_metadata_is_no_reason_to_lose_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provenance, "PACKAGES", ("torch", "no-such-package"))
+    found = provenance.versions()
+    assert found["no-such-package"] == "not installed"
+    assert found["torch"]
+
+
+def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "lib" / "provenance.py"
+    copy.parent.mkdir()
+    copy.write_text("", encoding="utf-8")
+
+    def git(*words: str) -> str:
+        name = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        done = subprocess.run(
+            ["git", *name, "-C", str(tmp_path), *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "Of another project")
+    monkeypatch.setattr(provenance, "__file__", str(copy))
+    assert provenance.commit.__wrapped__() == "unknown"
+    git("add", "lib")
+    git("commit", "-m", "Of this one")
+    head = git("rev-parse", "HEAD")
+    assert provenance.commit.__wrapped__() == head
+    copy.write_text("edited", encoding="utf-8")
+    assert provenance.commit.__wrapped__() == head + "+"
 
 
 # ── Kills from outside ──────────────────────────────────────────────────────────────────────────

@@ -402,19 +402,19 @@ from spatialnb.runs import complete
 if __name__ == "__main__":
     run = Run(dataset="quick-colours", hidden=(12,), epochs=60)
     grid = [replace(run, seed=seed) for seed in range(60)]
-    complete(grid, store=Store(sys.argv[1]), workers=2, progress=False)
+    complete(grid, store=Store(sys.argv[1]), workers=int(sys.argv[2]), progress=False)
 """
 SIXTY = [replace(LONG, seed=seed) for seed in range(60)]
 
 
 @contextlib.contextmanager
-def training_process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Store]]:
-    """A process of a process group of its own that trains sixty runs with two workers."""
+def training_process(tmp_path: Path, workers: int) -> Iterator[tuple[subprocess.Popen[str], Store]]:
+    """A process of a process group of its own that trains sixty runs."""
     script = tmp_path / "train.py"
     script.write_text(SCRIPT, encoding="utf-8")
     package = str(Path(spatialnb.__file__).parent.parent)
     process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "store")],
+        [sys.executable, str(script), str(tmp_path / "store"), str(workers)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -428,12 +428,12 @@ def training_process(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], St
         process.communicate()
 
 
-def family(process: subprocess.Popen[str], store: Store) -> list[psutil.Process]:
-    """The processes below it, once both workers have trained something."""
+def family(process: subprocess.Popen[str], store: Store, workers: int) -> list[psutil.Process]:
+    """The processes below it, once they have trained something."""
     assert soon(lambda: len(store.ids()) >= 2 or process.poll() is not None)
     assert process.poll() is None, process.stderr.read() if process.stderr else ""
     below: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
-    assert sum("spawn_main" in " ".join(one.cmdline()) for one in below) == 2
+    assert sum("spawn_main" in " ".join(one.cmdline()) for one in below) == workers
     return below
 
 
@@ -455,8 +455,8 @@ def goes_on(store: Store) -> None:
 
 
 def test_a_killed_parent_leaves_whole_records_and_no_workers(tmp_path: Path) -> None:
-    with training_process(tmp_path) as (process, store):
-        below = family(process, store)
+    with training_process(tmp_path, 2) as (process, store):
+        below = family(process, store, 2)
         process.kill()
         assert process.wait(PATIENCE) == -signal.SIGKILL
         assert soon(lambda: all(is_gone(one) for one in below)), "workers outlive their parent"
@@ -464,8 +464,8 @@ def test_a_killed_parent_leaves_whole_records_and_no_workers(tmp_path: Path) -> 
 
 
 def test_ctrl_c_leaves_the_finished_runs_and_no_workers(tmp_path: Path) -> None:
-    with training_process(tmp_path) as (process, store):
-        below = family(process, store)
+    with training_process(tmp_path, 1) as (process, store):
+        below = family(process, store, 1)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
         _, shown = process.communicate(timeout=PATIENCE)
         assert process.returncode != 0

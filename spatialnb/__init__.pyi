@@ -17,9 +17,10 @@ from . import (
     studies,
     study,
     training,
+    two_tasks,
 )
 from .claims import Claim
-from .config import Decay, Run
+from .config import Decay, Run, SecondTask
 from .kernels import (
     Blend,
     Exponential,
@@ -51,6 +52,7 @@ __all__ = [
     "RecordError",
     "Run",
     "Schedule",
+    "SecondTask",
     "Sharpen",
     "Shuffled",
     "SpatialPrior",
@@ -80,4 +82,5 @@ __all__ = [
     "studies",
     "study",
     "training",
+    "two_tasks",
 ]

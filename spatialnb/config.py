@@ -43,6 +43,26 @@ class Decay:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondTask:
+    """A second task that is trained at the same time. Report, v7.
+
+    Parameters
+    ----------
+    dataset : its data set.
+    schedule : its own kernel on the shared layers; the run's schedule is the first task's.
+    shared : whether the tasks share their hidden layers, or have two networks side by side.
+    """
+
+    dataset: str = "imdb"
+    schedule: Schedule = field(default_factory=Static)
+    shared: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_name("dataset", self.dataset)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One training run. The defaults are the reference protocol on CIFAR-10.
 
@@ -54,6 +74,8 @@ class Run:
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.
+    second : a second task, or none. The first hidden width is then that of the adapters, which each
+        task has of its own, and the prior acts on the layers between the others.
     optimizer : ``adam``.
     learning_rate : constant, at least 0.
     batch_size : samples a step; the last batch of an epoch may be smaller.
@@ -71,6 +93,7 @@ class Run:
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
     decay: Decay | None = None
+    second: SecondTask | None = None
     optimizer: str = "adam"
     learning_rate: float = 3e-3
     batch_size: int = 128
@@ -89,10 +112,18 @@ class Run:
             _at_least("train_size", self.train_size, 1)
         if self.learning_rate <= 0.0:
             raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
+        if self.second is not None:
+            self._check_second()
         _at_least("batch_size", self.batch_size, 1)
         _at_least("epochs", self.epochs, 1)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
+
+    def _check_second(self) -> None:
+        if len(self.hidden) < 2:
+            raise ValueError(f"hidden: two tasks need at least 2 widths, got {list(self.hidden)}")
+        if self.decay is not None or self.train_size is not None:
+            raise ValueError("second: two tasks are trained without decay and on all samples")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, with schema and recipe."""

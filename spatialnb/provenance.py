@@ -7,6 +7,7 @@ import functools
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,17 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def describe(dataset: str, sha256: str, seconds: float) -> dict[str, Any]:
-    """The provenance of a run that has just ended, but for the commit."""
+def describe(data: Mapping[str, str], seconds: float) -> dict[str, Any]:
+    """The provenance of a run that has just ended, but for the commit.
+
+    Parameters
+    ----------
+    data : content digest by edition, of one data set or of two.
+    seconds : how long it took.
+    """
+    editions = [{"edition": name, "sha256": digest} for name, digest in data.items()]
     return {
-        "data": {"edition": dataset, "sha256": sha256},
+        **dict(zip(("data", "second_data"), editions, strict=False)),
         "engine": "loop",
         "device": "cpu",
         "threads": 1,

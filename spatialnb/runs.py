@@ -25,7 +25,7 @@ import safetensors.torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialnb import datasets, models, priors, provenance, similarity, training
+from spatialnb import datasets, models, priors, provenance, similarity, training, two_tasks
 from spatialnb.config import RECIPE, SCHEMA, Run, digest
 from spatialnb.records import Record, RecordError, Store, default_store
 
@@ -106,7 +106,7 @@ def complete(
     }
     missing = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
     if missing:
-        for edition in sorted({run.dataset for run in missing}):
+        for edition in sorted({name for run in missing for name in editions(run)}):
             datasets.load(edition)  # once, before any worker: a missing file is one clear error
         keep = {run.id for pair in new_pairs for run in pair}
         _train_all(missing, keep, store, executor, workers, progress)
@@ -128,17 +128,26 @@ def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
 def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) -> Done:
     """Train a run here and now: its record, and its learned weights if they are to be kept."""
     started = time.perf_counter()
-    data = datasets.load(run.dataset)
-    trained = training.train(run, data, None if ticks is None else lambda _: ticks.put(1))
+    data = [datasets.load(name) for name in editions(run)]
+    on_epoch = None if ticks is None else lambda _: ticks.put(1)
+    if run.second is None:
+        trained = training.train(run, data[0], on_epoch)
+    else:
+        trained = two_tasks.train(run, (data[0], data[1]), on_epoch)
     seconds = time.perf_counter() - started
     record = Record(
         kind="run",
         config=run.to_dict(),
         outcome=trained.outcome,
-        provenance=provenance.describe(data.name, data.sha256, seconds),
+        provenance=provenance.describe({part.name: part.sha256 for part in data}, seconds),
     )
     kept = safetensors.torch.save(_learned(trained.model)) if keep_weights else None
     return record, kept
+
+
+def editions(run: Run) -> tuple[str, ...]:
+    """The data sets that a run is trained on."""
+    return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
 
 
 def pair_config(first: Run, second: Run) -> dict[str, Any]:

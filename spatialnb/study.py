@@ -37,12 +37,16 @@ class Reported:
 
 @dataclass(frozen=True, kw_only=True)
 class Quick:
-    """What a chapter becomes in its quick edition: it shows that all runs, and decides nothing."""
+    """What a chapter becomes in its quick edition: it shows that all runs, and decides nothing.
+
+    `second` is the edition of the second task, where there is one.
+    """
 
     dataset: str
     epochs: int = 2
     seeds: tuple[int, ...] = (0, 1)
     train_size: int | None = None
+    second: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +164,20 @@ class Study:
             changes["dataset"] = dataset
             if dataset == self.quick.dataset:
                 changes["train_size"] = self.quick.train_size
+        arms = {**self.arms, **self.others}
+        if changes.get("dataset") == self.quick.dataset:
+            arms = {arm: self._quick_second(run) for arm, run in arms.items()}
         return {
             arm: [dataclasses.replace(run, **changes, seed=seed) for seed in seeds]
-            for arm, run in {**self.arms, **self.others}.items()
+            for arm, run in arms.items()
         }
+
+    def _quick_second(self, run: Run) -> Run:
+        """The run with the quick edition of its second task, if it has one."""
+        if run.second is None or self.quick.second is None:
+            return run
+        second = dataclasses.replace(run.second, dataset=self.quick.second)
+        return dataclasses.replace(run, second=second)
 
     def run(
         self,

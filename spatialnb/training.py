@@ -78,7 +78,8 @@ def build(run: Run, features: int, classes: int) -> nn.Module:
 
 def generator(seed: int, purpose: str) -> torch.Generator:
     """A generator for one purpose: initialisation and batch order do not share a stream."""
-    return torch.Generator().manual_seed(2 * seed + ("initialisation", "order").index(purpose))
+    streams = {"initialisation": 2 * seed, "order": 2 * seed + 1, "second order": 2**40 + seed}
+    return torch.Generator().manual_seed(streams[purpose])
 
 
 def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:

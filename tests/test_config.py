@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatialnb.config import Decay, Run, canonical, digest
+from spatialnb.config import Decay, Run, SecondTask, canonical, digest
 from spatialnb.kernels import (
     Blend,
     Exponential,
@@ -167,6 +167,7 @@ OTHER: dict[str, Any] = {
     "action": "cap",
     "schedule": Static(kernel=Linear()),
     "decay": Decay(target=Uniform(value=0.0)),
+    "second": SecondTask(),
     "learning_rate": 0.001,
     "batch_size": 64,
     "epochs": 13,

@@ -30,11 +30,12 @@ FLOORS = {
     "records": 5,
     "metrics": 6,
     "training": 6,
-    "runs": 7,
-    "study": 8,
-    "report": 9,
-    "studies": 10,
-    "cli": 11,
+    "two_tasks": 7,
+    "runs": 8,
+    "study": 9,
+    "report": 10,
+    "studies": 11,
+    "cli": 12,
 }
 
 DOORS = {"__init__", "__main__"}

@@ -16,6 +16,7 @@ Examples:
   spatialnb status                       what is recorded, what is missing
   spatialnb train v01 --seeds 0-4        train what is missing of five seeds
   spatialnb train v01 --quick            a minute's try, no data needed
+  spatialnb ledger                       every claim with its verdict
   spatialnb data check                   which data sets are at hand
 """
 
@@ -85,6 +86,9 @@ store_option = click.option(
 )
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
@@ -140,7 +144,7 @@ def train(
 
 @main.command()
 @store_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(store: Path | None, as_json: bool) -> None:
     """What is recorded and what is missing, a chapter a line."""
     from spatialnb.records import default_store
@@ -180,6 +184,54 @@ def status(store: Path | None, as_json: bool) -> None:
             )
     for path in conflicts:
         click.echo(f"another result for a recorded configuration: {path}", err=True)
+
+
+@main.command()
+@store_option
+@json_option
+def ledger(store: Path | None, as_json: bool) -> None:
+    """Every claim of the report with its verdict."""
+    from spatialnb import report, studies
+    from spatialnb.records import default_store
+
+    findings = studies.ledger(default_store((store,) if store else ()))
+    rows = report.ledger_rows(findings)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
+        if row["n"]:
+            size = f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}] {row['unit']}"
+            click.echo(f"{'':20}{size}, n = {row['n']}, reported {row['reported']}")
+    for text in (f"{count} {verdict}" for verdict, count in report.tally(findings).items()):
+        click.echo(text.replace("ledger-", "").replace("-", " "))
+
+
+@main.command()
+@store_option
+@json_option
+def tables(store: Path | None, as_json: bool) -> None:
+    """Every cell that the report prints, with ours beside it."""
+    import pandas as pd
+
+    from spatialnb import report, studies
+    from spatialnb.records import default_store
+
+    where = default_store((store,) if store else ())
+    rows = [
+        row
+        for study in studies.STUDIES.values()
+        for row in report.table_rows(study, studies.recorded(study, where))
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    columns = ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
+    text = pd.DataFrame(rows)[columns].to_string(
+        index=False, na_rep="-", float_format="{:.4g}".format
+    )
+    click.echo(text)
 
 
 @main.group()

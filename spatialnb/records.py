@@ -25,6 +25,10 @@ class RecordError(ValueError):
     """A file in the store that is not the record it should be."""
 
 
+class MissingError(RecordError):
+    """Records that are needed and are not there."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """A finished run, or a measurement of a pair of runs.

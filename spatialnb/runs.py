@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from spatialnb import datasets, models, priors, provenance, similarity, training, two_tasks
 from spatialnb.config import RECIPE, SCHEMA, Run, digest
-from spatialnb.records import Record, RecordError, Store, default_store
+from spatialnb.records import MissingError, Record, RecordError, Store, default_store
 
 POLL_SECONDS = 0.2
 RESTARTS = 3
@@ -72,6 +72,7 @@ def complete(
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool = True,
+    train: bool = True,
 ) -> Completed:
     """Records of runs and of pairs of runs: looked up where recorded, made where missing.
 
@@ -83,9 +84,11 @@ def complete(
     executor : does the training; a pool of one-thread processes on this machine without it.
     workers : processes of that pool; one a core without it.
     progress : whether to show a bar.
+    train : whether to train what is missing; without it that is an error.
 
     Raises
     ------
+    MissingError : something is missing and `train` is off.
     RecordError : a record that is needed is damaged.
     FileNotFoundError : a data set is not there and could not be downloaded.
     WorkerError : worker processes died repeatedly (killed, or out of memory).
@@ -104,12 +107,18 @@ def complete(
     unweighted = {
         run.id: run for pair in new_pairs for run in pair if not weights_path(run.id).exists()
     }
-    missing = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
-    if missing:
-        for edition in sorted({name for run in missing for name in editions(run)}):
+    todo = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
+    if not train and (todo or new_pairs):
+        untrained = sum(record is None for record in there.values())
+        raise MissingError(
+            f"{untrained} of {len(wanted)} runs and {len(new_pairs)} of {len(pairs)} pairs are not "
+            "recorded; `spatialnb train` makes them"
+        )
+    if todo:
+        for edition in sorted({name for run in todo for name in editions(run)}):
             datasets.load(edition)  # once, before any worker: a missing file is one clear error
         keep = {run.id for pair in new_pairs for run in pair}
-        _train_all(missing, keep, store, executor, workers, progress)
+        _train_all(todo, keep, store, executor, workers, progress)
     records = {run_id: _found(store, run_id, "run") for run_id in wanted}
     whole = [pair for pair in pairs if not any(records[run.id].failed for run in pair)]
     for pair in new_pairs:

@@ -187,14 +187,21 @@ class Study:
         dataset: str | None = None,
         store: Store | None = None,
         progress: bool = True,
+        train: bool = True,
     ) -> Results:
-        """Results of the grid: recorded runs are looked up, missing ones are trained."""
+        """Results of the grid: recorded runs are looked up, missing ones are trained.
+
+        Raises
+        ------
+        ValueError : parameters that are not this chapter's.
+        MissingError : runs are missing, and `train` is off.
+        """
         from spatialnb import runs  # here: it loads torch's training half, and reading needs none
 
         grid = self.configs(seeds, epochs, dataset)
         couples = [pair for arm in grid.values() for pair in self.couples(arm)]
         every = [run for arm in grid.values() for run in arm]
-        done = runs.complete(every, pairs=couples, store=store, progress=progress)
+        done = runs.complete(every, pairs=couples, store=store, progress=progress, train=train)
         first = grid[self.baseline]
         return Results(
             study=self,

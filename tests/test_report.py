@@ -165,7 +165,7 @@ def test_the_ledger_is_json_with_one_object_a_claim():
 
 
 def test_every_reported_cell_stands_beside_ours_as_json():
-    rows = json.loads(json.dumps(report.table_rows(results()), allow_nan=False))
+    rows = json.loads(json.dumps(report.table_rows(results().study, results()), allow_nan=False))
     cells = [(row["arm"], row["metric"], row["reported"], row["n"]) for row in rows]
     assert cells == [
         ("none", "accuracy", 97.69, 6),

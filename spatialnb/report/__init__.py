@@ -5,11 +5,13 @@ chapter holds no number typed by hand. What is shown fits light and dark pages, 
 spread and its n.
 """
 
-from spatialnb.report.figures import curves, dots, kernel_figure
+from spatialnb.report.figures import curves, dots, kernel_figure, trade_off
+from spatialnb.report.findings import ledger, ledger_rows, tally, verdicts
 from spatialnb.report.overview import side_by_side
+from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import figure
-from spatialnb.report.tables import frame, ledger_rows, table, table_rows, verdicts
+from spatialnb.report.tables import frame, table, table_rows
 from spatialnb.report.words import banner, glue_numbers, numbers
 
 __all__ = [
@@ -21,10 +23,14 @@ __all__ = [
     "frame",
     "glue_numbers",
     "kernel_figure",
+    "ledger",
     "ledger_rows",
     "numbers",
+    "shares",
     "side_by_side",
     "table",
     "table_rows",
+    "tally",
+    "trade_off",
     "verdicts",
 ]

@@ -109,6 +109,40 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
     return figure(fig, f"Values of {wanted.title} by arm. {' '.join(alts)}", caption)
 
 
+def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
+    """Arms as points: mean of one metric over that of another, with 95 % intervals, and reported.
+
+    Arms without the metric `across` are left out.
+    """
+    horizontal, vertical = metrics.metric(across), metrics.metric(up)
+    there = {row.arm: row for row in summarise(results, across) if row.ours.n}
+    alts = []
+    with look():
+        fig, axes = _figure()
+        for row in summarise(results, up):
+            if row.arm not in there or not row.ours.n:
+                continue
+            style, x = _style(results, row.arm), there[row.arm].ours.estimate
+            label = f"{results.study.label(row.arm)} (n = {row.ours.n})"
+            axes.plot(x, row.ours.estimate, style.marker, color=style.color, ms=7, label=label)
+            if not math.isnan(row.ours.low):
+                axes.plot([x, x], [row.ours.low, row.ours.high], "-", color=style.color, lw=2)
+            if row.reported is not None:
+                axes.plot(x, row.reported, "x", color=INK, ms=6, mew=1.5)
+            alts.append(
+                f"{label}: {number(row.ours.estimate, vertical.digits)} "
+                f"{bounds(row.ours, vertical.digits)} at {number(x, horizontal.digits)}."
+            )
+        axes.set(xlabel=_axis(horizontal), ylabel=_axis(vertical))
+        _legend(axes)
+    caption = (
+        f"{vertical.title.capitalize()} over {horizontal.title}: mean and 95 % interval; "
+        f"the cross is the reported value. {setting(results)}."
+    )
+    alt = f"{vertical.title} over {horizontal.title}. {' '.join(alts)}"
+    return figure(fig, alt, caption)
+
+
 def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
     """Kernels by name: strength against distance, and each one's matrix (out, in) as a picture."""
     if not kernels:

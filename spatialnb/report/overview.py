@@ -10,17 +10,17 @@ from spatialnb import metrics
 from spatialnb.report.shown import Shown, download
 from spatialnb.report.summary import summarise
 from spatialnb.report.tables import as_html
-from spatialnb.report.words import setting, spread
+from spatialnb.report.words import plain, setting, spread
 from spatialnb.study import Results
 
 
 def side_by_side(results: Results, names: Sequence[str]) -> Shown:
-    """One row a metric, one column an arm: mean ± standard deviation and n.
+    """One row a metric, one column an arm: mean ± standard deviation, n, and what was reported.
 
-    For what belongs together, such as a measurement and its null values.
+    For what belongs together, such as a measurement and its null values, or accuracy by epoch.
     """
     study = results.study
-    cells, plain = {}, []
+    cells, numbers = {}, []
     for name in names:
         wanted = metrics.metric(name)
         unit = f" ({wanted.unit})" if wanted.unit else ""
@@ -28,15 +28,16 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
         cells[f"{wanted.title}{unit}"] = {
             study.label(row.arm): spread(row.ours.estimate, row.ours.sd, wanted.digits)
             + f" (n = {row.ours.n})"
+            + ("" if row.reported is None else f"; reported {plain(row.reported)}")
             for row in rows
         }
-        plain += [
+        numbers += [
             {"metric": name, "arm": row.arm, "mean": row.ours.estimate, "sd": row.ours.sd}
             | {"low": row.ours.low, "high": row.ours.high, "n": row.ours.n}
             for row in rows
         ]
     data = pd.DataFrame.from_dict(cells, orient="index")
     title = f"Mean ± standard deviation: {setting(results)}"
-    text = pd.DataFrame(plain).to_csv(index=False)
+    text = pd.DataFrame(numbers).to_csv(index=False)
     csv = download(f"{study.id}-{'-'.join(names)[:40]}.csv", text)
     return Shown(f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}")

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from spatialnb import metrics
-from spatialnb.claims import Finding
 from spatialnb.report.shown import Shown, details, download
-from spatialnb.report.summary import Row, summarise
+from spatialnb.report.summary import EMPTY, Row, summarise
 from spatialnb.report.words import (
     NOTHING,
-    SYMBOLS,
     bounds,
     estimate,
     failures,
     number,
-    plain,
     setting,
     slug,
     spread,
 )
-from spatialnb.study import Results
+from spatialnb.study import Results, Study
 
 RECORDS = "../records"
 """Where a page finds the folder of published records."""
@@ -95,71 +91,31 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     return Shown(html, f"{title}\n{data.to_string()}\n" + "\n".join(notes))
 
 
-def verdicts(results: Results | Sequence[Finding]) -> Shown:
-    """The claims of a study, or any findings: reported, ours with interval, n, and the verdict."""
-    findings = results.findings() if isinstance(results, Results) else list(results)
-    data = pd.DataFrame(
-        [_finding_cells(finding) for finding in findings],
-        index=[finding.claim.words for finding in findings],
-        columns=["verdict", "reported", "ours, with interval", "n", "reported size is"],
-    )
-    rules = "".join(
-        f"<li>{escape(finding.claim.words)} <em>{finding.verdict}</em>: "
-        f"{escape(_why(finding))}</li>"
-        for finding in findings
-    )
-    html = as_html(data, "Claims and verdicts", "findings") + details(
-        "Why, and by which rule", f"<ul>{rules}</ul>"
-    )
-    return Shown(html, f"Claims and verdicts\n{data.to_string()}")
+def table_rows(study: Study, results: Results | None) -> list[dict[str, Any]]:
+    """Every cell that the report prints, with ours beside it, as JSON data.
 
-
-def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings as JSON data, one object a claim."""
-    return [
-        {
-            "chapter": finding.claim.chapter,
-            "key": finding.claim.key,
-            "claim": finding.claim.words,
-            "reported": finding.claim.reported,
-            "estimate": _plain(finding.interval.estimate),
-            "low": _plain(finding.interval.low),
-            "high": _plain(finding.interval.high),
-            "n": finding.interval.n,
-            "unit": finding.claim.unit,
-            "verdict": finding.verdict,
-            "level": finding.level,
-            "p": finding.p,
-            "p_holm": finding.p_holm,
-            "reported_in_interval": finding.reported_in_interval,
-            "reason": finding.reason,
-            "rule": finding.claim.rule_text(),
-        }
-        for finding in findings
-    ]
-
-
-def table_rows(results: Results) -> list[dict[str, Any]]:
-    """Every cell that the report prints, with ours beside it, as JSON data."""
-    rows = {
-        (row.arm, name): row
-        for name in dict.fromkeys(cell.metric for cell in results.study.reported)
-        for row in summarise(results, name)
+    Without results, ours are null and n is 0.
+    """
+    ours = {
+        (row.arm, name): row.ours
+        for name in dict.fromkeys(cell.metric for cell in study.reported)
+        for row in (summarise(results, name) if results else ())
     }
+    cells = [(cell, ours.get((cell.arm, cell.metric), EMPTY)) for cell in study.reported]
     return [
         {
-            "chapter": results.study.id,
+            "chapter": study.id,
             "arm": cell.arm,
             "metric": cell.metric,
             "reported": cell.value,
             "reported_sd": cell.sd,
-            "mean": _plain(rows[cell.arm, cell.metric].ours.estimate),
-            "sd": _plain(rows[cell.arm, cell.metric].ours.sd),
-            "low": _plain(rows[cell.arm, cell.metric].ours.low),
-            "high": _plain(rows[cell.arm, cell.metric].ours.high),
-            "n": rows[cell.arm, cell.metric].ours.n,
+            "mean": json_number(interval.estimate),
+            "sd": json_number(interval.sd),
+            "low": json_number(interval.low),
+            "high": json_number(interval.high),
+            "n": interval.n,
         }
-        for cell in results.study.reported
+        for cell, interval in cells
     ]
 
 
@@ -175,30 +131,6 @@ def _cells(row: Row, digits: int, base: str) -> dict[str, str]:
         f"minus {base}, ours": NOTHING if difference is None else estimate(difference, digits),
         PAIRS: NOTHING if difference is None else str(difference.n),
     }
-
-
-def _finding_cells(finding: Finding) -> list[str]:
-    claim, interval = finding.claim, finding.interval
-    digits = metrics.metric(claim.metric).digits
-    unit = f" {claim.unit}" if claim.unit else ""
-    inside = {None: NOTHING, True: "inside the interval", False: "outside"}
-    return [
-        f"{SYMBOLS[finding.verdict]} {finding.verdict}",
-        plain(claim.reported) + (unit if claim.reported is not None else ""),
-        estimate(interval, digits, claim.is_difference) + (unit if interval.n else ""),
-        str(finding.interval.n),
-        inside[finding.reported_in_interval],
-    ]
-
-
-def _why(finding: Finding) -> str:
-    """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
-    note = f" {finding.claim.note}" if finding.claim.note else ""
-    p = "" if finding.p is None else f" p = {finding.p:.2g}"
-    if finding.p_holm is not None:
-        p += f", corrected {finding.p_holm:.2g}"
-    rule = f"Rule: {finding.claim.rule_text()}. Interval at {100 * finding.level:.4g} %.{p}"
-    return f"{finding.reason}.{note} {rule}"
 
 
 def as_html(data: pd.DataFrame, title: str, classes: str = "") -> str:
@@ -231,6 +163,6 @@ def _seed(seed: Any) -> str:
     return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
 
 
-def _plain(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """A number for JSON, which has no NaN."""
     return None if math.isnan(value) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from spatialnb import metrics
@@ -200,9 +200,10 @@ class _Text(str):
         return str(self)
 
 
-def glue_numbers(results: Results) -> None:
+def glue_numbers(said: Results | Mapping[str, str]) -> None:
     """Make :func:`numbers` known to the page's prose as ``{glue:text}`v01-none-accuracy```.
 
+    Other texts by key, such as a tally of the ledger, are made known as they are.
     Outside a notebook there is no page, and nothing happens.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -211,5 +212,5 @@ def glue_numbers(results: Results) -> None:
     # Here, because it comes with the book and not with the package.
     from myst_nb import glue
 
-    for key, text in numbers(results).items():
+    for key, text in (numbers(said) if isinstance(said, Results) else said).items():
         glue(key, _Text(text), display=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spatialnb.claims import Finding, not_judged
+from spatialnb.records import MissingError, Store
 from spatialnb.registry import unknown
 from spatialnb.studies import (
     v01_linear_or_none,
@@ -18,7 +20,7 @@ from spatialnb.studies import (
     v10_sharpening,
     v11_high_sparsity,
 )
-from spatialnb.study import Study
+from spatialnb.study import Results, Study
 
 STUDIES: dict[str, Study] = {
     module.STUDY.id: module.STUDY
@@ -53,3 +55,27 @@ def select(names: Iterable[str]) -> list[Study]:
         found = STUDIES if name == "all" else {name: get(name)}
         chosen.update(found)
     return list(chosen.values())
+
+
+def recorded(study: Study, store: Store | None = None) -> Results | None:
+    """The published results of a study; None where not all of its runs are recorded yet."""
+    try:
+        return study.run(store=store, progress=False, train=False)
+    except MissingError:
+        return None
+
+
+def ledger(store: Store | None = None) -> list[Finding]:
+    """Every claim of the report with its verdict, chapter by chapter.
+
+    Claims of a chapter whose runs are not all recorded are not judged, and say so.
+    """
+    findings: list[Finding] = []
+    for study in STUDIES.values():
+        results = recorded(study, store)
+        if results is None:
+            reason = "its runs are not all recorded yet"
+            findings += [not_judged(claim, reason) for claim in study.claims]
+        else:
+            findings += results.findings()
+    return findings

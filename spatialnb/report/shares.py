@@ -1,0 +1,33 @@
+"""The share of small strengths, which the report calls sparsity."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from spatialnb.report.shown import Shown, download
+from spatialnb.report.summary import summarise
+from spatialnb.report.tables import as_html
+from spatialnb.report.words import number
+from spatialnb.study import Results
+
+SMALL = 0.1
+"""The report's threshold (v10): "% of kernel values < 0.1"."""
+
+
+def shares(results: Results) -> Shown:
+    """Strengths under 0.1 at the end by arm: reported, measured over all layers, in closed form."""
+    study = results.study
+    rows = summarise(results, "sparsity")
+    exact = [100.0 * study.arms[row.arm].schedule.at(1.0).share_below(SMALL) for row in rows]
+    plain = pd.DataFrame(
+        {
+            "reported": [row.reported for row in rows],
+            "measured": [row.ours.estimate for row in rows],
+            "closed form, wide layers": exact,
+        },
+        index=[study.label(row.arm) for row in rows],
+    )
+    data = plain.apply(lambda column: [number(value, 1) for value in column])
+    title = "Strengths under 0.1 in the last epoch (%)"
+    csv = download(f"{study.id}-sparsity.csv", plain.to_csv(index_label="arm"))
+    return Shown(f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}")

@@ -59,8 +59,8 @@ class Group(click.Group):
         """Run a command; a mistake or a missing file ends with exit code 1 and its message."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # the last where the reader, such as head, has seen enough: click ends quietly
         except KeyboardInterrupt:
             click.echo(
                 "\nStopped. What is finished is recorded; the same command goes on.", err=True
@@ -123,6 +123,8 @@ def train(
     from spatialnb.records import default_store
     from spatialnb.studies import select
 
+    if quick and dataset is not None:
+        raise click.UsageError("--quick brings its own data set; leave out one of the two")
     chosen = select(studies)
     where = default_store((store,) if store else ())
     configs, pairs = [], []
@@ -201,9 +203,10 @@ def ledger(store: Path | None, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
-        if row["n"]:
+        if row["low"] is not None:
             size = f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}] {row['unit']}"
-            click.echo(f"{'':20}{size}, n = {row['n']}, reported {row['reported']}")
+            said = "" if row["reported"] is None else f", reported {row['reported']:g}"
+            click.echo(f"{'':20}{size.rstrip()}, n = {row['n']}{said}")
     for text in (f"{count} {verdict}" for verdict, count in report.tally(findings).items()):
         click.echo(text.replace("ledger-", "").replace("-", " "))
 

@@ -253,6 +253,13 @@ class Results:
         ours = (self.dataset, self.epochs, self.seeds)
         return ours == (self.study.dataset, self.study.epochs, self.study.seeds)
 
+    @property
+    def interim(self) -> bool:
+        """Whether these are the first of the published runs, the others still to be made."""
+        ours, planned = self.seeds, self.study.seeds
+        same = (self.dataset, self.epochs) == (self.study.dataset, self.study.epochs)
+        return same and len(ours) < len(planned) and ours == planned[: len(ours)]
+
     def failed(self, arm: str) -> list[int]:
         """Seeds of the arm whose run ended in numbers that are not finite."""
         return [seed for seed, record in self.records[arm].items() if record.failed]
@@ -282,13 +289,19 @@ class Results:
         }
 
     def findings(self) -> list[Finding]:
-        """The chapter's claims with their verdicts; none is judged on a quick edition."""
+        """The chapter's claims with their verdicts.
+
+        None is judged on a quick edition, or on fewer seeds than were planned: a look on the way
+        must not decide.
+        """
         if self.quick:
             reason = f"{self.dataset} is a quick edition, which decides nothing"
             return [claims.not_judged(claim, reason) for claim in self.study.claims]
-        return [
-            self._with_failures(found) for found in claims.judge(self.study.claims, self.samples)
-        ]
+        judged = claims.judge(self.study.claims, self.samples)
+        if len(self.seeds) < len(self.study.seeds):
+            reason = f"{len(self.seeds)} of the {len(self.study.seeds)} seeds that a verdict takes"
+            judged = [claims.not_judged(one.claim, reason, one.interval) for one in judged]
+        return [self._with_failures(found) for found in judged]
 
     def _with_failures(self, finding: Finding) -> Finding:
         """The finding with the failed runs that it does without in its reason."""

@@ -26,7 +26,7 @@ def _shown(findings: Sequence[Finding], words: Sequence[str]) -> Shown:
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
         index=list(words),
-        columns=["verdict", "reported", "ours, with interval", "n", "reported size is"],
+        columns=["verdict", "reported", "ours, with interval", "n", "reported in it"],
     )
     rules = "".join(
         f"<li>{escape(text)} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
@@ -81,7 +81,7 @@ def _finding_cells(finding: Finding) -> list[str]:
     claim, interval = finding.claim, finding.interval
     digits = metrics.metric(claim.metric).digits
     unit = f" {claim.unit}" if claim.unit else ""
-    inside = {None: NOTHING, True: "inside the interval", False: "outside"}
+    inside = {None: NOTHING, True: "yes", False: "no"}
     return [
         f"{SYMBOLS[finding.verdict]} {finding.verdict}",
         plain(claim.reported) + (unit if claim.reported is not None else ""),

@@ -15,7 +15,7 @@ from spatialnb.study import Results
 
 
 def side_by_side(results: Results, names: Sequence[str]) -> Shown:
-    """One row a metric, one column an arm: mean ± standard deviation, n, and what was reported.
+    """Metrics by arms, the longer list downwards: mean ± standard deviation, n, and reported.
 
     For what belongs together, such as a measurement and its null values, or accuracy by epoch.
     """
@@ -37,6 +37,8 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
             for row in rows
         ]
     data = pd.DataFrame.from_dict(cells, orient="index")
+    if len(data.columns) > len(data):
+        data = data.T  # a long table is read more easily than a wide one
     title = f"Mean ± standard deviation: {setting(results)}"
     text = pd.DataFrame(numbers).to_csv(index=False)
     csv = download(f"{study.id}-{'-'.join(names)[:40]}.csv", text)

@@ -150,7 +150,7 @@ def _records(results: Results, kind: str) -> str:
             f"{escape(_seed(seed))}: "
             + (
                 f'<a href="{folder}/{record.id}.json">{record.id}</a>'
-                if results.published
+                if results.published or results.interim
                 else record.id
             )
             for seed, record in source[arm].items()

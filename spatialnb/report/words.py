@@ -99,6 +99,12 @@ def banner(results: Results) -> Shown | None:
             f"These numbers come from {results.dataset}, a small data set to show that all "
             "runs. They decide nothing, and no claim is judged on them."
         )
+    elif results.interim:
+        title = "Runs are still to come"
+        text = (
+            f"These numbers are for {seeds_text(results.seeds)} of the {len(study.seeds)} that were "
+            "planned. No claim is judged before all are there."
+        )
     else:
         title = "Not the published parameters"
         text = f"These numbers are for {setting(results)}."

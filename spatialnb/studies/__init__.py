@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spatialnb.claims import Finding, not_judged
-from spatialnb.records import MissingError, Store
+from spatialnb.records import MissingError, Store, default_store
 from spatialnb.registry import unknown
 from spatialnb.studies import (
     v01_linear_or_none,
@@ -32,7 +32,6 @@ STUDIES: dict[str, Study] = {
         v05_cifar10,
         v06_shuffled,
         v07_two_tasks,
-        v07_two_tasks,
         v08_caps,
         v09_decay_target,
         v10_sharpening,
@@ -58,17 +57,28 @@ def select(names: Iterable[str]) -> list[Study]:
 
 
 def recorded(study: Study, store: Store | None = None) -> Results | None:
-    """The published results of a study; None where not all of its runs are recorded yet."""
+    """The results of a study on as many of its seeds, in order, as are recorded for every arm.
+
+    None where that is fewer than two.
+    """
+    there = (store or default_store()).ids()
+    grid = study.configs()
+    whole = [all(run.id in there for run in runs) for runs in zip(*grid.values(), strict=True)]
+    count = whole.index(False) if False in whole else len(whole)
+    if study.pairs:
+        count -= count % 2  # a pair takes two
+    if count < 2:
+        return None
     try:
-        return study.run(store=store, progress=False, train=False)
-    except MissingError:
+        return study.run(seeds=study.seeds[:count], store=store, progress=False, train=False)
+    except MissingError:  # a pair of them has not been measured yet
         return None
 
 
 def ledger(store: Store | None = None) -> list[Finding]:
     """Every claim of the report with its verdict, chapter by chapter.
 
-    Claims of a chapter whose runs are not all recorded are not judged, and say so.
+    Claims of a chapter whose planned runs are not all recorded are not judged, and say so.
     """
     findings: list[Finding] = []
     for study in STUDIES.values():

@@ -231,10 +231,8 @@ def tables(store: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     columns = ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
-    text = pd.DataFrame(rows)[columns].to_string(
-        index=False, na_rep="-", float_format="{:.4g}".format
-    )
-    click.echo(text)
+    data = pd.DataFrame(rows)[columns].astype({"mean": float, "sd": float})
+    click.echo(data.to_string(index=False, na_rep="-", float_format="{:.4g}".format))
 
 
 @main.group()

@@ -9,7 +9,7 @@ import pandas as pd
 from spatialnb import metrics
 from spatialnb.report.shown import Shown, download
 from spatialnb.report.summary import summarise
-from spatialnb.report.tables import as_html
+from spatialnb.report.tables import LINE, as_html
 from spatialnb.report.words import plain, setting, spread
 from spatialnb.study import Results
 
@@ -28,7 +28,7 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
         cells[f"{wanted.title}{unit}"] = {
             study.label(row.arm): spread(row.ours.estimate, row.ours.sd, wanted.digits)
             + f" (n = {row.ours.n})"
-            + ("" if row.reported is None else f"; reported {plain(row.reported)}")
+            + ("" if row.reported is None else f"{LINE}reported {plain(row.reported)}")
             for row in rows
         }
         numbers += [
@@ -42,4 +42,6 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     title = f"Mean ± standard deviation: {setting(results)}"
     text = pd.DataFrame(numbers).to_csv(index=False)
     csv = download(f"{study.id}-{'-'.join(names)[:40]}.csv", text)
-    return Shown(f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}")
+    return Shown(
+        f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}".replace(LINE, "; ")
+    )

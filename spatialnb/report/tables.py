@@ -26,6 +26,9 @@ from spatialnb.study import Results, Study
 RECORDS = "../records"
 """Where a page finds the folder of published records."""
 
+LINE = "\u2028"
+"""A line break inside a cell."""
+
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""
 
@@ -125,18 +128,20 @@ def _cells(row: Row, digits: int, base: str) -> dict[str, str]:
     return {
         "reported": spread(row.reported, row.reported_sd, digits),
         "ours": "failed" if row.failed and not row.ours.n else ours,
-        "95 % interval": bounds(row.ours, digits),
         "n": str(row.ours.n),
         f"minus {base}, reported": number(row.reported_difference, digits, True),
         f"minus {base}, ours": NOTHING if difference is None else estimate(difference, digits),
         PAIRS: NOTHING if difference is None else str(difference.n),
+        "95 % interval": bounds(row.ours, digits),
     }
 
 
 def as_html(data: pd.DataFrame, title: str, classes: str = "") -> str:
     """A table that scrolls inside itself where the page is narrow; the theme styles "dataframe"."""
     html = str(data.to_html(classes=classes, border=0, escape=True))
-    html = html.replace("<thead>", f"<caption>{escape(title)}</caption>\n  <thead>", 1)
+    html = html.replace(LINE, "<br>").replace(
+        "<thead>", f"<caption>{escape(title)}</caption>\n  <thead>", 1
+    )
     return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(title)}">{html}</div>'
 
 

@@ -102,8 +102,8 @@ def banner(results: Results) -> Shown | None:
     elif results.interim:
         title = "Runs are still to come"
         text = (
-            f"These numbers are for {seeds_text(results.seeds)} of the {len(study.seeds)} that were "
-            "planned. No claim is judged before all are there."
+            f"These numbers are for {seeds_text(results.seeds)} of the {len(study.seeds)} planned. "
+            "No claim is judged before all are there."
         )
     else:
         title = "Not the published parameters"

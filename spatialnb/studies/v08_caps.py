@@ -27,6 +27,7 @@ STUDY = Study(
     },
     baseline="multiply none",
     datasets=("cifar10", "mnist"),
+    metrics=("accuracy", "cap_share"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
     reported=(
         Reported(arm="multiply none", metric="accuracy", value=48.00, sd=0.46),

@@ -23,6 +23,7 @@ STUDY = Study(
     arms={name: Run(decay=Decay(target=target, weight=1e-4)) for name, target in TARGETS.items()},
     baseline="to zero",
     datasets=("cifar10", "mnist"),
+    metrics=("accuracy", "target_distance"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
     reported=(
         Reported(arm="to zero", metric="accuracy", value=47.68, sd=0.29),

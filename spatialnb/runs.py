@@ -31,7 +31,7 @@ from spatialnb.records import MissingError, Record, RecordError, Store, default_
 
 POLL_SECONDS = 0.2
 RESTARTS = 3
-"""How often a pool whose worker died is started anew before giving up."""
+"""How often in a row a pool may lose a worker and finish no run."""
 
 Done = tuple[Record, bytes | None]
 Pair = tuple[Run, Run]
@@ -124,6 +124,8 @@ def complete(
     for pair in new_pairs:
         if pair in whole:
             _record_pair(*pair, store)
+    for run in {run for pair in new_pairs for run in pair}:
+        weights_path(run.id).unlink(missing_ok=True)
     found = {pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in whole}
     return Completed(runs=records, pairs=found)
 
@@ -205,22 +207,25 @@ def _train_all(
             ahead = [executor.submit(train_one, run, run.id in keep) for run in todo]
             _collect(ahead, done, lambda: None)
             return
-        for _ in range(RESTARTS):
+        deaths = 0
+        while left:
+            if deaths == RESTARTS:
+                raise WorkerError(
+                    f"worker processes died {RESTARTS} times (killed, or out of memory); "
+                    f"{len(todo) - len(left)} of {len(todo)} runs are recorded. "
+                    "Try fewer workers; the same command goes on where this one stopped."
+                )
+            before = len(left)
             bar.n = total - sum(run.epochs for run in left.values())
             with (
                 contextlib.suppress(BrokenProcessPool),
                 _pool(workers or _cores(), bar) as (pool, drain),
             ):
                 paths = {run_id: weights_path(run_id) for run_id in keep}
-                ahead = [pool.submit(_work, run, paths.get(run.id)) for run in left.values()]
+                with _uninterrupted():
+                    ahead = [pool.submit(_work, run, paths.get(run.id)) for run in left.values()]
                 _collect(ahead, done, drain)
-            if not left:
-                return
-        raise WorkerError(
-            f"worker processes died {RESTARTS} times (killed, or out of memory); "
-            f"{len(todo) - len(left)} of {len(todo)} runs are recorded. "
-            "Try fewer workers; the same command goes on where this one stopped."
-        )
+            deaths = deaths + 1 if len(left) == before else 0
 
 
 def _collect(
@@ -263,6 +268,23 @@ def _pool(workers: int, bar: Any) -> Iterator[tuple[Executor, Callable[[], None]
             ours.close()
             pool.shutdown(wait=True, cancel_futures=True)
             theirs.close()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C is ignored inside, and by the workers that are started inside.
+
+    They would otherwise print a traceback each while they still import. Only the main thread may
+    say so; another one changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -244,10 +244,15 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-    runs.weights_path(OTHER.id).unlink()
+    _, kept = runs.train_one(NONE, keep_weights=True)
+    assert kept is not None
+    runs._keep_weights(kept, runs.weights_path(NONE.id))
+    runs.weights_path(OTHER.id).unlink(missing_ok=True)
     executor = Inline()
     found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
     assert executor.asked == [OTHER]
+    assert not runs.weights_path(NONE.id).exists()  # nothing needs them any more
+    assert not runs.weights_path(OTHER.id).exists()
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
     assert not store.conflicts()
 
@@ -257,7 +262,7 @@ def test_another_result_of_a_recorded_run_is_kept_and_warned_about(
 ) -> None:
     altered = replace(expected.run(OTHER), outcome={"status": "finished", "epochs": {}})
     store.add(altered)
-    runs.weights_path(OTHER.id).unlink()
+    runs.weights_path(OTHER.id).unlink(missing_ok=True)
     with pytest.warns(UserWarning, match="two results for one configuration"):
         found = complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
     assert found.run(OTHER) == altered
@@ -337,7 +342,7 @@ def test_workers_that_die_again_and_again_are_reported(
     monkeypatch.setattr(runs, "_pool", pool)
     with pytest.raises(runs.WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
         complete([NONE, STRONG], store=store, progress=False)
-    assert len(started) == 3
+    assert len(started) == 4  # the first one finished a run
     assert store.ids() == {NONE.id}
 
 

@@ -193,7 +193,8 @@ def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=9)
+    if axes.get_legend_handles_labels()[0]:  # matplotlib warns of an empty one
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=9)
 
 
 def _choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:

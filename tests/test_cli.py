@@ -1,0 +1,453 @@
+"""The commands, as a user meets them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import synthetic
+from click.testing import CliRunner
+
+from spatialnb import records, runs
+from spatialnb.cli import main
+from spatialnb.datasets import published
+from spatialnb.records import Store
+from spatialnb.studies import STUDIES
+
+PUBLISHED = records.published_folder()
+ONE = synthetic.study(seeds=(0, 1, 2, 3))
+COMMANDS = {
+    "train": ["STUDY...", "--seeds", "--epochs", "--dataset", "--quick", "--workers", "--no-pairs"],
+    "status": ["--store", "--json"],
+    "ledger": ["--store", "--json"],
+    "tables": ["--store", "--json"],
+    "data": ["check"],
+    "data check": ["--root"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_recorded(tmp_path, monkeypatch):
+    """A working store and published records of the test's own."""
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "working"))
+    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+
+
+@pytest.fixture
+def one_chapter(tmp_path, monkeypatch):
+    """A report of one chapter, all recorded."""
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": ONE})
+    store = Store(tmp_path / "published")
+    found = synthetic.results(ONE)
+    for kept in (*found.records.values(), *found.pairs.values()):
+        for record in kept.values():
+            store.add(record)
+    return found
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, arguments, prog_name="spatialnb")
+
+
+def process(*arguments):
+    """The command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "spatialnb", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        timeout=120,
+    )
+
+
+def as_json(result):
+    """What a command printed, as JSON in the strict sense: no NaN."""
+    assert result.exit_code == 0, result.output
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    return json.loads(result.output, parse_constant=refuse)
+
+
+# ── Help ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_help_lists_the_commands_and_shows_examples():
+    result = call("--help")
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command.split()[0]}  +[A-Z].*\.$", result.output, re.MULTILINE)
+    assert "Examples:\n    spatialnb status " in result.output
+    assert call("-h").output == result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_says_what_it_does_and_lists_what_it_takes(command):
+    result = call(*command.split(), "--help")
+    assert result.exit_code == 0
+    usage, _, sentence = result.output.splitlines()[:3]
+    assert usage.startswith(f"Usage: spatialnb {command} [OPTIONS]")
+    assert re.match(r"  [A-Z]", sentence)
+    for name in COMMANDS[command]:
+        assert name in result.output
+    assert all(len(line) <= 80 for line in result.output.splitlines())
+
+
+def test_python_can_run_the_package():
+    result = process("--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: spatialnb [OPTIONS] COMMAND")
+    assert result.stderr == ""
+
+
+def test_the_version_is_the_packages():
+    assert re.fullmatch(r"spatialnb, version \d+\.\d+\.\d+\S*\n", call("--version").output)
+
+
+# ── Mistakes ────────────────────────────────────────────────────────────────────────────────────
+
+MISTAKES = [
+    (["train"], 2, "Missing argument 'STUDY...'"),
+    (["train", "v99"], 1, "unknown study 'v99'; known: v01, v02"),
+    (["train", "v01", "--seeds", "x"], 2, "'x': expected whole numbers such as 0-9 or 0,2,5"),
+    (["train", "v01", "--seeds", ""], 2, "'': expected whole numbers"),
+    (["train", "v01", "--seeds", "-1"], 2, "'-1': expected whole numbers"),
+    (["train", "v01", "--seeds", "1.5"], 2, "'1.5': expected whole numbers"),
+    (["train", "v01", "--seeds", "5-3"], 2, "'5-3': expected a range from low to high"),
+    (["train", "v01", "--seeds", "0-99999"], 2, "at most 10000 seeds"),
+    (["train", "v01", "--seeds", "0-4,3"], 2, "seed 3 stands there more than once"),
+    (["train", "v01", "--seeds", "9999999999"], 1, "from 0 to 2147483647, got 9999999999"),
+    (["train", "v01", "--epochs", "0"], 2, "0 is not in the range x>=1"),
+    (["train", "v01", "--epochs", "two"], 2, "'two' is not a valid integer"),
+    (["train", "v01", "--workers", "0"], 2, "0 is not in the range x>=1"),
+    (["train", "v01", "--dataset", "mnits"], 1, "unknown dataset 'mnits'; .*Did you mean 'mnist'"),
+    (["train", "v01", "--dataset", "imdb"], 1, "study v01: unknown dataset 'imdb'; known: cifar10"),
+    (["train", "v01", "--quick", "--dataset", "mnist"], 2, "--quick brings its own data set"),
+    (["train", "v01", "--sedes", "1"], 2, "No such option '?--sedes"),
+    (["trian"], 2, "No such command 'trian'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), MISTAKES, ids=lambda part: str(part))
+def test_a_mistake_ends_with_a_sentence_and_no_traceback(arguments, code, message, monkeypatch):
+    monkeypatch.setattr(runs, "complete", None)  # nothing is trained
+    result = call(*arguments)
+    assert result.exit_code == code
+    error = result.output.splitlines()[-1]
+    assert error.startswith("Error: ")
+    assert re.search(message, error)
+    assert "Traceback" not in result.output
+    assert result.output.count("Error: ") == 1
+
+
+@pytest.mark.parametrize("command", [["train", "v01"], ["status"], ["ledger"], ["tables"]])
+def test_a_store_that_is_a_file_or_lies_below_one_is_named(command, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    result = call(*command, "--store", str(file))
+    assert result.exit_code == 2
+    assert f"Directory '{file}' is a file" in result.output
+
+
+@pytest.mark.parametrize("command", [["train", "v01", "--quick"], ["status"]])
+def test_a_store_that_cannot_be_written_is_named_before_anything_is_trained(
+    command, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runs, "complete", None)
+    file = tmp_path / "file"
+    file.write_text("")
+    result = call(*command, "--store", str(file / "store"))
+    assert result.exit_code == 1
+    (error,) = result.output.splitlines()
+    assert re.match(r"Error: .*Not a directory", error)
+    assert str(file / "store") in error
+
+
+def test_a_damaged_record_is_named(one_chapter, tmp_path):
+    path = tmp_path / "published" / "runs" / f"{one_chapter.records['none'][0].id}.json"
+    path.write_text("{")
+    result = call("ledger")
+    assert result.exit_code == 1
+    assert str(path) in result.output
+    assert "Traceback" not in result.output
+
+
+def test_only_debug_shows_the_traceback_of_an_error():
+    assert isinstance(call("train", "v99").exception, SystemExit)
+    loud = process("--debug", "train", "v99")
+    assert (loud.returncode, loud.stdout) == (1, "")
+    assert loud.stderr.startswith("Traceback")
+    assert loud.stderr.splitlines()[-1].startswith("ValueError: unknown study 'v99'")
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "complete", stop)
+    result = call("train", "v01", "--quick")
+    assert result.exit_code == 130
+    first, empty, last = result.output.splitlines()
+    assert first == "4 runs, 0 recorded, 4 to train"
+    assert empty == ""
+    assert last == "Stopped. What is finished is recorded; the same command goes on."
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    command = f"{sys.executable} -m spatialnb data check --root nowhere | true"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert result.stderr == ""
+
+
+# ── Training ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a command asks to be trained; nothing is."""
+    calls = []
+
+    def note(configs, *, pairs, store, workers):
+        calls.append({"configs": configs, "pairs": pairs, "store": store, "workers": workers})
+
+    monkeypatch.setattr(runs, "complete", note)
+    return calls
+
+
+def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_path, monkeypatch):
+    store = tmp_path / "quick"
+    arguments = ["train", "v01", "--quick", "--epochs", "1", "--workers", "1", "--store", store]
+    first = call(*map(str, arguments))
+    assert first.exit_code == 0, first.output
+    assert "4 runs, 0 recorded, 4 to train" in first.output
+    assert f"All 4 runs are recorded; new ones are in {store}" in first.output
+    kept = {path: path.read_bytes() for path in store.rglob("*.json")}
+    assert sorted(path.parent.name for path in kept) == ["pairs"] * 2 + ["runs"] * 4
+    assert {run.outcome["status"] for run in map(records.read, kept) if run.kind == "run"} == {
+        "finished"
+    }
+
+    monkeypatch.setattr(runs, "_train_all", None)
+    second = call(*map(str, arguments))
+    assert second.exit_code == 0, second.output
+    assert "4 runs, 4 recorded, 0 to train" in second.output
+    assert {path: path.read_bytes() for path in store.rglob("*.json")} == kept
+
+
+def test_a_chapter_is_trained_with_its_published_parameters(asked):
+    assert call("train", "v01").exit_code == 0
+    (made,) = asked
+    assert {run.seed for run in made["configs"]} == set(STUDIES["v01"].seeds)
+    assert {(run.dataset, run.epochs) for run in made["configs"]} == {("mnist", 5)}
+    assert len(made["pairs"]) == len(STUDIES["v01"].seeds)  # half of them for each of two arms
+    assert made["workers"] is None
+
+
+def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
+    arguments = ["--seeds", "7,0-2", "--epochs", "2", "--dataset", "cifar10", "--workers", "3"]
+    result = call("train", "v01", *arguments, "--no-pairs", "--store", str(tmp_path / "mine"))
+    assert result.output.startswith("8 runs, 0 recorded, 8 to train\n")
+    (made,) = asked
+    assert [run.seed for run in made["configs"]] == [7, 0, 1, 2] * 2
+    assert {(run.dataset, run.epochs) for run in made["configs"]} == {("cifar10", 2)}
+    assert made["pairs"] == []
+    assert made["workers"] == 3
+    assert made["store"].folders == (tmp_path / "mine", tmp_path / "published")
+
+
+def test_runs_that_chapters_share_are_counted_once(asked):
+    result = call("train", "v10", "v11", "v05", "v10", "--seeds", "0")
+    assert result.output.startswith("15 runs, 0 recorded, 15 to train\n")
+    assert call("train", "all", "--seeds", "0").output.startswith("37 runs, 0 recorded")
+
+
+def test_new_records_go_to_the_folder_of_the_variable(asked, tmp_path):
+    result = call("train", "v01", "--quick")
+    assert result.output.endswith(f"new ones are in {tmp_path / 'working'}\n")
+
+
+# ── Status ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_status_has_a_line_a_chapter(one_chapter):
+    head, *lines = call("status").output.splitlines()
+    assert head.split() == ["chapter", "runs", "recorded", "missing", "pairs", "missing", "title"]
+    assert [line.split()[:5] for line in lines] == [["v01", "12", "12", "0", "0"]]
+    assert lines[0].endswith("  Linear or none")
+
+
+def test_the_status_counts_what_is_missing_and_what_is_recorded(one_chapter, tmp_path):
+    records_of = one_chapter.records["linear"]
+    (tmp_path / "published" / "runs" / f"{records_of[1].id}.json").unlink()
+    (tmp_path / "published" / "pairs" / f"{one_chapter.pairs['none'][2, 3].id}.json").unlink()
+    (row,) = as_json(call("status", "--json"))
+    assert row == {
+        "chapter": "v01",
+        "title": "Linear or none",
+        "runs": 12,
+        "recorded": 11,
+        "missing": 1,
+        "pairs": 6,
+        "pairs_missing": 1,
+    }
+
+
+def test_the_status_of_an_empty_store_misses_every_run_of_every_chapter():
+    rows = as_json(call("status", "--json"))
+    assert [row["chapter"] for row in rows] == list(STUDIES)
+    assert all(row["missing"] == row["runs"] and not row["recorded"] for row in rows)
+    assert len(call("status").output.splitlines()) == 1 + len(STUDIES)
+
+
+def test_a_second_result_of_one_configuration_is_told_and_json_stays_json(one_chapter, tmp_path):
+    record = one_chapter.records["none"][0]
+    path = tmp_path / "published" / "runs" / f"{record.id}.conflict-01234567.json"
+    path.write_text("{}")
+    result = call("status", "--json")
+    assert result.exit_code == 0
+    assert f"another result for a recorded configuration: {path}" in result.stderr
+    assert json.loads(result.stdout)[0]["recorded"] == 12
+
+
+# ── Ledger ──────────────────────────────────────────────────────────────────────────────────────
+
+EVERY_CLAIM = [(claim.chapter, claim.words) for study in STUDIES.values() for claim in study.claims]
+NEEDED = {"chapter", "claim", "reported", "estimate", "low", "high", "n", "verdict"}
+
+
+def test_the_ledger_has_every_claim_of_every_chapter_once():
+    rows = as_json(call("ledger", "--json"))
+    assert [(row["chapter"], row["claim"]) for row in rows] == EVERY_CLAIM
+    assert all(set(row) > NEEDED for row in rows)
+    assert {row["verdict"] for row in rows} == {"not judged"}
+    assert {row["reason"] for row in rows} == {"its runs are not all recorded yet"}
+
+
+def test_the_ledger_gives_estimate_interval_and_verdict(one_chapter):
+    first, second = as_json(call("ledger", "--json"))
+    assert first["verdict"] == "holds"
+    assert first["low"] < first["estimate"] < first["high"]
+    assert (first["reported"], first["n"], second["reported"], second["n"]) == (-0.13, 4, None, 2)
+    lines = call("ledger").output.splitlines()
+    assert lines[0] == "v01  holds         Linear beats none."
+    assert re.fullmatch(r" {20}0\.\d+ \[0\.\d+, 0\.\d+\] points, n = 4, reported -0\.13", lines[1])
+    assert re.fullmatch(r" {20}\S+ \[\S+, \S+\], n = 2", lines[3])
+    counts = ["2 claims", "2 holds", "0 contradicted", "0 undecided", "0 not judged"]
+    assert lines[4:] == counts
+
+
+def test_the_ledger_reads_where_nothing_is_judged():
+    lines = call("ledger").output.splitlines()
+    assert len(lines) == len(EVERY_CLAIM) + 5
+    assert lines[0].startswith("v01  not judged    ")
+    assert lines[-1] == f"{len(EVERY_CLAIM)} not judged"
+
+
+def test_a_chapter_with_seeds_to_come_shows_what_is_there_and_judges_nothing(one_chapter, tmp_path):
+    (tmp_path / "published" / "runs" / f"{one_chapter.records['linear'][3].id}.json").unlink()
+    first, second = as_json(call("ledger", "--json"))
+    assert (first["verdict"], first["n"], second["n"]) == ("not judged", 2, 1)
+    assert first["reason"] == "2 of the 4 seeds that a verdict takes"
+    assert call("ledger").output.splitlines()[1].endswith("points, n = 2, reported -0.13")
+    assert [row["n"] for row in as_json(call("tables", "--json"))] == [2, 2, 1]
+
+
+def test_a_claim_with_a_single_sample_is_listed_without_an_interval(one_chapter, monkeypatch):
+    few = synthetic.study(seeds=(0, 1))  # one pair
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": few})
+    result = call("ledger")
+    assert result.exit_code == 0, result.output
+    assert "v01  not judged    Networks are no more alike" in result.output
+    assert as_json(call("ledger", "--json"))[1]["n"] == 1
+
+
+def test_the_published_ledger_is_json_with_estimates_inside_their_intervals():
+    rows = as_json(call("ledger", "--json", "--store", str(PUBLISHED)))
+    assert [(row["chapter"], row["claim"]) for row in rows] == EVERY_CLAIM
+    verdicts = {"holds", "contradicted", "undecided", "not judged"}
+    assert {row["verdict"] for row in rows} <= verdicts
+    for row in rows:
+        if row["verdict"] != "not judged" or row["n"] > 1:
+            assert row["low"] <= row["estimate"] <= row["high"]
+
+
+# ── Tables ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_tables_have_every_cell_of_the_report_once():
+    rows = as_json(call("tables", "--json"))
+    cells = [(row["chapter"], row["arm"], row["metric"], row["reported"]) for row in rows]
+    assert cells == [
+        (study.id, cell.arm, cell.metric, cell.value)
+        for study in STUDIES.values()
+        for cell in study.reported
+    ]
+    assert len({cell[:3] for cell in cells}) == len(cells)
+    needed = {"chapter", "arm", "metric", "reported", "mean", "sd", "low", "high", "n"}
+    assert all(needed <= set(row) for row in rows)
+    assert {row["mean"] for row in rows} == {None}
+
+
+def test_the_tables_have_ours_beside_the_reported(one_chapter):
+    rows = as_json(call("tables", "--json"))
+    assert [(row["arm"], row["metric"], row["reported"], row["n"]) for row in rows] == [
+        ("none", "accuracy", 97.69, 4),
+        ("linear", "accuracy", 97.56, 4),
+        ("linear", "similarity", 0.007, 2),
+    ]
+    assert all(row["low"] < row["mean"] < row["high"] for row in rows)
+    head, first, *_ = call("tables").output.splitlines()
+    assert head.split() == ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
+    assert first.split()[:4] == ["v01", "none", "accuracy", "97.69"]
+
+
+def test_tables_without_records_show_dashes():
+    lines = call("tables").output.splitlines()
+    assert len(lines) == 1 + sum(len(study.reported) for study in STUDIES.values())
+    assert lines[1].split() == ["v01", "none", "accuracy", "97.69", "-", "-", "0"]
+
+
+# ── Data ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_missing_data_are_no_error_and_the_check_says_which_file_goes_where(tmp_path):
+    root = tmp_path / "root"
+    result = call("data", "check", "--root", str(root))
+    assert result.exit_code == 0, result.output
+    states = dict(re.findall(r"^(\S+) +(ok|missing|damaged)$", result.output, re.MULTILINE))
+    assert states == {
+        **dict.fromkeys(published.SOURCES, "missing"),
+        **dict.fromkeys(["quick-digits", "quick-colours", "quick-text"], "ok"),
+    }
+    for source in published.SOURCES.values():
+        assert f"Put into {root}: {source.wanted}" in result.output
+    assert not root.exists(), "a check downloads nothing"
+
+
+def test_a_damaged_file_is_an_error_and_named(tmp_path):
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in published.SOURCES["mnist"].md5:
+        (folder / name).write_bytes(b"cut off")
+    result = call("data", "check", "--root", str(tmp_path))
+    assert result.exit_code == 1
+    assert re.search(r"^mnist +damaged$", result.output, re.MULTILINE)
+    assert f"{folder}" in result.output
+    assert "is not the published file: its MD5 is" in result.output
+    assert re.search(r"^imdb +missing$", result.output, re.MULTILINE), "the others are checked too"
+
+
+def test_the_check_looks_where_the_variable_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPATIALNB_DATA", str(tmp_path / "mine"))
+    assert f"is not in {tmp_path / 'mine'}" in call("data", "check").output
+
+
+def test_a_root_that_is_a_file_is_refused(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    result = call("data", "check", "--root", str(file))
+    assert result.exit_code == 2
+    assert f"Directory '{file}' is a file" in result.output

@@ -1,0 +1,292 @@
+"""Overviews: several metrics at once, shares of strengths, trade-offs, and the whole ledger."""
+
+import base64
+import dataclasses
+import io
+import json
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import pandas as pd
+import pytest
+from synthetic import ARMS, CLAIMS, HOSTILE, results, study
+
+from spatialnb import report
+from spatialnb.kernels import Exponential, Shuffled, Uniform
+from spatialnb.schedules import Sharpen, Static
+from spatialnb.statistics import mean_interval
+from spatialnb.studies import STUDIES
+from spatialnb.study import Reported
+
+SCHEDULES = {
+    "none": Static(kernel=Uniform()),
+    "k = 15": Static(kernel=Exponential(k=15)),
+    "k 3 → 100": Sharpen(k_start=3, k_end=100),
+    "shuffled": Static(kernel=Shuffled(kernel=Exponential(k=15), seed=1000)),
+}
+
+
+def csv_of(shown):
+    """The file behind the link, as (name, data)."""
+    link = re.search(
+        r'download="([^"]+)" href="data:text/csv;charset=utf-8;base64,([^"]+)"', shown.html
+    )
+    return link.group(1), pd.read_csv(io.BytesIO(base64.b64decode(link.group(2))))
+
+
+def cells_of(shown):
+    """The table itself, as text."""
+    html = re.search(r"<table.*</table>", shown.html, re.DOTALL)
+    table = ET.fromstring(html.group(0).replace("<br>", "; "))
+    head, *rows = [[cell.text for cell in row] for row in table.iter("tr")]
+    return pd.DataFrame([row[1:] for row in rows], [row[0] for row in rows], head[1:])
+
+
+def mean_of(found, arm, metric):
+    return mean_interval(list(found.samples(arm, metric).values())).estimate
+
+
+# ── Side by side ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_metrics_stand_beside_each_other_with_spread_n_and_what_was_reported():
+    found = results()
+    cells = cells_of(report.side_by_side(found, ["accuracy", "similarity"]))
+    ours = mean_interval(list(found.samples("linear", "accuracy").values()))
+    cell = f"{ours.estimate:.2f} ± {ours.sd:.2f} (n = 6); reported 97.56"
+    assert cells.loc["linear", "test accuracy (%)"] == cell
+    assert cells.loc["linear", "similarity"].endswith("(n = 3); reported 0.007")
+    assert cells.loc[HOSTILE, "test accuracy (%)"].endswith("(n = 6)")
+
+
+@pytest.mark.parametrize("names", [["accuracy"], [f"accuracy@{epoch}" for epoch in range(5)]])
+def test_the_longer_of_metrics_and_arms_goes_downwards(names):
+    cells = cells_of(report.side_by_side(results(), names))
+    assert cells.shape == (max(3, len(names)), min(3, len(names)))
+
+
+def test_what_stands_side_by_side_can_be_taken_along_as_numbers():
+    found = results()
+    name, data = csv_of(report.side_by_side(found, ["accuracy@1", "similarity"]))
+    assert name.endswith(".csv")
+    assert list(data.columns) == ["metric", "arm", "mean", "sd", "low", "high", "n"]
+    assert list(zip(data["metric"], data["arm"], strict=True)) == [
+        (metric, arm) for metric in ("accuracy@1", "similarity") for arm in found.arms
+    ]
+    # As text and back: the last bit may differ.
+    first = data.loc[data["arm"] == "linear", "mean"].iloc[0]
+    assert first == pytest.approx(mean_of(found, "linear", "accuracy@1"), rel=1e-12)
+
+
+def test_a_metric_that_is_not_recorded_is_a_dash_beside_those_that_are():
+    cells = cells_of(report.side_by_side(results(), ["accuracy", "cap_share"]))
+    assert set(cells["weights at their cap (%)"]) == {"– (n = 0)"}
+
+
+def test_side_by_side_says_what_it_was_made_from_and_that_quick_decides_nothing():
+    assert "mnist, 5 epochs, 6 seeds (0 to 5)" in report.side_by_side(results(), ["accuracy"]).text
+    quick = report.side_by_side(results(dataset="quick-digits"), ["accuracy"])
+    assert "decides nothing" in quick.html
+
+
+# ── Shares of small strengths ───────────────────────────────────────────────────────────────────
+
+
+def with_schedules(**changes):
+    arms = {
+        name: dataclasses.replace(ARMS["none"], schedule=schedule)
+        for name, schedule in SCHEDULES.items()
+    }
+    cells = (Reported(arm="k = 15", metric="sparsity", value=64.7),)
+    return study(arms=arms, labels={}, claims=(), reported=cells, **changes)
+
+
+def test_shares_are_shown_as_reported_as_measured_and_in_closed_form():
+    found = results(with_schedules())
+    shown = report.shares(found)
+    cells = cells_of(shown).loc["k = 15"]
+    assert list(cells) == ["64.7", "64.7", "64.6"]
+    name, data = csv_of(shown)
+    assert name == "v01-sparsity.csv"
+    exact = data.set_index("arm")["closed form, wide layers"]
+    # The closed form of the report's kernel, (1 - ln 19 / k)², written with ten digits or more.
+    for arm, k in (("k = 15", 15), ("k 3 → 100", 100), ("shuffled", 15)):
+        assert exact[arm] == pytest.approx(100.0 * (1.0 - math.log(19.0) / k) ** 2, rel=1e-9)
+    assert exact["none"] == 0.0
+
+
+def test_an_arm_without_a_reported_share_has_a_dash():
+    cells = cells_of(report.shares(results(with_schedules())))
+    assert list(cells["reported"]) == ["–", "64.7", "–", "–"]
+
+
+@pytest.mark.parametrize("chapter", ["v10", "v11"])
+def test_the_chapters_on_sharpening_show_the_share_of_every_arm(chapter):
+    one = STUDIES[chapter]
+    assert list(cells_of(report.shares(results(one))).index) == list(one.arms)
+
+
+# ── Trade-off ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_trade_off_says_both_means_and_n_of_every_arm():
+    found = results()
+    shown = report.trade_off(found, "sparsity")
+    ours = mean_interval(list(found.samples("linear", "accuracy").values()))
+    said = f"linear (n = 6): {ours.estimate:.2f} [{ours.low:.2f}, {ours.high:.2f}] at 64.7."
+    assert said in shown.text
+    assert 'role="img" aria-label="test accuracy over strengths under 0.1.' in shown.html
+    assert "the cross is the reported value. mnist, 5 epochs" in shown.html
+
+
+def test_arms_without_the_metric_across_are_left_out_of_a_trade_off():
+    every = [("linear", seed) for seed in range(6)]
+    text = report.trade_off(results(failed=every), "sparsity").text
+    assert "none (n = 6)" in text
+    assert "linear" not in text
+
+
+def test_a_trade_off_of_one_seed_has_points_and_no_intervals():
+    assert "none (n = 1): " in report.trade_off(results(seeds=[0]), "sparsity").text
+
+
+def test_a_trade_off_shows_names_as_text_and_refuses_an_unknown_metric():
+    html = report.trade_off(results(), "sparsity").html
+    assert "<img" not in html
+    assert "&lt;img" in html
+    with pytest.raises(ValueError, match=r"unknown metric 'sparsty'.*Did you mean 'sparsity'"):
+        report.trade_off(results(), "sparsty")
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda: report.trade_off(results(), "cap_share"),
+        lambda: report.curves(results(), quantity="cap_share"),
+        lambda: report.kernel_figure({"shuffled": Shuffled(kernel=Exponential())}),
+    ],
+)
+def test_a_figure_with_nothing_for_its_legend_is_drawn_without_a_warning(show):
+    assert "<svg" in show().html
+
+
+# ── Ledger and tally ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_ledger_has_a_row_a_claim_with_its_chapter_and_its_rule():
+    findings = results().findings()
+    shown = report.ledger(findings)
+    assert list(cells_of(shown).index) == [f"v01. {claim.words}" for claim in CLAIMS]
+    for finding in findings:
+        assert finding.claim.rule_text().replace("'", "&#x27;") in shown.html
+    assert shown.text.startswith("Claims and verdicts")
+
+
+def test_the_csv_of_the_ledger_holds_what_the_command_prints():
+    findings = results().findings()
+    name, data = csv_of(report.ledger(findings))
+    assert name == "ledger.csv"
+    rows = report.ledger_rows(findings)
+    assert list(data.columns) == list(rows[0])
+    assert list(data["verdict"]) == [row["verdict"] for row in rows]
+    # As text and back: the last bit may differ.
+    assert list(data["estimate"]) == pytest.approx([row["estimate"] for row in rows], rel=1e-12)
+
+
+def test_the_words_of_a_claim_stand_in_the_ledger_as_text():
+    claims = tuple(dataclasses.replace(claim, words=HOSTILE, note=HOSTILE) for claim in CLAIMS)
+    html = report.ledger(results(study(claims=claims)).findings()).html
+    assert "<img" not in html
+    assert "&lt;img" in html
+
+
+def test_a_ledger_of_claims_that_nothing_judges_is_valid_json():
+    findings = results(dataset="quick-digits").findings()
+    for row in json.loads(json.dumps(report.ledger_rows(findings), allow_nan=False)):
+        assert (row["estimate"], row["low"], row["high"], row["n"]) == (None, None, None, 0)
+        assert row["verdict"] == "not judged"
+    assert report.ledger(findings).html
+
+
+def test_a_single_sample_is_an_estimate_without_bounds_in_the_ledger():
+    row = report.ledger_rows(results(seeds=[0]).findings())[0]
+    assert row["estimate"] is not None
+    assert (row["low"], row["high"], row["n"]) == (None, None, 1)
+
+
+def test_the_tally_counts_every_verdict_and_adds_up():
+    findings = results().findings() + results(dataset="quick-digits").findings()
+    said = report.tally(findings)
+    assert said == {
+        "ledger-claims": "4",
+        "ledger-holds": "2",
+        "ledger-contradicted": "0",
+        "ledger-undecided": "0",
+        "ledger-not-judged": "2",
+    }
+
+
+def test_a_tally_of_nothing_is_all_zeros():
+    assert set(report.tally([]).values()) == {"0"}
+
+
+# ── Rows and numbers ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("one", STUDIES.values(), ids=STUDIES)
+def test_a_chapter_without_results_lists_its_cells_with_nulls(one):
+    rows = json.loads(json.dumps(report.table_rows(one, None), allow_nan=False))
+    assert [(row["arm"], row["metric"], row["reported"]) for row in rows] == [
+        (cell.arm, cell.metric, cell.value) for cell in one.reported
+    ]
+    for row in rows:
+        assert (row["mean"], row["sd"], row["low"], row["high"], row["n"]) == (*[None] * 4, 0)
+
+
+def test_a_cell_whose_every_run_failed_is_null_and_not_nan():
+    failed = results(failed=[("linear", seed) for seed in range(6)])
+    rows = json.loads(json.dumps(report.table_rows(failed.study, failed), allow_nan=False))
+    by_arm = {(row["arm"], row["metric"]): row for row in rows}
+    assert by_arm["linear", "accuracy"]["mean"] is None
+    assert by_arm["none", "accuracy"]["n"] == 6
+
+
+def test_a_cell_of_one_seed_has_a_mean_and_no_spread():
+    found = results(seeds=[0])
+    row = report.table_rows(found.study, found)[0]
+    assert row["mean"] is not None
+    assert (row["sd"], row["low"], row["high"], row["n"]) == (None, None, None, 1)
+
+
+def test_the_numbers_hold_every_key_that_prose_may_quote():
+    said = report.numbers(results())
+    for arm in ("none", "linear", "inverse"):
+        for metric in ("accuracy", "similarity"):
+            for end in ("", "-mean", "-sd", "-interval", "-n", "-reported"):
+                assert f"v01-{arm}-{metric}{end}" in said
+    for end in ("", "-accuracy", "-accuracy-mean", "-accuracy-n", "-accuracy-reported"):
+        assert f"v01-linear-minus-none{end}" in said
+    for end in ("", "-estimate", "-n", "-reported"):
+        assert f"v01-claim-linear-wins{end}" in said
+    assert (said["v01-dataset"], said["v01-epochs"], said["v01-seeds"]) == ("mnist", "5", "6")
+    assert (said["v01-claim-linear-wins-reported"], said["v01-claim-linear-wins-n"]) == (
+        "−0.13",
+        "6",
+    )
+
+
+def test_the_numbers_of_a_quick_edition_say_that_nothing_is_judged():
+    said = report.numbers(results(dataset="quick-digits"))
+    assert said["v01-claim-linear-wins"] == "not judged"
+    assert said["v01-claim-linear-wins-estimate"] == "–"
+    assert (said["v01-claims"], said["v01-claims-not-judged"]) == ("2", "2")
+
+
+def test_the_counts_of_verdicts_add_up_to_the_claims():
+    said = report.numbers(results())
+    counts = [
+        int(said[f"v01-claims-{end}"])
+        for end in ("hold", "contradicted", "undecided", "not-judged")
+    ]
+    assert sum(counts) == int(said["v01-claims"]) == 2

@@ -139,7 +139,11 @@ def train(
             pairs += [] if no_pairs else study.couples(arm)
     distinct = len({run.id for run in configs})
     todo = runs.missing(configs, where)
-    click.echo(f"{distinct} runs, {distinct - len(todo)} recorded, {len(todo)} to train")
+    unmeasured = {runs.pair_id(*pair) for pair in pairs} - where.ids("pair")
+    click.echo(
+        f"{distinct} runs, {distinct - len(todo)} recorded, {len(todo)} to train; "
+        f"{len(unmeasured)} pairs to measure"
+    )
     runs.complete(configs, pairs=pairs, store=where, workers=workers)
     click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
 

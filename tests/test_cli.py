@@ -191,7 +191,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch):
     result = call("train", "v01", "--quick")
     assert result.exit_code == 130
     first, empty, last = result.output.splitlines()
-    assert first == "4 runs, 0 recorded, 4 to train"
+    assert first == "4 runs, 0 recorded, 4 to train; 2 pairs to measure"
     assert empty == ""
     assert last == "Stopped. What is finished is recorded; the same command goes on."
 
@@ -222,7 +222,7 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
     arguments = ["train", "v01", "--quick", "--epochs", "1", "--workers", "1", "--store", store]
     first = call(*map(str, arguments))
     assert first.exit_code == 0, first.output
-    assert "4 runs, 0 recorded, 4 to train" in first.output
+    assert "4 runs, 0 recorded, 4 to train; 2 pairs to measure" in first.output
     assert f"All 4 runs are recorded; new ones are in {store}" in first.output
     kept = {path: path.read_bytes() for path in store.rglob("*.json")}
     assert sorted(path.parent.name for path in kept) == ["pairs"] * 2 + ["runs"] * 4
@@ -233,7 +233,7 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
     monkeypatch.setattr(runs, "_train_all", None)
     second = call(*map(str, arguments))
     assert second.exit_code == 0, second.output
-    assert "4 runs, 4 recorded, 0 to train" in second.output
+    assert "4 runs, 4 recorded, 0 to train; 0 pairs to measure" in second.output
     assert {path: path.read_bytes() for path in store.rglob("*.json")} == kept
 
 
@@ -249,7 +249,7 @@ def test_a_chapter_is_trained_with_its_published_parameters(asked):
 def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     arguments = ["--seeds", "7,0-2", "--epochs", "2", "--dataset", "cifar10", "--workers", "3"]
     result = call("train", "v01", *arguments, "--no-pairs", "--store", str(tmp_path / "mine"))
-    assert result.output.startswith("8 runs, 0 recorded, 8 to train\n")
+    assert result.output.startswith("8 runs, 0 recorded, 8 to train; 0 pairs to measure\n")
     (made,) = asked
     assert [run.seed for run in made["configs"]] == [7, 0, 1, 2] * 2
     assert {(run.dataset, run.epochs) for run in made["configs"]} == {("cifar10", 2)}
@@ -260,7 +260,7 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
 
 def test_runs_that_chapters_share_are_counted_once(asked):
     result = call("train", "v10", "v11", "v05", "v10", "--seeds", "0")
-    assert result.output.startswith("15 runs, 0 recorded, 15 to train\n")
+    assert result.output.startswith("15 runs, 0 recorded, 15 to train; 0 pairs to measure\n")
     assert call("train", "all", "--seeds", "0").output.startswith("37 runs, 0 recorded")
 
 

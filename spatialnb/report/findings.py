@@ -26,14 +26,16 @@ def _shown(findings: Sequence[Finding], words: Sequence[str]) -> Shown:
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
         index=list(words),
-        columns=["verdict", "reported", "ours, with interval", "n", "reported in it"],
+        columns=["verdict", "reported", "ours, with interval", "n", "inside"],
     )
     rules = "".join(
         f"<li>{escape(text)} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
     )
-    html = as_html(data, "Claims and verdicts", "findings") + details(
-        "Why, and by which rule", f"<ul>{rules}</ul>"
+    html = (
+        as_html(data, "Claims and verdicts", "findings")
+        + "<p>Inside: whether the reported size lies in our interval.</p>"
+        + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
     return Shown(html, f"Claims and verdicts\n{data.to_string()}")
 

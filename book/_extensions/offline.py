@@ -25,6 +25,17 @@ def use_bundled_mathjax(app: Sphinx, config: Config) -> None:
     config.mathjax_path = MATHJAX
 
 
+def drop_thebe(app: Sphinx, config: Config) -> None:
+    """Leave out what Jupyter Book loads for live code, which the book does not offer.
+
+    It would name another site in every page, twice, and so make an error of the second time.
+    """
+    for listeners in app.events.listeners.values():
+        for listener in list(listeners):
+            if listener.handler.__module__ == "sphinx_thebe":
+                app.disconnect(listener.id)
+
+
 def copy(app: Sphinx, exception: Exception | None) -> None:
     """Put MathJax and the records into the built book."""
     if exception is not None or app.builder.format != "html":
@@ -48,5 +59,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     if "sphinx_multitoc_numbering" in app.extensions:
         app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
     app.connect("config-inited", use_bundled_mathjax)
+    app.connect("config-inited", drop_thebe)
     app.connect("build-finished", copy)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -243,6 +243,13 @@ class Results:
         return tuple(self.study.arms)
 
     @property
+    def editions(self) -> tuple[str, ...]:
+        """The data sets: one, or those of the first and of the second task."""
+        grid = self.study.configs(self.seeds[:1], self.epochs, self.dataset)
+        run = grid[self.study.baseline][0]
+        return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
+
+    @property
     def quick(self) -> bool:
         """Whether this is a small edition, which decides nothing."""
         return self.dataset.startswith(QUICK)

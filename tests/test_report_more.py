@@ -17,7 +17,7 @@ from spatialnb.kernels import Exponential, Shuffled, Uniform
 from spatialnb.schedules import Sharpen, Static
 from spatialnb.statistics import mean_interval
 from spatialnb.studies import STUDIES
-from spatialnb.study import Reported
+from spatialnb.study import Reported, Results
 
 SCHEDULES = {
     "none": Static(kernel=Uniform()),
@@ -290,3 +290,11 @@ def test_the_counts_of_verdicts_add_up_to_the_claims():
         for end in ("hold", "contradicted", "undecided", "not-judged")
     ]
     assert sum(counts) == int(said["v01-claims"]) == 2
+
+
+def test_a_table_of_two_tasks_names_the_data_of_both():
+    two = STUDIES["v07"]
+    full = Results(study=two, dataset=two.dataset, epochs=12, seeds=(0, 1), records={})
+    assert full.editions == ("cifar10-jpeg", "imdb")
+    quick = Results(study=two, dataset="quick-colours", epochs=2, seeds=(0,), records={})
+    assert quick.editions == ("quick-colours", "quick-text")

@@ -70,7 +70,7 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
 def setting(results: Results) -> str:
     """What a table was made from: edition, epochs, seeds, and that a quick one decides nothing."""
     epochs = "1 epoch" if results.epochs == 1 else f"{results.epochs} epochs"
-    text = f"{results.dataset}, {epochs}, {seeds_text(results.seeds)}"
+    text = f"{' and '.join(results.editions)}, {epochs}, {seeds_text(results.seeds)}"
     return f"{text}; quick: small data, decides nothing" if results.quick else text
 
 

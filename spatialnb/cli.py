@@ -116,8 +116,8 @@ def train(
 ) -> None:
     """Train what is missing of the runs of STUDY (v01 to v11, or all).
 
-    Recorded runs are looked up and never trained again. Stop it with Ctrl-C; the same command goes
-    on where it stopped.
+    Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
+    it with Ctrl-C; the same command goes on where it stopped.
     """
     from spatialnb import runs
     from spatialnb.records import default_store

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from spatialnb.registry import Registry, check_fields
 
-ONE = 1.0
-
 
 class Kernel:
     """A function of distance. Subclasses are frozen dataclasses with a registered name."""
@@ -95,7 +93,7 @@ class Linear(Kernel):
         return self.floor + (1.0 - self.floor) * (1.0 - distance.double())
 
     def share_below(self, threshold: float) -> float:
-        if threshold > ONE:
+        if threshold > 1.0:
             return 1.0
         return _farther(1.0 - (threshold - self.floor) / (1.0 - self.floor))
 
@@ -150,7 +148,7 @@ class Gaussian(Kernel):
     def share_below(self, threshold: float) -> float:
         if threshold <= self.floor:
             return 0.0
-        if threshold > ONE:
+        if threshold > 1.0:
             return 1.0
         ratio = math.log((1.0 - self.floor) / (threshold - self.floor))
         return _farther(math.sqrt(max(ratio, 0.0) * self.width))

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded data sets of this test session, so that the user's own cache is left alone."""
+    """Decoded data sets of this run of the tests, so that the user's own cache is left alone."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPATIALNB_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -9,9 +9,7 @@ from spatialnb.report.summary import summarise
 from spatialnb.report.tables import as_html
 from spatialnb.report.words import number
 from spatialnb.study import Results
-
-SMALL = 0.1
-"""The report's threshold (v10): "% of kernel values < 0.1"."""
+from spatialnb.training import SMALL
 
 
 def shares(results: Results) -> Shown:

@@ -13,11 +13,13 @@ import click
 
 EXAMPLES = """\b
 Examples:
-  spatialnb status                       what is recorded, what is missing
-  spatialnb train v01 --seeds 0-4        train what is missing of five seeds
-  spatialnb train v01 --quick            a minute's try, no data needed
-  spatialnb ledger                       every claim with its verdict
-  spatialnb data check                   which data sets are at hand
+  spatialnb ledger                            every claim with its verdict
+  spatialnb run v05 --quick                   a minute's try, no data needed
+  spatialnb run v05 --epochs 30 --seeds 0-2   a chapter with other parameters
+  spatialnb compare rerun                     that beside the published runs
+  spatialnb verify --sample 5                 published runs trained again
+  spatialnb status                            what is recorded, what is missing
+  spatialnb data check                        which data sets are at hand
 """
 
 
@@ -25,31 +27,17 @@ class Seeds(click.ParamType[tuple[int, ...]]):
     """Whole numbers as ``0-9``, ``3`` or ``0,2,5-7``."""
 
     name = "seeds"
-    most = 10_000
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         """The seeds of a text, in its order; repeated ones are refused."""
-        if isinstance(value, tuple):
-            return value
-        seeds: list[int] = []
-        for part in str(value).split(","):
-            first, dash, last = part.strip().partition("-")
-            if not first.isdecimal() or (dash and not last.isdecimal()):
-                self.fail(f"{value!r}: expected whole numbers such as 0-9 or 0,2,5", param, ctx)
-            low, high = int(first), int(last if dash else first)
-            if high < low or high - low >= self.most:
-                self.fail(
-                    f"{part!r}: expected a range from low to high, at most {self.most} seeds",
-                    param,
-                    ctx,
-                )
-            seeds += range(low, high + 1)
-        repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-        if repeated:
-            self.fail(f"{value!r}: seed {repeated[0]} stands there more than once", param, ctx)
-        return tuple(seeds)
+        from spatialnb.parameters import seeds
+
+        try:
+            return seeds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Group(click.Group):
@@ -86,6 +74,12 @@ store_option = click.option(
 )
 
 
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes of one thread each.  [default: one a core]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -97,11 +91,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
     "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
 )
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes of one thread each.  [default: one a core]",
-)
+@workers_option
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
 def train(
@@ -149,46 +139,264 @@ def train(
 
 
 @main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
+@click.option("--epochs", type=int, help="[default: the published number]")
+@click.option(
+    "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Another parameter: lr, batch_size, hidden or arms. May be given again.",
+)
+@click.option(
+    "--definitions",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    multiple=True,
+    help="Python file that registers kernels, schedules or actions of your own.",
+)
+@click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("rerun"),
+    show_default=True,
+    help="Folder for notebook, page, tables and new records.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@workers_option
+@store_option
+def run(
+    studies: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    epochs: int | None,
+    dataset: str | None,
+    settings: tuple[str, ...],
+    definitions: tuple[str, ...],
+    quick: bool,
+    out: Path,
+    dry_run: bool,
+    workers: int | None,
+    store: Path | None,
+) -> None:
+    """Run the chapter STUDY (v01 to v11, or all) again, with parameters of your own.
+
+    Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
+    Ctrl-C; the same command goes on where it stopped.
+    """
+    from spatialnb import parameters, rerun, runs
+    from spatialnb.records import default_store
+    from spatialnb.report.words import setting_text
+    from spatialnb.studies import select
+
+    if quick and dataset is not None:
+        raise click.UsageError("--quick brings its own data set; leave out one of the two")
+    asked: dict[str, Any] = {"seeds": seeds, "epochs": epochs, "dataset": dataset}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {text}: expected NAME=VALUE, such as lr=0.001")
+        if asked.get(name) is not None:
+            raise click.UsageError(f"--set {text}: {name} is given twice")
+        asked[name] = value
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if definitions:
+        asked["definitions"] = list(definitions)
+    files = {} if not definitions else {"definitions": list(definitions)}
+    given = parameters.checked(asked)
+    where = default_store((store,) if store else ())
+    plans = []
+    for study in select(studies):
+        part = study.quick
+        small = {"dataset": part.dataset, "epochs": part.epochs, "seeds": part.seeds}
+        plans.append(rerun.plan(study, {**(small if quick else {}), **given, **files}))
+    for planned in plans:
+        rerun.notebook(planned.study)  # no training for a page that cannot be made
+    configs = [config for planned in plans for config in planned.configs]
+    pairs = [pair for planned in plans for pair in planned.pairs]
+    for planned in plans:
+        ids = {config.id for config in planned.configs}
+        missing = runs.missing(planned.configs, where)
+        click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
+        click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
+        click.echo(f", {len(missing)} to train")
+    todo = runs.missing(configs, where)
+    count = workers or runs.cores()
+    _say_time(todo, where, count)
+    if dry_run:
+        return
+    runs.complete(configs, pairs=pairs, store=where, workers=count)
+    for planned in plans:
+        rerun.execute(planned, out, where, click.echo)
+    click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+
+
+def _say_time(todo: list[Any], where: Any, workers: int) -> None:
+    """How long the training of these runs takes, by the speed of runs recorded like them."""
+    from spatialnb.rerun import minutes
+
+    if not todo:
+        click.echo("Nothing to train.")
+        return
+    time = minutes(todo, where, workers)
+    runs_text = f"{len(todo)} runs to train with {workers} at once"
+    if time != time:  # NaN
+        click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
+    elif time < 1.0:
+        click.echo(f"{runs_text}: less than a minute, by the speed of recorded runs")
+    else:
+        click.echo(f"{runs_text}: about {time:.0f} minutes, by the speed of recorded runs")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+def compare(folder: Path, as_json: bool) -> None:
+    """Set the re-run in FOLDER beside the published runs, arm by arm."""
+    from spatialnb import report, rerun, studies
+
+    rows = []
+    for results in rerun.load(folder, studies.get):
+        published = results.study.without_added().recorded()
+        if published is None:
+            click.echo(f"{results.study.id}: nothing is published to compare with", err=True)
+            continue
+        compared = report.compared(results, published)
+        rows += report.comparison_rows(results, compared)
+        if not as_json:
+            click.echo(report.comparison_text(results, published, compared))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("studies", metavar="[STUDY]...", nargs=-1)
+@click.option("--sample", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--seed", type=int, help="Chooses the sample.  [default: another one each time]")
+@workers_option
+def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int | None) -> None:
+    """Train a random sample of the published runs again, and compare with what is recorded.
+
+    Exit code 1 where one comes out neither identical nor within the spread of its seeds.
+    """
+    import tempfile
+
+    from spatialnb import runs, verify
+    from spatialnb.records import Store, published_folder
+    from spatialnb.studies import select
+
+    chosen = select(studies or ("all",))
+    published = Store(published_folder())
+    picked = verify.sample(chosen, published, sample, seed)
+    _say_time([config for _, config in picked], published, workers or runs.cores())
+    different = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for one in verify.verify(picked, published, chosen, Path(folder), workers):
+            different += one.outcome == "different"
+            click.echo(f"{one.outcome:18} {one.arm}, seed {one.recorded.run.seed}", nl=False)
+            if one.outcome != "identical":
+                click.echo(f": {one.says()}", nl=False)
+            click.echo()
+    if different:
+        click.echo(f"{different} of {len(picked)} differ by more than their seeds do", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: the published ones]")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@store_option
+def publish(
+    studies: tuple[str, ...], seeds: tuple[int, ...] | None, dry_run: bool, store: Path | None
+) -> None:
+    """Move recorded runs of STUDY from your store into the book, after checks.
+
+    Exit code 1 where a record is refused; the others are moved all the same.
+    """
+    from spatialnb import publish
+    from spatialnb.records import default_store
+    from spatialnb.studies import select
+
+    where = default_store((store,) if store else ())
+    checked = publish.candidates(select(studies), where, seeds)
+    for record, reason in checked.bad:
+        click.echo(f"refused: {record.kind} {record.id}: {reason}", err=True)
+    if not checked.good:
+        click.echo(f"Nothing to publish in {where.folders[0]}")
+    elif dry_run:
+        click.echo(f"{len(checked.good)} records would move into {where.folders[-1]}")
+    else:
+        publish.publish(checked.good, where)
+        click.echo(f"{len(checked.good)} records moved into {where.folders[-1]}; commit them")
+    if checked.bad:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("chapter")
+@click.argument("title")
+def new(chapter: str, title: str) -> None:
+    """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions"."""
+    from spatialnb import scaffold
+
+    for path in scaffold.new(chapter, title):
+        click.echo(f"{path}")
+    click.echo("It runs as it is: make book. How to go on: book/extend.md")
+
+
+@main.command()
 @store_option
 @json_option
 def status(store: Path | None, as_json: bool) -> None:
-    """What is recorded and what is missing, a chapter a line."""
+    """What is recorded and what is missing, a chapter a line.
+
+    Stale runs were recorded under an earlier recipe number, so they are made anew.
+    """
+    from spatialnb import rerun, runs
     from spatialnb.records import default_store
-    from spatialnb.runs import pair_id
     from spatialnb.studies import STUDIES
 
     where = default_store((store,) if store else ())
-    there = where.ids()
-    pairs_there = where.ids("pair")
+    there, pairs_there = where.ids(), where.ids("pair")
     rows = []
     for study in STUDIES.values():
         grid = study.configs().values()
-        runs = {run.id for arm in grid for run in arm}
-        pairs = {pair_id(*pair) for arm in grid for pair in study.couples(arm)}
+        planned = {config.id: config for arm in grid for config in arm}
+        missing = [config for run_id, config in planned.items() if run_id not in there]
+        pairs = {runs.pair_id(*pair) for arm in grid for pair in study.couples(arm)}
+        time = rerun.minutes(missing, where, runs.cores())
         rows.append(
             {
                 "chapter": study.id,
                 "title": study.title,
-                "runs": len(runs),
-                "recorded": len(runs & there),
-                "missing": len(runs - there),
+                "planned": len(planned),
+                "recorded": len(planned) - len(missing),
+                "missing": len(missing),
+                "stale": sum(bool(there & config.earlier_ids()) for config in missing),
                 "pairs": len(pairs),
                 "pairs_missing": len(pairs - pairs_there),
+                "minutes": round(time, 1) if time == time else None,
             }
         )
-    conflicts = where.conflicts()
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        click.echo(
-            f"{'chapter':8}{'runs':>6}{'recorded':>10}{'missing':>9}{'pairs missing':>15}  title"
-        )
+        head = ("planned", "recorded", "missing", "stale", "pairs missing", "minutes")
+        click.echo("chapter " + "".join(f"{name:>{len(name) + 2}}" for name in head) + "  title")
         for row in rows:
+            cells = [row[name.replace(" ", "_")] for name in head]
+            shown = ["?" if cell is None else f"{cell}" for cell in cells]
+            line = zip(head, shown, strict=True)
             click.echo(
-                f"{row['chapter']:8}{row['runs']:>6}{row['recorded']:>10}{row['missing']:>9}"
-                f"{row['pairs_missing']:>15}  {row['title']}"
+                f"{row['chapter']:8}"
+                + "".join(f"{cell:>{len(name) + 2}}" for name, cell in line)
+                + f"  {row['title']}"
             )
-    for path in conflicts:
+    for path in where.conflicts():
         click.echo(f"another result for a recorded configuration: {path}", err=True)
 
 
@@ -229,7 +437,7 @@ def tables(store: Path | None, as_json: bool) -> None:
     rows = [
         row
         for study in studies.STUDIES.values()
-        for row in report.table_rows(study, studies.recorded(study, where))
+        for row in report.table_rows(study, study.recorded(where))
     ]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))

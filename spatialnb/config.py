@@ -134,6 +134,11 @@ class Run:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical JSON."""
         return digest(self.to_dict())[:16]
 
+    def earlier_ids(self) -> set[str]:
+        """Its ids under earlier recipe numbers, whose records no longer answer."""
+        plain = self.to_dict()
+        return {digest({**plain, "recipe": recipe})[:16] for recipe in range(1, RECIPE)}
+
     @classmethod
     def from_dict(cls, data: Any) -> Run:
         """The run that :meth:`to_dict` wrote.

@@ -35,6 +35,7 @@ class Metric:
     unit : e.g. ``"%"``; a difference of percentages is in points.
     digits : decimals in a table.
     kind : ``run``, or ``pair`` for what needs two trained networks.
+    margin : the difference that does not matter, where one is set.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     digits: int
     kind: Literal["run", "pair"]
     read: Callable[[dict[str, Any]], float]
+    margin: float | None = None
 
     @property
     def difference_unit(self) -> str:
@@ -77,6 +79,7 @@ def metric(name: str) -> Metric:
         unit=known.unit,
         digits=known.digits,
         kind=known.kind,
+        margin=known.margin,
         read=lambda outcome: known.read(outcome, part, None if number is None else float(number)),
     )
 
@@ -165,6 +168,7 @@ class _Known:
     number: Literal["none", "optional", "needed"] = "none"
     title_at: str = ""
     example: str = ""
+    margin: float | None = None
 
 
 METRICS: dict[str, _Known] = {
@@ -174,6 +178,7 @@ METRICS: dict[str, _Known] = {
         unit="%",
         digits=2,
         number="optional",
+        margin=0.5,
         read=_epoch("test_accuracy", 100.0),
     ),
     "gain": _Known(
@@ -183,6 +188,7 @@ METRICS: dict[str, _Known] = {
         digits=2,
         number="needed",
         example="2",
+        margin=0.5,
         read=_gain,
     ),
     "epochs_to": _Known(
@@ -192,6 +198,7 @@ METRICS: dict[str, _Known] = {
         digits=2,
         number="needed",
         example="45",
+        margin=0.5,
         read=_epochs_to,
     ),
     "train_loss": _Known(
@@ -206,7 +213,7 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("test_loss"),
     ),
-    "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, read=_sparsity),
+    "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, margin=0.5, read=_sparsity),
     "cap_share": _Known(
         title="weights at their cap",
         title_at="weights at their cap after epoch {}",
@@ -222,7 +229,7 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("target_distance"),
     ),
-    "similarity": _Known(title="similarity", kind="pair", digits=4, read=_pair("raw")),
+    "similarity": _Known(title="similarity", kind="pair", digits=4, margin=0.01, read=_pair("raw")),
     "similarity_effective": _Known(
         title="similarity of effective weights", kind="pair", digits=4, read=_pair("effective")
     ),

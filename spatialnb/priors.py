@@ -51,6 +51,11 @@ def action(name: str) -> Action:
     return _actions[name]
 
 
+def actions() -> dict[str, Action]:
+    """Every action by name."""
+    return dict(_actions)
+
+
 @register("multiply")
 def multiply(weight: Tensor, strength: Tensor) -> Tensor:
     r"""$W_\text{eff} = W \circ K$. Report, v1 and v5 on. Both (out, in)."""

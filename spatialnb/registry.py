@@ -70,6 +70,10 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
 
+    def items(self) -> list[tuple[str, type[T]]]:
+        """Every name with its class."""
+        return list(self._kinds.items())
+
     def name_of(self, value: T) -> str:
         """The name under which the value's class is registered."""
         for name, kind in self._kinds.items():

@@ -25,7 +25,7 @@ import safetensors.torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialnb import datasets, models, priors, provenance, similarity, training, two_tasks
+from spatialnb import datasets, models, own, priors, provenance, similarity, training, two_tasks
 from spatialnb.config import RECIPE, SCHEMA, Run, digest
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
 
@@ -89,7 +89,8 @@ def complete(
     Raises
     ------
     MissingError : something is missing and `train` is off.
-    RecordError : a record that is needed is damaged.
+    RecordError : a record that is needed is damaged, or was made with another definition of a
+        kernel of one's own.
     FileNotFoundError : a data set is not there and could not be downloaded.
     WorkerError : worker processes died repeatedly (killed, or out of memory).
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
@@ -97,6 +98,8 @@ def complete(
     store = store or default_store()
     wanted = {run.id: run for run in [*configs, *(run for pair in pairs for run in pair)]}
     there = {run_id: store.find(run_id) for run_id in wanted}
+    for run_id, record in there.items():
+        _check_definition(wanted[run_id], record, store)
     failed = {run_id for run_id, record in there.items() if record is not None and record.failed}
     new_pairs = [
         pair
@@ -146,11 +149,15 @@ def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) 
     else:
         trained = two_tasks.train(run, (data[0], data[1]), on_epoch)
     seconds = time.perf_counter() - started
+    definition = own.definition(run)
     record = Record(
         kind="run",
         config=run.to_dict(),
         outcome=trained.outcome,
-        provenance=provenance.describe({part.name: part.sha256 for part in data}, seconds),
+        provenance={
+            **provenance.describe({part.name: part.sha256 for part in data}, seconds),
+            **({} if definition is None else {"definition": definition}),
+        },
     )
     kept = safetensors.torch.save(_learned(trained.model)) if keep_weights else None
     return record, kept
@@ -191,7 +198,8 @@ def _train_all(
     progress: bool,
 ) -> None:
     total = sum(run.epochs for run in todo)
-    with tqdm(total=total, unit="epoch", disable=not progress, smoothing=0.1) as bar:
+    shown = {} if progress else {"disable": True}  # else as TQDM_DISABLE says
+    with tqdm(total=total, unit="epoch", smoothing=0.1, **shown) as bar:
         left = {run.id: run for run in todo}
 
         def done(future: Future[Done]) -> None:
@@ -219,11 +227,14 @@ def _train_all(
             bar.n = total - sum(run.epochs for run in left.values())
             with (
                 contextlib.suppress(BrokenProcessPool),
-                _pool(workers or _cores(), bar) as (pool, drain),
+                _pool(workers or cores(), bar) as (pool, drain),
             ):
                 paths = {run_id: weights_path(run_id) for run_id in keep}
                 with _uninterrupted():
-                    ahead = [pool.submit(_work, run, paths.get(run.id)) for run in left.values()]
+                    ahead = [
+                        pool.submit(_work, run.to_dict(), paths.get(run.id))
+                        for run in left.values()
+                    ]
                 _collect(ahead, done, drain)
             deaths = deaths + 1 if len(left) == before else 0
 
@@ -259,7 +270,10 @@ def _pool(workers: int, bar: Any) -> Iterator[tuple[Executor, Callable[[], None]
 
     with worker_environment():
         pool = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin, initargs=(theirs, ticks)
+            workers,
+            mp_context=context,
+            initializer=_begin,
+            initargs=(theirs, ticks, own.packed()),
         )
         try:
             yield pool, drain
@@ -314,12 +328,16 @@ def worker_environment() -> Iterator[None]:
 _ticks: Ticks | None = None
 
 
-def _begin(parent: Connection, ticks: Ticks) -> None:
-    """Start of a worker: Ctrl-C is the parent's to handle; without a parent there is no work."""
+def _begin(parent: Connection, ticks: Ticks, definitions: bytes) -> None:
+    """Start of a worker: Ctrl-C is the parent's to handle; without a parent there is no work.
+
+    Kernels of a notebook or of a file of the user's own are registered here too.
+    """
     global _ticks
     _ticks = ticks
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    own.unpack(definitions)
 
 
 def _end_with(parent: Connection) -> None:
@@ -328,13 +346,13 @@ def _end_with(parent: Connection) -> None:
     os._exit(0)
 
 
-def _work(run: Run, keep_at: Path | None) -> Done:
+def _work(config: dict[str, Any], keep_at: Path | None) -> Done:
     """Train in a worker, which keeps the weights itself.
 
     Megabytes on their way to the parent would be cut off where the worker is killed, and the parent
     would wait for the rest for ever; a record passes through a pipe in one piece.
     """
-    record, kept = train_one(run, keep_at is not None, _ticks)
+    record, kept = train_one(Run.from_dict(config), keep_at is not None, _ticks)
     if keep_at is not None and kept is not None:
         _keep_weights(kept, keep_at)
     return record, None
@@ -403,6 +421,17 @@ def _learned(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
+def _check_definition(run: Run, record: Record | None, store: Store) -> None:
+    """Refuse a record that was made when a kernel of one's own was another one."""
+    if record is None or own.same_definition(run, record.provenance.get("definition")):
+        return
+    raise RecordError(
+        f"{store.path(run.id)}: recorded with another definition of a kernel, schedule or action "
+        "of yours than there is now. Give the new one a new name, or delete the record to train "
+        "the run again."
+    )
+
+
 def _found(store: Store, record_id: str, kind: str) -> Record:
     record = store.find(record_id, kind)
     if record is None:
@@ -412,5 +441,6 @@ def _found(store: Store, record_id: str, kind: str) -> Record:
     return record
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

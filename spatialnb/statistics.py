@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,46 @@ def equivalence(samples: Sequence[float], margin: float, around: float = 0.0) ->
     if sd == 0.0:
         return float(not abs(mean - around) < margin)
     return float(DescrStatsW(values).ttost_mean(around - margin, around + margin)[0])
+
+
+def unpaired_difference(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
+    """Difference of the means of two independent samples, a - b, with Welch's interval.
+
+    `n` is that of the smaller sample, `sd` is NaN: no single spread belongs to it.
+
+    Raises
+    ------
+    ValueError : fewer than two samples on a side.
+    """
+    both = _several(a), _several(b)
+    (mean_a, sd_a, n_a), (mean_b, sd_b, n_b) = map(_moments, both)
+    difference, n = _difference(mean_a, mean_b), min(n_a, n_b)
+    if sd_a == sd_b == 0.0:
+        return Interval(difference, difference, difference, n, math.nan)
+    low, high = _welch(both).tconfint_diff(1.0 - level, usevar="unequal")
+    return Interval(difference, float(low), float(high), n, math.nan)
+
+
+def unpaired_equivalence(a: Sequence[float], b: Sequence[float], margin: float) -> float:
+    """P value of the two one-sided Welch tests of "the means differ by `margin` or more".
+
+    Raises
+    ------
+    ValueError : fewer than two samples on a side, or a margin that is not > 0.
+    """
+    if not margin > 0.0:
+        raise ValueError(f"margin: expected a number > 0, got {margin}")
+    both = _several(a), _several(b)
+    (mean_a, sd_a, _), (mean_b, sd_b, _) = map(_moments, both)
+    if sd_a == sd_b == 0.0:
+        return float(not abs(mean_a - mean_b) < margin)
+    return float(_welch(both).ttost_ind(-margin, margin, usevar="unequal")[0])
+
+
+def _welch(both: tuple[Values, Values]) -> Any:
+    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+    return CompareMeans(*map(DescrStatsW, both))
 
 
 def not_below(samples: Sequence[float], bound: float) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from spatialnb import claims, metrics
+from spatialnb import claims, metrics, parameters
 from spatialnb.claims import Claim, Finding
-from spatialnb.config import LARGEST_SEED, Run
-from spatialnb.records import Record
+from spatialnb.config import Run
+from spatialnb.parameters import PARAMETERS
+from spatialnb.records import MissingError, Record, default_store
 from spatialnb.registry import unknown
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ class Study:
     Parameters
     ----------
     id : e.g. ``"v01"``.
-    title, question, section, changes : the chapter's title, its question, the report's section, and
-        "Changes relative to ...".
+    title, question, section, changes : the chapter's title, its question, the report's section
+        (empty where the report has none), and "Changes relative to ...".
     arms : configurations of seed 0 by name, in the order of the tables.
     labels : names of arms for readers, where they differ from the arms' own.
     baseline : the arm that differences are taken to.
@@ -70,6 +71,7 @@ class Study:
         stands in two pairs, so the pairs are independent.
     datasets : editions that the chapter may be run on, besides its own and the quick one.
     quick : the quick edition.
+    added : arms that a reader has added, see :meth:`with_arms`.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class Study:
     labels: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Run] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = f"study {self.id}"
@@ -136,39 +139,88 @@ class Study:
         cells = (cell for cell in self.reported if (cell.arm, cell.metric) == (arm, metric))
         return next(cells, None)
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter of the chapter by name, with the value of the published tables."""
+        base = self.arms[self.baseline]
+        published = {"seeds": self.seeds, "epochs": self.epochs, "dataset": self.dataset}
+        fields = {name: part.field for name, part in PARAMETERS.items() if part.field}
+        same = {
+            name: getattr(base, field)
+            for name, field in fields.items()
+            if len({getattr(run, field) for run in self.arms.values()}) == 1
+        }
+        return {**published, **same, "arms": {}, "definitions": ()}
+
+    def with_arms(self, arms: Mapping[str, Any]) -> Study:
+        """The chapter with more arms, each the baseline but for what is given for it.
+
+        Parameters
+        ----------
+        arms : by name, as :func:`spatialnb.parameters.arm` takes them.
+
+        Raises
+        ------
+        ValueError : a name that an arm has already, or an arm that cannot be read.
+        """
+        for name in arms:
+            if name in self.arms or name in self.others:
+                raise ValueError(f"study {self.id}: there is an arm {name!r} already; rename yours")
+        base = self.arms[self.baseline]
+        new = {name: parameters.arm(name, given, base) for name, given in arms.items()}
+        return dataclasses.replace(self, arms={**self.arms, **new}, added=(*self.added, *new))
+
+    def without_added(self) -> Study:
+        """The chapter as it was before :meth:`with_arms`."""
+        arms = {name: run for name, run in self.arms.items() if name not in self.added}
+        return dataclasses.replace(self, arms=arms, added=())
+
     def configs(
         self,
-        seeds: Sequence[int] | None = None,
+        seeds: Sequence[int] | str | None = None,
         epochs: int | None = None,
         dataset: str | None = None,
+        **settings: Any,
     ) -> dict[str, list[Run]]:
         """The grid: a list of runs by seed for every arm, those of other chapters too.
 
         Parameters
         ----------
         seeds, epochs, dataset : the published ones where they are left out.
+        settings : others of :data:`spatialnb.parameters.PARAMETERS` that change a setting of every
+            run, such as ``lr``.
 
         Raises
         ------
-        ValueError : seeds that are empty, repeated or out of range, no epochs, or a data set that
-            is not this chapter's.
+        ValueError : seeds that are empty, repeated or out of range, no epochs, a data set that is
+            not this chapter's, or a parameter that it does not have.
         """
-        seeds = _seeds(self.seeds if seeds is None else seeds)
-        if epochs is not None and (type(epochs) is not int or epochs < 1):
-            raise ValueError(f"epochs: expected a whole number of at least 1, got {epochs!r}")
-        changes: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
-        if dataset is not None and dataset != self.dataset:
+        given = {"seeds": seeds, "epochs": epochs, "dataset": dataset, **settings}
+        asked = parameters.checked({name: v for name, v in given.items() if v is not None})
+        for name in asked:
+            if name not in self.parameters or name == "arms":
+                fields = [known for known in self.parameters if PARAMETERS[known].field]
+                raise ValueError(
+                    f"study {self.id}: {name} cannot be set for all its runs; these can: "
+                    f"{', '.join(fields)}"
+                )
+        changes = {PARAMETERS[name].field or name: value for name, value in asked.items()}
+        listed = changes.pop("seeds", self.seeds)
+        if changes.get("dataset") == self.dataset:
+            del changes["dataset"]
+        if "dataset" in changes:
             allowed = dict.fromkeys([self.dataset, *self.datasets, self.quick.dataset])
-            if dataset not in allowed:
-                raise ValueError(f"study {self.id}: " + unknown("dataset", dataset, allowed))
-            changes["dataset"] = dataset
-            if dataset == self.quick.dataset:
+            if changes["dataset"] not in allowed:
+                raise ValueError(
+                    f"study {self.id}: " + unknown("dataset", changes["dataset"], allowed)
+                )
+            if changes["dataset"] == self.quick.dataset:
                 changes["train_size"] = self.quick.train_size
         arms = {**self.arms, **self.others}
         if changes.get("dataset") == self.quick.dataset:
             arms = {arm: self._quick_second(run) for arm, run in arms.items()}
         return {
-            arm: [dataclasses.replace(run, **changes, seed=seed) for seed in seeds]
+            arm: [dataclasses.replace(run, **changes, seed=seed) for seed in listed]
             for arm, run in arms.items()
         }
 
@@ -182,14 +234,19 @@ class Study:
     def run(
         self,
         *,
-        seeds: Sequence[int] | None = None,
-        epochs: int | None = None,
-        dataset: str | None = None,
         store: Store | None = None,
         progress: bool = True,
         train: bool = True,
+        arms: Mapping[str, Any] | None = None,
+        **given: Any,
     ) -> Results:
         """Results of the grid: recorded runs are looked up, missing ones are trained.
+
+        Parameters
+        ----------
+        store, progress, train : as for :func:`spatialnb.runs.complete`.
+        arms : more arms, see :meth:`with_arms`.
+        given : the other parameters of :meth:`configs`.
 
         Raises
         ------
@@ -198,7 +255,10 @@ class Study:
         """
         from spatialnb import runs  # here: it loads torch's training half, and reading needs none
 
-        grid = self.configs(seeds, epochs, dataset)
+        if arms:
+            whole = self.with_arms(arms)
+            return whole.run(store=store, progress=progress, train=train, **given)
+        grid = self.configs(**given)
         couples = [pair for arm in grid.values() for pair in self.couples(arm)]
         every = [run for arm in grid.values() for run in arm]
         done = runs.complete(every, pairs=couples, store=store, progress=progress, train=train)
@@ -208,6 +268,7 @@ class Study:
             dataset=first[0].dataset,
             epochs=first[0].epochs,
             seeds=tuple(run.seed for run in first),
+            settings=self._changed(first[0]),
             records={
                 arm: {run.seed: done.run(run) for run in configs} for arm, configs in grid.items()
             },
@@ -221,6 +282,34 @@ class Study:
             },
         )
 
+    def _changed(self, run: Run) -> dict[str, Any]:
+        """Settings of a run of the baseline, by parameter, that are not the published ones."""
+        ours = {name: getattr(run, part.field) for name, part in PARAMETERS.items() if part.field}
+        published = self.arms[self.baseline]
+        return {
+            name: value
+            for name, value in ours.items()
+            if value != getattr(published, PARAMETERS[name].field)
+        }
+
+    def recorded(self, store: Store | None = None) -> Results | None:
+        """Results on as many of the published seeds, in order, as are recorded for every arm.
+
+        None where that is fewer than two.
+        """
+        there = (store or default_store()).ids()
+        grid = self.configs()
+        whole = [all(run.id in there for run in runs) for runs in zip(*grid.values(), strict=True)]
+        count = whole.index(False) if False in whole else len(whole)
+        if self.pairs:
+            count -= count % 2  # a pair takes two
+        if count < 2:
+            return None
+        try:
+            return self.run(seeds=self.seeds[:count], store=store, progress=False, train=False)
+        except MissingError:  # a pair of them has not been measured yet
+            return None
+
     def couples(self, configs: Sequence[Run]) -> list[tuple[Run, Run]]:
         """Pairs of an arm's runs whose likeness is measured: first and second, third and fourth."""
         return list(zip(configs[::2], configs[1::2], strict=False)) if self.pairs else []
@@ -228,13 +317,17 @@ class Study:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """A study's records, by arm and seed, and by arm and pair of seeds."""
+    """A study's records, by arm and seed, and by arm and pair of seeds.
+
+    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones.
+    """
 
     study: Study
     dataset: str
     epochs: int
     seeds: tuple[int, ...]
     records: Mapping[str, Mapping[int, Record]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     pairs: Mapping[str, Mapping[SeedPair, Record]] = field(default_factory=dict)
 
     @property
@@ -256,16 +349,19 @@ class Results:
 
     @property
     def published(self) -> bool:
-        """Whether data, epochs and seeds are those of the published tables."""
-        ours = (self.dataset, self.epochs, self.seeds)
-        return ours == (self.study.dataset, self.study.epochs, self.study.seeds)
+        """Whether arms, data, epochs, seeds and settings are those of the published tables."""
+        return self._as_published and self.seeds == self.study.seeds
 
     @property
     def interim(self) -> bool:
         """Whether these are the first of the published runs, the others still to be made."""
         ours, planned = self.seeds, self.study.seeds
+        return self._as_published and len(ours) < len(planned) and ours == planned[: len(ours)]
+
+    @property
+    def _as_published(self) -> bool:
         same = (self.dataset, self.epochs) == (self.study.dataset, self.study.epochs)
-        return same and len(ours) < len(planned) and ours == planned[: len(ours)]
+        return same and not self.settings and not self.study.added
 
     def failed(self, arm: str) -> list[int]:
         """Seeds of the arm whose run ended in numbers that are not finite."""
@@ -318,19 +414,3 @@ class Results:
             return finding
         reason = f"{finding.reason}; failed: {'; '.join(notes)}"
         return dataclasses.replace(finding, reason=reason)
-
-
-def _seeds(seeds: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(seeds, str | int) or not hasattr(seeds, "__iter__"):
-        raise ValueError(f"seeds: expected a list of whole numbers, e.g. [0, 1, 2], got {seeds!r}")
-    listed = tuple(seeds)
-    if not listed:
-        raise ValueError("seeds: expected at least one, got an empty list")
-    for seed in listed:
-        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
-            raise ValueError(
-                f"seeds: expected whole numbers from 0 to {LARGEST_SEED}, got {seed!r}"
-            )
-    if len(set(listed)) < len(listed):
-        raise ValueError(f"seeds: expected each once, got {list(listed)}")
-    return listed

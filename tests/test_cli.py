@@ -20,6 +20,11 @@ PUBLISHED = records.published_folder()
 ONE = synthetic.study(seeds=(0, 1, 2, 3))
 COMMANDS = {
     "train": ["STUDY...", "--seeds", "--epochs", "--dataset", "--quick", "--workers", "--no-pairs"],
+    "run": ["STUDY...", "--set NAME=VALUE", "--definitions", "--out", "--dry-run", "--quick"],
+    "compare": ["FOLDER", "--json"],
+    "verify": ["[STUDY]...", "--sample", "--seed"],
+    "publish": ["STUDY...", "--seeds", "--dry-run"],
+    "new": ["CHAPTER TITLE"],
     "status": ["--store", "--json"],
     "ledger": ["--store", "--json"],
     "tables": ["--store", "--json"],
@@ -80,7 +85,7 @@ def test_the_help_lists_the_commands_and_shows_examples():
     assert result.exit_code == 0
     for command in COMMANDS:
         assert re.search(rf"^  {command.split()[0]}  +[A-Z].*\.$", result.output, re.MULTILINE)
-    assert "Examples:\n    spatialnb status " in result.output
+    assert "Examples:\n    spatialnb ledger " in result.output
     assert call("-h").output == result.output
 
 
@@ -112,14 +117,14 @@ def test_the_version_is_the_packages():
 MISTAKES = [
     (["train"], 2, "Missing argument 'STUDY...'"),
     (["train", "v99"], 1, "unknown study 'v99'; known: v01, v02"),
-    (["train", "v01", "--seeds", "x"], 2, "'x': expected whole numbers such as 0-9 or 0,2,5"),
-    (["train", "v01", "--seeds", ""], 2, "'': expected whole numbers"),
-    (["train", "v01", "--seeds", "-1"], 2, "'-1': expected whole numbers"),
-    (["train", "v01", "--seeds", "1.5"], 2, "'1.5': expected whole numbers"),
+    (["train", "v01", "--seeds", "x"], 2, "seeds: expected whole numbers, .* 0-9, got 'x'"),
+    (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 of them, got 0"),
+    (["train", "v01", "--seeds", "-1"], 2, "expected whole numbers, each once, .* got '-1'"),
+    (["train", "v01", "--seeds", "1.5"], 2, "expected whole numbers, each once, .* got '1.5'"),
     (["train", "v01", "--seeds", "5-3"], 2, "'5-3': expected a range from low to high"),
     (["train", "v01", "--seeds", "0-99999"], 2, "at most 10000 seeds"),
-    (["train", "v01", "--seeds", "0-4,3"], 2, "seed 3 stands there more than once"),
-    (["train", "v01", "--seeds", "9999999999"], 1, "from 0 to 2147483647, got 9999999999"),
+    (["train", "v01", "--seeds", "0-4,3"], 2, "expected each once, and 3 stands there twice"),
+    (["train", "v01", "--seeds", "9999999999"], 2, "from 0 to 2147483647, got 9999999999"),
     (["train", "v01", "--epochs", "0"], 2, "0 is not in the range x>=1"),
     (["train", "v01", "--epochs", "two"], 2, "'two' is not a valid integer"),
     (["train", "v01", "--workers", "0"], 2, "0 is not in the range x>=1"),
@@ -128,6 +133,24 @@ MISTAKES = [
     (["train", "v01", "--quick", "--dataset", "mnist"], 2, "--quick brings its own data set"),
     (["train", "v01", "--sedes", "1"], 2, "No such option '?--sedes"),
     (["trian"], 2, "No such command 'trian'"),
+    (["run", "v99"], 1, "unknown study 'v99'"),
+    (["run", "v05", "--epochs", "0"], 1, "epochs: expected a whole number from 1"),
+    (["run", "v05", "--set", "lr"], 2, "--set lr: expected NAME=VALUE, such as lr=0.001"),
+    (["run", "v05", "--set", "lr=fast"], 1, "lr: expected a number > 0, such as 0.001, got 'fast'"),
+    (["run", "v05", "--set", "lr=NaN"], 1, "lr: expected a number > 0, such as 0.001, got nan"),
+    (["run", "v05", "--set", "epcohs=1"], 1, "unknown parameter 'epcohs'.* mean 'epochs'"),
+    (["run", "v05", "--set", "epochs=2", "--epochs", "3"], 2, "epochs is given twice"),
+    (["run", "v05", "--set", 'arms={"none": {"kind": "linear"}}'], 1, "there is an arm 'none'"),
+    (["run", "v05", "--dataset", "imdb"], 1, "study v05: unknown dataset 'imdb'; known: cifar10"),
+    (["run", "v05", "--definitions", "no.py"], 2, "File 'no.py' does not exist"),
+    (["run", "v05", "--quick", "--dataset", "cifar10"], 2, "--quick brings its own data set"),
+    (["compare", "nowhere"], 2, "Directory 'nowhere' does not exist"),
+    (["compare", "."], 1, r"no rerun.json in \.: `spatialnb run` makes such a folder"),
+    (["verify", "--sample", "0"], 2, "0 is not in the range x>=1"),
+    (["verify"], 1, "none of these runs is recorded, so there is nothing to verify"),
+    (["new", "v05", "Again"], 1, "chapter 'v05' is there already: CIFAR-10"),
+    (["new", "5", "Again"], 1, "chapter '5': expected v and two digits, such as v12"),
+    (["new", "v12", "<b>"], 1, "title '<b>': expected 1 to 60 characters"),
 ]
 
 
@@ -261,7 +284,10 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
 def test_runs_that_chapters_share_are_counted_once(asked):
     result = call("train", "v10", "v11", "v05", "v10", "--seeds", "0")
     assert result.output.startswith("15 runs, 0 recorded, 15 to train; 0 pairs to measure\n")
-    assert call("train", "all", "--seeds", "0").output.startswith("37 runs, 0 recorded")
+    every = {run.id for study in STUDIES.values() for run in (*study.arms.values(),)}
+    every |= {run.id for study in STUDIES.values() for run in study.others.values()}
+    expected = f"{len(every)} runs, 0 recorded"
+    assert call("train", "all", "--seeds", "0").output.startswith(expected)
 
 
 def test_new_records_go_to_the_folder_of_the_variable(asked, tmp_path):
@@ -274,8 +300,9 @@ def test_new_records_go_to_the_folder_of_the_variable(asked, tmp_path):
 
 def test_the_status_has_a_line_a_chapter(one_chapter):
     head, *lines = call("status").output.splitlines()
-    assert head.split() == ["chapter", "runs", "recorded", "missing", "pairs", "missing", "title"]
-    assert [line.split()[:5] for line in lines] == [["v01", "12", "12", "0", "0"]]
+    names = "planned  recorded  missing  stale  pairs missing  minutes  title"
+    assert head == f"chapter   {names}"
+    assert [line.split()[:7] for line in lines] == [["v01", "12", "12", "0", "0", "0", "0.0"]]
     assert lines[0].endswith("  Linear or none")
 
 
@@ -287,9 +314,11 @@ def test_the_status_counts_what_is_missing_and_what_is_recorded(one_chapter, tmp
     assert row == {
         "chapter": "v01",
         "title": "Linear or none",
-        "runs": 12,
+        "planned": 12,
         "recorded": 11,
         "missing": 1,
+        "stale": 0,
+        "minutes": None,
         "pairs": 6,
         "pairs_missing": 1,
     }
@@ -298,8 +327,14 @@ def test_the_status_counts_what_is_missing_and_what_is_recorded(one_chapter, tmp
 def test_the_status_of_an_empty_store_misses_every_run_of_every_chapter():
     rows = as_json(call("status", "--json"))
     assert [row["chapter"] for row in rows] == list(STUDIES)
-    assert all(row["missing"] == row["runs"] and not row["recorded"] for row in rows)
+    assert all(row["missing"] == row["planned"] and not row["recorded"] for row in rows)
     assert len(call("status").output.splitlines()) == 1 + len(STUDIES)
+
+
+def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
+    monkeypatch.setattr("spatialnb.config.RECIPE", 2)
+    (row,) = as_json(call("status", "--json"))
+    assert (row["recorded"], row["missing"], row["stale"]) == (0, 12, 12)
 
 
 def test_a_second_result_of_one_configuration_is_told_and_json_stays_json(one_chapter, tmp_path):
@@ -314,7 +349,12 @@ def test_a_second_result_of_one_configuration_is_told_and_json_stays_json(one_ch
 
 # ── Ledger ──────────────────────────────────────────────────────────────────────────────────────
 
-EVERY_CLAIM = [(claim.chapter, claim.words) for study in STUDIES.values() for claim in study.claims]
+EVERY_CLAIM = [
+    (claim.chapter, claim.words)
+    for study in STUDIES.values()
+    if study.section
+    for claim in study.claims
+]
 NEEDED = {"chapter", "claim", "reported", "estimate", "low", "high", "n", "verdict"}
 
 

@@ -24,7 +24,7 @@ def refuse(*_arguments, **_options):
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch.pooch, "retrieve", refuse)
+    monkeypatch.setattr("pooch.retrieve", refuse)
     monkeypatch.setattr(fetch.vision, "download", refuse)
 
 

@@ -27,15 +27,21 @@ FLOORS = {
     "similarity": 4,
     "datasets": 5,
     "models": 5,
+    "own": 5,
     "records": 5,
     "metrics": 6,
+    "parameters": 6,
     "training": 6,
     "two_tasks": 7,
     "runs": 8,
     "study": 9,
     "report": 10,
     "studies": 11,
-    "cli": 12,
+    "publish": 12,
+    "rerun": 12,
+    "scaffold": 12,
+    "verify": 12,
+    "cli": 13,
 }
 
 DOORS = {"__init__", "__main__"}

@@ -328,7 +328,7 @@ def test_workers_that_die_again_and_again_are_reported(
     class Dying(Inline):
         def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
             future: Future[Any] = Future()
-            if arguments[0] == NONE:
+            if arguments[0] == NONE.to_dict():
                 future.set_result((expected.run(NONE), None))
             else:
                 future.set_exception(BrokenProcessPool("killed"))
@@ -349,12 +349,12 @@ def test_workers_that_die_again_and_again_are_reported(
 def test_what_a_worker_sends_back_fits_into_a_pipe_in_one_piece(tmp_path: Path) -> None:
     # A worker that is killed in the middle of a longer message leaves its parent waiting for ever.
     long, path = replace(NONE, hidden=(500,), epochs=50), tmp_path / "weights" / "one.safetensors"
-    sent = runs._work(long, path)
+    sent = runs._work(long.to_dict(), path)
     assert len(pickle.dumps(sent)) < 16_384  # multiprocessing writes up to this at once
     assert sent[1] is None
     assert path.stat().st_size > 4 * 500 * 192
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    assert runs._work(NONE, None)[1] is None
+    assert runs._work(NONE.to_dict(), None)[1] is None
 
 
 # ── Where a record comes from ───────────────────────────────────────────────────────────────────

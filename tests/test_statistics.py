@@ -15,6 +15,8 @@ from spatialnb.statistics import (
     not_below,
     paired_difference,
     t_test,
+    unpaired_difference,
+    unpaired_equivalence,
 )
 
 SAMPLES = [1.0, 2.0, 4.0, 5.0]  # mean 3, variance 10/3
@@ -107,6 +109,39 @@ def test_equivalence_is_the_worse_of_scipys_two_one_sided_tests():
 def test_not_below_is_scipys_one_sided_test():
     expected = stats.ttest_1samp(SAMPLES, -0.5, alternative="greater").pvalue
     assert not_below(SAMPLES, -0.5) == pytest.approx(expected, rel=1e-9)
+
+
+OTHERS = [2.5, 4.0, 3.0]
+
+
+def test_unpaired_samples_are_compared_by_welchs_test():
+    found = unpaired_difference(SAMPLES, OTHERS)
+    expected = stats.ttest_ind(SAMPLES, OTHERS, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
+    assert found.estimate == pytest.approx(np.mean(SAMPLES) - np.mean(OTHERS))
+    assert found.n == 3
+
+
+def test_unpaired_equivalence_is_the_worse_of_two_one_sided_welch_tests():
+    low = stats.ttest_ind(np.add(SAMPLES, 4.0), OTHERS, equal_var=False, alternative="greater")
+    high = stats.ttest_ind(np.add(SAMPLES, -4.0), OTHERS, equal_var=False, alternative="less")
+    expected = max(low.pvalue, high.pvalue)
+    assert unpaired_equivalence(SAMPLES, OTHERS, 4.0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_unpaired_samples_without_spread_differ_exactly_or_not_at_all():
+    assert unpaired_difference([2.0, 2.0], [2.0, 2.0, 2.0]).estimate == 0.0
+    assert 0.0 not in unpaired_difference([2.0, 2.0], [1.0, 1.0])
+    assert unpaired_equivalence([2.0, 2.0], [2.1, 2.1], 0.5) == 0.0
+    assert unpaired_equivalence([2.0, 2.0], [3.0, 3.0], 0.5) == 1.0
+
+
+@pytest.mark.parametrize("test", [unpaired_difference, lambda a, b: unpaired_equivalence(a, b, 1)])
+def test_unpaired_tests_need_two_samples_a_side(test):
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        test([1.0], SAMPLES)
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        test(SAMPLES, [1.0])
 
 
 @pytest.mark.parametrize("test", [t_test, lambda x: equivalence(x, 1.0), lambda x: not_below(x, 0)])

@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from synthetic import ARMS, CLAIMS, results, study
+from synthetic import ARMS, CLAIMS, results, run_record, study
 
 from spatialnb.config import Run
 from spatialnb.kernels import Linear
@@ -33,16 +33,29 @@ def test_the_quick_edition_brings_its_own_size():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": []}, "expected at least one"),
-        ({"seeds": [1, 1]}, r"expected each once, got \[1, 1\]"),
+        ({"seeds": []}, "expected 1 to 10000 of them, got 0"),
+        ({"seeds": "[]"}, "expected 1 to 10000 of them, got 0"),
+        ({"seeds": [1, 1]}, "expected each once, and 1 stands there twice"),
+        ({"seeds": "0-3,2"}, "expected each once, and 2 stands there twice"),
         ({"seeds": [-1]}, "from 0 to 2147483647, got -1"),
         ({"seeds": [0.5]}, "got 0.5"),
         ({"seeds": [True]}, "got True"),
-        ({"seeds": 3}, r"e.g. \[0, 1, 2\], got 3"),
-        ({"seeds": "012"}, "got '012'"),
-        ({"epochs": 0}, "at least 1, got 0"),
-        ({"epochs": 2.0}, "at least 1, got 2.0"),
-        ({"epochs": True}, "at least 1, got True"),
+        ({"seeds": 3}, r"such as \[0, 1, 2\] or 0-9, got 3"),
+        ({"seeds": "a"}, r"such as \[0, 1, 2\] or 0-9, got 'a'"),
+        ({"seeds": "9-0"}, "expected a range from low to high"),
+        ({"seeds": "0-1000000000"}, "at most 10000 seeds"),
+        ({"seeds": range(10**9)}, "expected 1 to 10000 of them, got 1000000000"),
+        ({"epochs": 0}, "from 1 to 1000000, got 0"),
+        ({"epochs": 2.0}, "from 1 to 1000000, got 2.0"),
+        ({"epochs": True}, "from 1 to 1000000, got True"),
+        ({"epochs": "many"}, "from 1 to 1000000, got 'many'"),
+        ({"lr": 0}, "lr: expected a number > 0, such as 0.001, got 0"),
+        ({"lr": float("nan")}, "got nan"),
+        ({"batch_size": 0.5}, "batch_size: expected a whole number"),
+        ({"hidden": 256}, r"a list of widths, such as \[256, 128\], got 256"),
+        ({"hidden": [256, 0]}, "hidden: expected a whole number"),
+        ({"epcohs": 3}, "unknown parameter 'epcohs'.* Did you mean 'epochs'"),
+        ({"arms": {}}, "arms cannot be set for all its runs"),
         ({"dataset": "imdb"}, "study v01: unknown dataset 'imdb'; known: mnist, quick-digits"),
     ],
 )
@@ -99,6 +112,79 @@ def test_samples_of_what_is_not_there_are_refused():
         results().samples("linaer", "accuracy")
     with pytest.raises(ValueError, match="measures no pairs"):
         results(study(pairs=False, claims=())).samples("none", "similarity")
+
+
+def test_lists_may_come_as_text_as_papermill_hands_them_on():
+    one = study()
+    assert one.configs(seeds="[0, 1, 2]") == one.configs(seeds="0-2") == one.configs(seeds=range(3))
+    assert one.configs(seeds="4", hidden="[64, 32]") == one.configs(seeds=[4], hidden=(64, 32))
+
+
+def test_settings_change_every_run_and_the_published_ones_change_none():
+    one = study()
+    (run,) = one.configs(seeds=[7], lr=0.001, batch_size=64, hidden=[32])["linear"]
+    assert (run.learning_rate, run.batch_size, run.hidden) == (0.001, 64, (32,))
+    assert one.configs(**{**one.parameters, "arms": None, "definitions": None}) == one.configs()
+
+
+def test_a_setting_in_which_the_arms_differ_cannot_be_set_for_all():
+    arms = {**ARMS, "slow": dataclasses.replace(ARMS["none"], learning_rate=1e-4)}
+    one = study(arms=arms)
+    assert "lr" not in one.parameters
+    with pytest.raises(ValueError, match="lr cannot be set for all its runs; these can: batch"):
+        one.configs(lr=0.001)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Linear(floor=0.5),
+        Static(kernel=Linear(floor=0.5)),
+        {"kind": "linear", "floor": 0.5},
+        {"kind": "static", "kernel": {"kind": "linear", "floor": 0.5}},
+        {"schedule": {"kind": "static", "kernel": {"kind": "linear", "floor": 0.5}}},
+    ],
+    ids=["kernel", "schedule", "kernel as data", "schedule as data", "settings"],
+)
+def test_an_arm_of_ones_own_is_the_baseline_with_another_kernel(given):
+    more = study().with_arms({"mine": given})
+    assert more.added == ("mine",)
+    assert more.arms["mine"] == dataclasses.replace(
+        ARMS["none"], schedule=Static(kernel=Linear(floor=0.5))
+    )
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        ({"none": Linear()}, "there is an arm 'none' already; rename yours"),
+        (
+            {"mine": {"kind": "linaer"}},
+            "unknown kernel or schedule 'linaer'.* Did you mean 'linear'",
+        ),
+        ({"mine": {"kind": "linear", "flor": 1}}, "arm 'mine': unknown field 'flor'"),
+        ({"mine": {"learning_rate": -1.0}}, "arm 'mine': .*learning_rate"),
+        ({"mine": {"epochs": 3}}, "epochs is the same for all arms"),
+        ({"mine": 3}, "expected a kernel, a schedule, or settings, got 3"),
+    ],
+)
+def test_an_arm_that_cannot_be_read_is_refused(arms, message):
+    with pytest.raises(ValueError, match=message):
+        study().with_arms(arms)
+
+
+def test_results_with_other_settings_or_more_arms_are_not_the_published_ones(tmp_path):
+    one, store = study(pairs=False, metrics=("accuracy",), claims=(), reported=()), Store(tmp_path)
+    for grid in (one.configs(lr=0.001), one.with_arms({"mine": Linear()}).configs()):
+        for run in (run for arm in grid.values() for run in arm):
+            store.add(run_record(run))
+    slow = one.run(lr=0.001, store=store, train=False, progress=False)
+    assert slow.settings == {"lr": 0.001}
+    assert not slow.published
+    more = one.run(arms={"mine": Linear()}, store=store, train=False, progress=False)
+    assert more.arms[-1] == "mine"
+    assert not more.published
+    assert one.run(lr=0.003, store=store, train=False, progress=False).published
 
 
 def test_results_are_published_with_the_published_parameters_alone():

@@ -25,6 +25,7 @@ def build(source: Path) -> int:
     """
     html = source / "_build" / "html"
     shutil.rmtree(source / "_build", ignore_errors=True)  # No page may stay from an earlier build.
+    os.environ["TQDM_DISABLE"] = "1"  # a draft trains while it is built, and a bar is no result
     print(f"Building the book in {html}: every notebook is run.", flush=True)
     result = build_sphinx(
         source,

@@ -6,8 +6,6 @@ import os
 from http.client import HTTPException
 from pathlib import Path
 
-import pooch
-
 from spatialnb.datasets import vision
 from spatialnb.datasets.catalogue import Edition
 from spatialnb.datasets.published import SOURCES, missing
@@ -37,6 +35,8 @@ def fetch(entry: Edition, root: Path) -> None:
 
 
 def _retrieve(source: Packed, root: Path) -> None:
+    import pooch  # here: in a notebook its import warns that it has no widgets for its bar
+
     pooch.retrieve(
         source.url,
         known_hash=f"md5:{source.md5}" if source.md5 else None,

@@ -5,6 +5,12 @@ chapter holds no number typed by hand. What is shown fits light and dark pages, 
 spread and its n.
 """
 
+from spatialnb.report.comparison import (
+    compare,
+    compared,
+    comparison_rows,
+    comparison_text,
+)
 from spatialnb.report.figures import curves, dots, kernel_figure, trade_off
 from spatialnb.report.findings import ledger, ledger_rows, tally, verdicts
 from spatialnb.report.overview import side_by_side
@@ -17,6 +23,10 @@ from spatialnb.report.words import banner, glue_numbers, numbers
 __all__ = [
     "Shown",
     "banner",
+    "compare",
+    "compared",
+    "comparison_rows",
+    "comparison_text",
     "curves",
     "dots",
     "figure",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from spatialnb import metrics
+from spatialnb.config import Run
 from spatialnb.report.shown import Shown
 from spatialnb.report.summary import Row, summarise
 from spatialnb.statistics import Interval
@@ -52,6 +53,11 @@ def plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:g}".replace("-", "−")
 
 
+def plain_value(value: object) -> str:
+    """A setting as a reader would write it: ``0.001``, ``256-128``."""
+    return "-".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
 def slug(name: str) -> str:
     """A name as part of a key or of a file's name: ``accuracy@2`` is ``accuracy-at-2``."""
     spoken = name.lower().replace("→", "-to-").replace("@", "-at-")
@@ -71,7 +77,18 @@ def setting(results: Results) -> str:
     """What a table was made from: edition, epochs, seeds, and that a quick one decides nothing."""
     epochs = "1 epoch" if results.epochs == 1 else f"{results.epochs} epochs"
     text = f"{' and '.join(results.editions)}, {epochs}, {seeds_text(results.seeds)}"
+    text += "".join(f", {name} {plain_value(value)}" for name, value in results.settings.items())
+    if results.study.added:
+        text += f", arms added: {', '.join(results.study.added)}"
     return f"{text}; quick: small data, decides nothing" if results.quick else text
+
+
+def setting_text(configs: Sequence[Run]) -> str:
+    """Data, epochs and seeds of a grid that is still to be run."""
+    first = configs[0]
+    seeds = tuple(dict.fromkeys(run.seed for run in configs))
+    epochs = "1 epoch" if first.epochs == 1 else f"{first.epochs} epochs"
+    return f"{first.dataset}, {epochs}, {seeds_text(seeds)}, lr {first.learning_rate:g}"
 
 
 def failures(results: Results) -> list[str]:
@@ -90,10 +107,12 @@ def failures(results: Results) -> list[str]:
 
 def banner(results: Results) -> Shown | None:
     """A warning above the results when they are not the published ones; None when they are."""
-    if results.published:
+    if results.published and not results.quick:
         return None
     study = results.study
-    if results.quick:
+    if study.dataset == results.dataset and results.quick:
+        title, text = "A draft", f"This chapter runs on {results.dataset}, which decides nothing."
+    elif results.quick:
         title = "Quick edition"
         text = (
             f"These numbers come from {results.dataset}, a small data set to show that all "

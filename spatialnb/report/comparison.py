@@ -1,0 +1,190 @@
+"""A re-run beside the published runs, arm by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from spatialnb import metrics, statistics
+from spatialnb.claims import ALPHA
+from spatialnb.report.shown import Shown, download
+from spatialnb.report.summary import EMPTY, values
+from spatialnb.report.tables import as_html, json_number
+from spatialnb.report.words import NOTHING, estimate, setting, spread
+from spatialnb.statistics import Interval
+from spatialnb.study import Results
+
+Outcome = Literal["identical", "same", "different", "cannot tell", "not comparable"]
+SYMBOLS: dict[Outcome, str] = {
+    "identical": "=",
+    "same": "≈",
+    "different": "≠",
+    "cannot tell": "?",
+    "not comparable": NOTHING,
+}
+
+RULE = (
+    "Same: two one-sided tests (5 % each) put the difference of the means within the margin. "
+    "Different: its 95 % interval excludes 0, and it exceeds the margin. Otherwise the runs are "
+    "too few to tell. Runs of the same seeds are compared by seed, others by Welch's test. "
+    "Identical: every value is the same."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """An arm of a re-run beside the published one, in one metric."""
+
+    arm: str
+    metric: str
+    rerun: Interval
+    published: Interval
+    difference: Interval
+    outcome: Outcome
+    reason: str
+
+
+def compared(rerun: Results, published: Results) -> list[Compared]:
+    """Every arm of a re-run in every metric that has a margin, beside the published runs."""
+    why = _other_settings(rerun, published)
+    names = [name for name in rerun.study.metrics if metrics.metric(name).margin is not None]
+    return [_compared(rerun, published, arm, name, why) for name in names for arm in rerun.arms]
+
+
+def comparison_text(rerun: Results, published: Results, rows: list[Compared]) -> str:
+    """The comparison for a terminal: a line an arm."""
+    lines = [f"{rerun.study.id}  {_title(rerun, published)}"]
+    for row in rows:
+        cells = _cells(row)
+        lines.append(
+            f"  {cells['outcome']}\n      {rerun.study.label(row.arm)}, {cells['measured']}:"
+        )
+        lines[-1] += f" {cells['re-run']} against {cells['published']}"
+        if row.difference.n:
+            lines[-1] += f"; difference {cells['difference']}"
+    return "\n".join(lines)
+
+
+def compare(rerun: Results) -> Shown | None:
+    """The comparison at the end of a page, below a heading; None on the published page itself."""
+    if rerun.published or rerun.interim:
+        return None
+    published = rerun.study.without_added().recorded()
+    if published is None:
+        return Shown("<p>No runs of this chapter are published to compare with.</p>", "")
+    rows = compared(rerun, published)
+    data = pd.DataFrame(
+        [_cells(row) for row in rows], index=[rerun.study.label(row.arm) for row in rows]
+    )
+    title = _title(rerun, published)
+    csv = pd.DataFrame(comparison_rows(rerun, rows)).to_csv(index=False)
+    html = (
+        f"<h2>Beside the published runs</h2>\n{as_html(data, title, 'findings')}\n<p>{RULE}</p>"
+        f"<p>{download(f'{rerun.study.id}-comparison.csv', csv)}</p>"
+    )
+    return Shown(html, f"{title}\n{data.to_string()}\n{RULE}")
+
+
+def comparison_rows(rerun: Results, rows: list[Compared]) -> list[dict[str, Any]]:
+    """The comparison as JSON data, one object an arm and metric."""
+    return [
+        {
+            "chapter": rerun.study.id,
+            "arm": row.arm,
+            "metric": row.metric,
+            "rerun": json_number(row.rerun.estimate),
+            "rerun_n": row.rerun.n,
+            "published": json_number(row.published.estimate),
+            "published_n": row.published.n,
+            "difference": json_number(row.difference.estimate),
+            "low": json_number(row.difference.low),
+            "high": json_number(row.difference.high),
+            "outcome": row.outcome,
+            "reason": row.reason,
+        }
+        for row in rows
+    ]
+
+
+def _title(rerun: Results, published: Results) -> str:
+    return f"Re-run: {setting(rerun)}. Published: {setting(published)}"
+
+
+def _other_settings(rerun: Results, published: Results) -> str:
+    """Why runs cannot be compared: what was set differently, in words; empty where nothing was."""
+    pairs = [
+        ("data", rerun.dataset, published.dataset),
+        ("epochs", rerun.epochs, published.epochs),
+        *((name, value, rerun.study.parameters[name]) for name, value in rerun.settings.items()),
+    ]
+    return "; ".join(
+        f"{name} {ours}, not {theirs}" for name, ours, theirs in pairs if ours != theirs
+    )
+
+
+def _compared(rerun: Results, published: Results, arm: str, name: str, why: str) -> Compared:
+    ours = values(rerun, arm, name)
+    theirs = values(published, arm, name) if arm in published.arms else {}
+    if arm not in published.arms:
+        why = "an arm of your own"
+    elif not why and not (ours and theirs):
+        why = "no values"
+    margin = metrics.metric(name).margin
+    assert margin is not None
+    outcome, difference, reason = _judged(ours, theirs, margin) if not why else _not(why)
+    return Compared(
+        arm=arm,
+        metric=name,
+        rerun=statistics.mean_interval(list(ours.values())) if ours else EMPTY,
+        published=statistics.mean_interval(list(theirs.values())) if theirs else EMPTY,
+        difference=difference,
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def _not(why: str) -> tuple[Outcome, Interval, str]:
+    return "not comparable", EMPTY, why
+
+
+def _judged(
+    ours: Mapping[Any, float], theirs: Mapping[Any, float], margin: float
+) -> tuple[Outcome, Interval, str]:
+    shared = [key for key in ours if key in theirs]
+    if shared == list(ours):
+        by_seed = statistics.differences(ours, {key: theirs[key] for key in shared})
+        interval = statistics.mean_interval(by_seed)
+        if not any(by_seed):
+            return "identical", interval, f"all {len(shared)} values are the published ones"
+        if len(by_seed) < 2:
+            return "cannot tell", interval, "one value, and a test needs two"
+        p = statistics.equivalence(by_seed, margin)
+    else:
+        new = [value for key, value in ours.items() if key not in theirs]
+        if len(new) < 2:
+            return "cannot tell", EMPTY, f"{len(new)} new value(s), and a test needs two"
+        interval = statistics.unpaired_difference(new, list(theirs.values()))
+        p = statistics.unpaired_equivalence(new, list(theirs.values()), margin)
+    if p < ALPHA:
+        return "same", interval, f"within ±{margin:g}"
+    if 0.0 not in interval and abs(interval.estimate) > margin:
+        return "different", interval, f"by more than {margin:g}"
+    return "cannot tell", interval, "too few runs"
+
+
+def _cells(row: Compared) -> dict[str, str]:
+    wanted = metrics.metric(row.metric)
+    unit = f" ({wanted.unit})" if wanted.unit else ""
+    return {
+        "measured": f"{wanted.title}{unit}",
+        "re-run": f"{spread(row.rerun.estimate, row.rerun.sd, wanted.digits)} (n = {row.rerun.n})",
+        "published": (
+            f"{spread(row.published.estimate, row.published.sd, wanted.digits)}"
+            f" (n = {row.published.n})"
+        ),
+        "difference": estimate(row.difference, wanted.digits),
+        "outcome": f"{SYMBOLS[row.outcome]} {row.outcome}: {row.reason}",
+    }

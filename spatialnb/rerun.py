@@ -1,0 +1,286 @@
+"""A chapter run again with parameters of one's own: plan, train, execute, leave the results.
+
+Into the folder of a re-run go the executed notebook and a page of it, every table as CSV and JSON,
+the new records, and ``rerun.json``, which says with what parameters each chapter was run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spatialnb import parameters, records
+from spatialnb.config import Run
+from spatialnb.records import RecordError, Store, read
+from spatialnb.runs import Pair
+from spatialnb.study import Results, Study
+
+NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
+"""What nbconvert's pages would ask the network for."""
+
+MANIFEST = "rerun.json"
+FORMAT = "spatialnb-rerun/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One chapter with its parameters, and the runs and pairs that it takes.
+
+    `study` has the reader's own arms; `given` are the parameters as they are handed to the
+    notebook, plain data.
+    """
+
+    study: Study
+    given: Mapping[str, Any]
+    configs: Sequence[Run]
+    pairs: Sequence[Pair]
+
+
+def plan(study: Study, given: Mapping[str, Any]) -> Plan:
+    """What a chapter takes with these parameters. ValueError where one does not fit."""
+    settings = {name: value for name, value in given.items() if name != "definitions"}
+    whole = study.with_arms(settings.pop("arms", {}))
+    grid = whole.configs(**settings)
+    return Plan(
+        study=whole,
+        given=given,
+        configs=[run for arm in grid.values() for run in arm],
+        pairs=[pair for arm in grid.values() for pair in whole.couples(arm)],
+    )
+
+
+def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
+    """Minutes that training these runs takes, from the seconds of runs recorded like them.
+
+    A run like them has the same data and widths; NaN where nothing of the kind is recorded.
+    """
+    speeds: dict[object, float] = {}
+    total = 0.0
+    for run in todo:
+        like = _like(run.to_dict())
+        if like not in speeds:
+            speeds[like] = _seconds_per_epoch(like, store)
+        total += speeds[like] * run.epochs
+    return total / workers / 60.0
+
+
+def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What decides the time of an epoch, of a run's configuration."""
+    return (
+        config["dataset"],
+        tuple(config["hidden"]),
+        config.get("train_size"),
+        "second" in config,
+    )
+
+
+def _seconds_per_epoch(like: tuple[Any, ...], store: Store) -> float:
+    """Median of a few runs, the user's own before the published ones. Damaged ones do not count."""
+    for folder in store.folders:
+        found: list[float] = []
+        for path in sorted((folder / "runs").glob("*.json")):
+            with contextlib.suppress(RecordError, KeyError, TypeError):
+                record = read(path)
+                if _like(record.config) == like:
+                    found.append(record.provenance["seconds"] / record.config["epochs"])
+            if len(found) == 9:
+                break
+        if found:
+            return sorted(found)[len(found) // 2]
+    return math.nan
+
+
+def notebook(study: Study) -> Path:
+    """The chapter's notebook. FileNotFoundError where there is no checkout of the book."""
+    book = records.published_folder().parent
+    for path in sorted(book.glob(f"{study.id}_*.ipynb")):
+        return path
+    raise FileNotFoundError(
+        f"no notebook of {study.id} in {book}. The notebooks come with the repository, not with "
+        "the installed package: run this in a checkout of it."
+    )
+
+
+def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] = print) -> Results:
+    """Run a chapter's notebook on recorded runs, and leave everything in `out`.
+
+    Raises
+    ------
+    RuntimeError : the notebook failed; the message is its last error.
+    """
+    import papermill
+
+    study, source = planned.study, notebook(planned.study)
+    out.mkdir(parents=True, exist_ok=True)
+    results = study.run(store=store, train=False, progress=False, **_settings(planned))
+    target = out / source.name
+    before = os.environ.get("SPATIALNB_STORE")
+    os.environ["SPATIALNB_STORE"] = str(store.folders[0].resolve())
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=_plain(planned.given),
+            kernel_name="python3",
+            cwd=source.parent,
+            progress_bar=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
+    finally:
+        if before is None:
+            del os.environ["SPATIALNB_STORE"]
+        else:
+            os.environ["SPATIALNB_STORE"] = before
+    say(f"{target}")
+    say(f"{_page(target, study)}")
+    for path in _tables(results, out):
+        say(f"{path}")
+    _keep_records(results, out, store)
+    _note(planned, out)
+    return results
+
+
+def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
+    """The results of a re-run's folder, from the records in it and the published ones.
+
+    Raises
+    ------
+    FileNotFoundError : no re-run is there.
+    ValueError : its manifest cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"no {MANIFEST} in {folder}: `spatialnb run` makes such a folder")
+    try:
+        chapters = json.loads(path.read_text("utf-8"))
+        if chapters["format"] != FORMAT:
+            raise ValueError(f"its format is {chapters['format']!r}, not {FORMAT!r}")
+        items = sorted(chapters["chapters"].items())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
+    store = Store(folder / "records", records.published_folder())
+    return [
+        known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
+        for name, given in items
+    ]
+
+
+def _settings(planned: Plan) -> dict[str, Any]:
+    """The parameters for the study that has the reader's arms already."""
+    return {k: v for k, v in planned.given.items() if k not in ("arms", "definitions")}
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON data."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(given), default=str))
+    return plain
+
+
+def _tables(results: Results, out: Path) -> list[Path]:
+    from spatialnb import report
+    from spatialnb.report.words import slug
+
+    study = results.study
+    frames = {name: report.frame(results, name) for name in study.metrics}
+    written = []
+    for name, frame in frames.items():
+        stem = f"{study.id}-{slug(name)}"
+        frame.to_csv(out / f"{stem}.csv", index=False)
+        frame.to_json(out / f"{stem}.json", orient="records", indent=2, force_ascii=False)
+        written += [out / f"{stem}.csv", out / f"{stem}.json"]
+    claims = out / f"{study.id}-claims.json"
+    rows = report.ledger_rows(results.findings())
+    claims.write_text(json.dumps(rows, indent=2, ensure_ascii=False), "utf-8")
+    return [*written, claims]
+
+
+def _page(path: Path, study: Study) -> Path:
+    """The executed notebook as one HTML file that needs no other."""
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    book = nbformat.read(path, as_version=4)
+    said = _glued(book)
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _without_roles(cell.source, said)
+        else:
+            cell.outputs = [
+                part for part in cell.outputs if "scrapbook" not in part.get("metadata", ())
+            ]
+    hidden = ["hide-input", "remove-input", "remove-cell", "parameters"]
+    settings = Config(
+        TagRemovePreprocessor={"enabled": True, "remove_input_tags": hidden},
+        HTMLExporter={
+            "embed_images": True,
+            "exclude_input_prompt": True,
+            "exclude_output_prompt": True,
+            **dict.fromkeys(NETWORK, ""),
+        },
+    )
+    exporter = HTMLExporter(config=settings)
+    name = f"{study.id} · {study.title}, run again"
+    html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": name}})
+    target = path.with_suffix(".html")
+    target.write_text(html, "utf-8")
+    return target
+
+
+def _glued(book: Any) -> dict[str, str]:
+    """What the cells of an executed notebook have glued, by key."""
+    said = {}
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name:
+                said[name] = next(iter(output.data.values()))
+    return said
+
+
+def _without_roles(text: str, said: Mapping[str, str]) -> str:
+    """Markdown with the book's own marks replaced by what they stand for, formulas by MathML."""
+    from latex2mathml.converter import convert
+
+    text = re.sub(
+        r"\$\$(.+?)\$\$", lambda m: convert(m[1].strip(), display="block"), text, flags=re.DOTALL
+    )
+    text = re.sub(r"\$([^$\n]+)\$", lambda m: convert(m[1]), text)
+    text = re.sub(
+        r"\{glue:text\}`([^`]+)`", lambda match: said.get(match[1], match[1]).strip("'"), text
+    )
+    return re.sub(r"\{[a-z:]+\}`([^`<]+?)\s*(?:<[^`]*>)?`", r"\1", text)
+
+
+def _keep_records(results: Results, out: Path, store: Store) -> None:
+    """Copies of the records behind the results that are not published ones."""
+    kept = [record for arm in results.records.values() for record in arm.values()]
+    kept += [record for arm in results.pairs.values() for record in arm.values()]
+    for record in kept:
+        path = store.path(record.id, record.kind)
+        if path is not None and not path.is_relative_to(records.published_folder()):
+            target = out / "records" / f"{record.kind}s" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _note(planned: Plan, out: Path) -> None:
+    """Write the chapter's parameters into the manifest."""
+    path = out / MANIFEST
+    chapters: dict[str, Any] = {}
+    if path.is_file():
+        chapters = json.loads(path.read_text("utf-8")).get("chapters", {})
+    chapters[planned.study.id] = _plain(planned.given)
+    text = json.dumps({"format": FORMAT, "chapters": chapters}, indent=2, ensure_ascii=False)
+    partial = path.with_suffix(".part")
+    partial.write_text(text + "\n", "utf-8")
+    partial.replace(path)

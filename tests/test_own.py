@@ -1,0 +1,167 @@
+"""Kernels, schedules and actions of a reader's own: from a file, into workers, under one name."""
+
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+
+from spatialnb import kernels, own, priors, runs, schedules
+from spatialnb.config import Decay, Run
+from spatialnb.kernels import Kernel, Shuffled
+from spatialnb.records import RecordError, Store
+from spatialnb.registry import check_fields
+from spatialnb.schedules import Static
+
+STEP = """
+from dataclasses import dataclass
+import torch
+from spatialnb import kernels
+from spatialnb.registry import check_fields
+
+@kernels.register("{name}")
+@dataclass(frozen=True, kw_only=True)
+class Step(kernels.Kernel):
+    width: float = 0.25
+
+    def __post_init__(self):
+        check_fields(self)
+
+    def strength(self, distance):
+        return torch.where(distance <= self.width, {inside}, 0.1).double()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_registered(monkeypatch):
+    monkeypatch.setattr(kernels.kernels, "_kinds", dict(kernels.kernels._kinds))
+    monkeypatch.setattr(schedules.schedules, "_kinds", dict(schedules.schedules._kinds))
+    monkeypatch.setattr(priors, "_actions", dict(priors._actions))
+
+
+@pytest.fixture
+def step(tmp_path):
+    """A file with a kernel, loaded."""
+    path = tmp_path / "my_kernels.py"
+    path.write_text(STEP.format(name="own-step", inside=1.0))
+    own.load(path)
+    return path
+
+
+def a_run(**changes):
+    kernel = kernels.kernels.get("own-step")()
+    base = Run(dataset="quick-colours", hidden=(12,), epochs=1, schedule=Static(kernel=kernel))
+    return replace(base, **changes)
+
+
+def test_a_file_registers_a_kernel_that_takes_part_in_the_id(step):
+    run = a_run()
+    assert run.to_dict()["schedule"]["kernel"] == {"kind": "own-step", "width": 0.25}
+    other = kernels.kernels.get("own-step")(width=0.5)
+    assert a_run(schedule=Static(kernel=other)).id != run.id
+    assert Run.from_dict(run.to_dict()) == run
+
+
+def test_a_file_may_be_loaded_again(step):
+    own.load(step)
+    assert [(what, name) for what, name, _ in own.kinds()] == [("kernel", "own-step")]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (STEP.format(name="linear", inside=1.0), "kernel name 'linear' is taken by spatialnb.ker"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def f(:", "SyntaxError"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_named_with_its_mistake(source, message, tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text(source)
+    with pytest.raises(ValueError, match=rf"definitions: {path}: .*{message}"):
+        own.load(path)
+    assert own.kinds() == []
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"definitions: no file .*nowhere\.py"):
+        own.load(tmp_path / "nowhere.py")
+
+
+def test_two_files_cannot_give_one_name_to_two_kernels(step, tmp_path):
+    other = tmp_path / "others.py"
+    other.write_text(STEP.format(name="own-step", inside=1.0))
+    with pytest.raises(ValueError, match="kernel name 'own-step' is taken"):
+        own.load(other)
+
+
+def test_what_is_packed_can_be_unpacked_where_nothing_of_it_can_be_imported(step):
+    code = (
+        "import sys, pickle; from spatialnb import own, kernels; "
+        "own.unpack(sys.stdin.buffer.read()); print(kernels.kernels.get('own-step')(width=0.5))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], input=own.packed(), capture_output=True)
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert ended.stdout.decode().strip() == "Step(width=0.5)"
+
+
+def test_without_kinds_of_ones_own_nothing_is_packed():
+    assert pickle.loads(own.packed()) == []
+
+
+def test_a_worker_trains_with_a_kernel_of_a_notebook(tmp_path):
+    # As a notebook defines it: in a module that no other process can import.
+    @kernels.register("own-bump")
+    @dataclass(frozen=True, kw_only=True)
+    class Bump(Kernel):
+        top: float = 0.5
+
+        def __post_init__(self):
+            check_fields(self)
+
+        def strength(self, distance):
+            return torch.where(distance < self.top, 1.0, 0.2).double()
+
+    Bump.__module__ = "__main__"
+    run = a_run_with(Bump())
+    done = runs.complete([run], store=Store(tmp_path), workers=1, progress=False)
+    assert done.run(run).outcome["status"] == "finished"
+    assert done.run(run).provenance["definition"] == own.definition(run)
+
+
+def a_run_with(kernel):
+    return Run(dataset="quick-colours", hidden=(12,), epochs=1, schedule=Static(kernel=kernel))
+
+
+def test_a_formula_that_changed_under_its_old_name_is_refused(step, tmp_path):
+    store = Store(tmp_path / "store")
+    run = a_run()
+    runs.complete([run], store=store, workers=1, progress=False)
+    step.write_text(STEP.format(name="own-step", inside=0.9))
+    own.load(step)
+    with pytest.raises(RecordError, match=r"another definition of a kernel.* Give the new one a n"):
+        runs.complete([a_run()], store=store, progress=False, train=False)
+
+
+@pytest.mark.parametrize("where", ["schedule", "shuffled", "decay", "action"])
+def test_ones_own_part_is_noticed_wherever_it_stands(where, step):
+    kernel = kernels.kernels.get("own-step")()
+
+    @priors.register("own-halve")
+    def halve(weight, strength):
+        return weight * strength / 2.0
+
+    plain = Run(dataset="quick-colours")
+    runs_with = {
+        "schedule": replace(plain, schedule=Static(kernel=kernel)),
+        "shuffled": replace(plain, schedule=Static(kernel=Shuffled(kernel=kernel))),
+        "decay": replace(plain, decay=Decay(target=kernel)),
+        "action": replace(plain, action="own-halve"),
+    }
+    assert own.definition(runs_with[where]) is not None
+    assert own.definition(plain) is None
+    assert own.same_definition(plain, None)
+    assert not own.same_definition(runs_with[where], None)
+    assert own.same_definition(runs_with[where], own.definition(runs_with[where]))

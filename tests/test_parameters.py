@@ -1,0 +1,88 @@
+"""Parameters of a chapter: one declaration for notebooks, papermill and the command line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spatialnb import parameters
+from spatialnb.config import Run
+from spatialnb.parameters import PARAMETERS, checked, read
+from spatialnb.studies import STUDIES
+
+
+def test_every_parameter_says_what_it_takes_and_what_it_does():
+    for name, parameter in PARAMETERS.items():
+        assert parameter.name == name
+        assert parameter.kind
+        assert parameter.meaning
+        assert not parameter.field or parameter.field in Run.__dataclass_fields__
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_the_published_parameters_of_a_study_are_ones_that_it_takes(study):
+    assert set(study.parameters) <= set(PARAMETERS)
+    values = checked(study.parameters)
+    assert values.pop("arms") == {}
+    assert study.configs(**values) == study.configs()
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_the_cell_of_parameters_gives_the_published_ones(study):
+    namespace = {}
+    exec(parameters.cell(study.parameters), namespace)
+    del namespace["__builtins__"]
+    assert checked(namespace) == checked(study.parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("3", (3,)), ("0-4", (0, 1, 2, 3, 4)), ("[0, 1, 2]", (0, 1, 2)), (" 7, 0-1 ", (7, 0, 1))],
+)
+def test_seeds_are_read_from_text(text, expected):
+    assert parameters.seeds(text) == expected
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=30, unique=True))
+def test_seeds_come_back_from_their_own_text(seeds):
+    assert parameters.seeds(str(seeds)) == tuple(seeds)
+    assert parameters.seeds(",".join(map(str, seeds))) == tuple(seeds)
+
+
+@given(st.text(max_size=20))
+def test_any_text_for_a_parameter_is_read_or_refused_in_words(text):
+    for name in set(PARAMETERS) - {"definitions"}:
+        try:
+            checked({name: text})
+            said = name
+        except ValueError as error:
+            said = str(error)
+        assert name in said
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"lr": True}, "lr: expected a number > 0"),
+        ({"lr": float("inf")}, "lr: expected a number > 0"),
+        ({"epochs": None}, "epochs: expected a whole number"),
+        ({"epochs": 10**9}, "from 1 to 1000000"),
+        ({"dataset": "../data"}, "dataset name '../data': expected a lower-case word"),
+        ({"arms": [1]}, "arms: expected a kernel or a schedule by name"),
+        ({"arms": {"a/b": {"kind": "linear"}}}, "names of 1 to 60 characters without '/'"),
+        ({"definitions": 3}, "definitions: expected a list of Python files"),
+        ({"learning_rate": 1.0}, "unknown parameter 'learning_rate'; known: arms, batch_size"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        checked(given)
+
+
+def test_a_notebook_is_read_and_what_papermill_injects_must_be_parameters():
+    notebook = {"seeds": [0, 1], "epochs": 3, "other": 5, "In": ["", "seeds = [0, 1]\nother = 5"]}
+    assert read(notebook) == {"seeds": (0, 1), "epochs": 3}
+    notebook["In"].append("# Parameters\nepochs = 3\n")
+    assert read(notebook) == {"seeds": (0, 1), "epochs": 3}
+    notebook["In"].append("# Parameters\nepcohs = 3\n")
+    with pytest.raises(ValueError, match=r"unknown parameter 'epcohs'.* Did you mean 'epochs'"):
+        read(notebook)

@@ -1,0 +1,354 @@
+"""A chapter run again, compared, verified and published, on made records and small data."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import synthetic
+from click.testing import CliRunner
+from synthetic import ARMS, results, run_record, study
+
+from spatialnb import publish, records, report, rerun, verify
+from spatialnb.cli import main
+from spatialnb.config import Run
+from spatialnb.kernels import Linear
+from spatialnb.records import Record, RecordError, Store
+from spatialnb.studies import get
+
+ONE = study(pairs=False, claims=(), reported=(), metrics=("accuracy", "sparsity"))
+
+
+# ── Comparison ──────────────────────────────────────────────────────────────────────────────────
+
+
+def outcomes(ours, theirs, metric="accuracy"):
+    return {row.arm: row.outcome for row in report.compared(ours, theirs) if row.metric == metric}
+
+
+def moved(found, by, seeds=None):
+    """Results with other accuracies: every run `by` points better, at other seeds if they say."""
+    change = dict(zip(found.seeds, seeds or found.seeds, strict=True))
+    grid = found.study.configs(seeds=list(change.values()))
+    return dataclasses.replace(
+        found,
+        seeds=tuple(change.values()),
+        records={
+            arm: {
+                run.seed: run_record(
+                    run, record.outcome["epochs"]["test_accuracy"][-1] + by / 100.0
+                )
+                for run, record in zip(grid[arm], kept.values(), strict=True)
+            }
+            for arm, kept in found.records.items()
+        },
+        pairs={},
+    )
+
+
+def test_the_same_runs_are_identical():
+    found = results(ONE)
+    assert set(outcomes(found, found).values()) == {"identical"}
+    some = moved(results(ONE, seeds=[0, 1]), 0.0)
+    assert set(outcomes(some, results(ONE)).values()) <= {"identical", "cannot tell", "same"}
+
+
+@pytest.mark.parametrize(
+    ("by", "outcome"), [(0.1, "same"), (-0.1, "same"), (3.0, "different"), (-3.0, "different")]
+)
+@pytest.mark.parametrize("seeds", [None, (10, 11, 12, 13, 14, 15)], ids=["same seeds", "new seeds"])
+def test_runs_are_the_same_within_the_margin_and_different_beyond(by, outcome, seeds):
+    found = results(ONE)
+    assert set(outcomes(moved(found, by, seeds), found).values()) == {outcome}
+
+
+def test_two_runs_more_cannot_tell_a_difference_that_is_near_the_margin():
+    found = results(ONE)
+    few = dataclasses.replace(moved(found, 0.5, (10, 11, 12, 13, 14, 15)), seeds=(10,))
+    few = dataclasses.replace(
+        few, records={arm: dict(list(kept.items())[:1]) for arm, kept in few.records.items()}
+    )
+    (row, *_) = report.compared(few, found)
+    assert row.outcome == "cannot tell"
+    assert row.reason == "1 new value(s), and a test needs two"
+
+
+def test_a_share_that_no_seed_changes_is_compared_without_spread():
+    found = results(ONE)
+    assert set(outcomes(found, found, "sparsity").values()) == {"identical"}
+    new = moved(found, 0.0, (10, 11, 12, 13, 14, 15))
+    assert set(outcomes(new, found, "sparsity").values()) == {"same"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epochs": 30}, "epochs 30, not 5"),
+        ({"dataset": "cifar10"}, "data cifar10, not mnist"),
+        ({"settings": {"lr": 0.001}}, "lr 0.001, not 0.003"),
+        ({"epochs": 3, "settings": {"lr": 0.001}}, "epochs 3, not 5; lr 0.001, not 0.003"),
+    ],
+)
+def test_runs_of_other_settings_are_not_compared_and_the_reason_is_said(changes, reason):
+    found = results(ONE)
+    for row in report.compared(dataclasses.replace(found, **changes), found):
+        assert (row.outcome, row.reason) == ("not comparable", reason)
+        assert row.difference.n == 0
+        assert row.rerun.n == row.published.n == 6
+
+
+def test_an_arm_of_ones_own_is_not_compared():
+    more = results(ONE.with_arms({"mine": Linear(floor=0.5)}))
+    found = outcomes(more, results(ONE))
+    assert found.pop("mine") == "not comparable"
+    assert set(found.values()) == {"identical"}
+
+
+def test_the_published_page_has_no_comparison():
+    assert report.compare(results()) is None
+    assert report.compare(results(seeds=[0, 1])) is None  # the first of the published seeds
+
+
+def test_the_comparison_at_the_end_of_a_page_has_a_heading_a_rule_and_a_csv(monkeypatch):
+    one = study()
+    published = results(one)
+    monkeypatch.setattr(type(one), "recorded", lambda self, store=None: published)
+    shown = report.compare(results(one, epochs=7))
+    assert "<h2>Beside the published runs</h2>" in shown.html
+    assert "not comparable: epochs 7, not 5" in shown.html
+    assert "two one-sided tests" in shown.text
+    assert 'download="v01-comparison.csv"' in shown.html
+    assert synthetic.HOSTILE not in shown.html
+
+
+# ── A re-run ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """The quick edition of v1 with other seeds, settings and an arm, as the command leaves it."""
+    folder = tmp_path_factory.mktemp("rerun")
+    arguments = ["run", "v01", "--quick", "--seeds", "3-5", "--set", "lr=0.001", "--epochs", "1"]
+    arguments += ["--set", 'arms={"k = 5": {"kind": "exponential", "k": 5}}', "--workers", "1"]
+    arguments += ["--out", str(folder / "out"), "--store", str(folder / "store")]
+    first = CliRunner().invoke(main, arguments, prog_name="spatialnb")
+    assert first.exit_code == 0, first.output
+    return folder, arguments, first.output
+
+
+def test_a_re_run_says_first_what_it_does_and_then_what_it_left(quick):
+    folder, arguments, said = quick
+    assert said.startswith(
+        "v01  Linear or none: quick-digits, 1 epoch, 3 seeds (3 to 5), lr 0.001\n"
+        "     9 runs, 0 recorded, 9 to train\n"
+    )
+    assert f"spatialnb compare {folder / 'out'}" in said
+    dry = CliRunner().invoke(main, [*arguments, "--dry-run"], prog_name="spatialnb")
+    assert "9 runs, 9 recorded, 0 to train\nNothing to train." in dry.output
+
+
+def test_a_re_run_leaves_a_notebook_a_page_and_tables_that_are_valid(quick):
+    out = quick[0] / "out"
+    names = {path.name for path in out.iterdir()}
+    assert {"v01_linear_or_none.ipynb", "v01_linear_or_none.html", "rerun.json"} < names
+    table = json.loads((out / "v01-accuracy.json").read_text())
+    assert [row["arm"] for row in table] == ["none", "linear", "k = 5"]
+    assert {row["n"] for row in table} == {3}
+    assert (out / "v01-accuracy.csv").read_text().startswith("chapter,arm,metric")
+    claims = json.loads((out / "v01-claims.json").read_text())
+    assert {row["verdict"] for row in claims} == {"not judged"}
+
+
+def test_the_page_of_a_re_run_stands_alone(quick):
+    page = (quick[0] / "out" / "v01_linear_or_none.html").read_text()
+    assert "Quick edition" in page
+    assert not re.search(r'(src|href)="(https?:)?//', page)
+    assert "{glue:text}" not in page
+    assert "$" not in re.sub(r"<(style|script).*?</\1>", "", page, flags=re.DOTALL)
+    assert "application/papermill.record" not in page
+
+
+def test_a_re_run_can_be_compared_wherever_its_folder_goes(quick, tmp_path):
+    moved_to = shutil.copytree(quick[0] / "out", tmp_path / "elsewhere")
+    (loaded,) = rerun.load(moved_to, get)
+    assert loaded.seeds == (3, 4, 5)
+    assert loaded.settings == {"lr": 0.001}
+    assert loaded.study.added == ("k = 5",)
+    result = CliRunner().invoke(main, ["compare", str(moved_to), "--json"])
+    rows = json.loads(result.stdout)
+    assert {row["outcome"] for row in rows} == {"not comparable"}
+    assert "data quick-digits, not mnist" in rows[0]["reason"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other"}', '{"format": 3}'])
+def test_a_manifest_that_is_none_is_named(text, tmp_path):
+    (tmp_path / "rerun.json").write_text(text)
+    with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
+        rerun.load(tmp_path, get)
+
+
+def test_the_time_is_estimated_from_runs_like_them(tmp_path):
+    store = Store(tmp_path)
+    run = Run(dataset="mnist", epochs=5)
+    assert rerun.minutes([], store, 2) == 0.0
+    assert rerun.minutes([run], store, 2) != rerun.minutes([run], store, 2)  # NaN
+    for seed, seconds in enumerate((10.0, 20.0, 90.0)):
+        made = run_record(dataclasses.replace(run, seed=seed))
+        store.add(dataclasses.replace(made, provenance={"seconds": seconds}))
+    (tmp_path / "runs" / "0000000000000000.json").write_text("damaged")
+    todo = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
+    assert rerun.minutes(todo, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
+
+
+# ── Verification ────────────────────────────────────────────────────────────────────────────────
+
+
+def a_store(folder, one):
+    store = Store(folder)
+    for kept in results(one).records.values():
+        for record in kept.values():
+            store.add(record)
+    return store
+
+
+def test_a_sample_is_of_recorded_runs_each_once_and_a_seed_fixes_it(tmp_path):
+    store = a_store(tmp_path, ONE)
+    chosen = verify.sample([ONE], store, 5, seed=1)
+    assert len({run.id for _, run in chosen}) == 5
+    assert chosen == verify.sample([ONE], store, 5, seed=1)
+    assert len(verify.sample([ONE], store, 100)) == 18
+    with pytest.raises(ValueError, match="none of these runs is recorded"):
+        verify.sample([ONE], Store(tmp_path / "empty"), 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [(0.0, "identical"), (1e-4, "within the spread"), (0.2, "different")],
+)
+def test_a_run_trained_again_is_identical_or_within_the_spread_or_not(
+    change, outcome, tmp_path, monkeypatch
+):
+    store = a_store(tmp_path / "published", ONE)
+
+    def again(configs, *, store, workers):
+        made = {}
+        for run in configs:
+            old = Store(tmp_path / "published").find(run.id)
+            epochs = json.loads(json.dumps(old.outcome["epochs"]))
+            epochs["test_accuracy"][-1] += change
+            made[run.id] = dataclasses.replace(old, outcome={**old.outcome, "epochs": epochs})
+        return verify.runs.Completed(runs=made, pairs={})
+
+    monkeypatch.setattr(verify.runs, "complete", again)
+    chosen = verify.sample([ONE], store, 3, seed=0)
+    found = list(verify.verify(chosen, store, [ONE], tmp_path / "again"))
+    assert {one.outcome for one in found} == {outcome}
+    assert re.match(r"9\d\.\d\d recorded, \d+\.\d\d now; the arm has 9\d\.", found[0].says())
+
+
+def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch):
+    arms = {
+        name: dataclasses.replace(run, dataset="quick-digits", epochs=1)
+        for name, run in ARMS.items()
+    }
+    one = dataclasses.replace(ONE, arms=arms, labels={}, seeds=(0, 1))
+    published = tmp_path / "published"
+    monkeypatch.setattr(records, "published_folder", lambda: published)
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": one})
+    one.run(store=Store(published), progress=False)
+    arguments = ["verify", "v01", "--sample", "2", "--seed", "0", "--workers", "1"]
+    good = CliRunner().invoke(main, arguments)
+    assert good.exit_code == 0, good.output
+    assert good.output.count("identical ") == 2
+    for path in (published / "runs").iterdir():
+        record = records.read(path)
+        record.outcome["epochs"]["test_accuracy"][-1] = 0.5
+        path.write_text(record.to_json())
+    bad = CliRunner().invoke(main, arguments)
+    assert bad.exit_code == 1
+    assert "2 of 2 differ by more than their seeds do" in bad.output
+
+
+# ── Publishing ──────────────────────────────────────────────────────────────────────────────────
+
+CLEAN = {"commit": "a" * 40, "data": {"edition": "mnist", "sha256": None}}
+
+
+@pytest.fixture
+def two_stores(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+    return Store(tmp_path / "working", tmp_path / "published")
+
+
+def made(run, **provenance):
+    return dataclasses.replace(run_record(run), provenance={**CLEAN, **provenance})
+
+
+def mnist():
+    from spatialnb.datasets import edition
+
+    return {"edition": "mnist", "sha256": edition("mnist").sha256}
+
+
+def test_records_are_moved_and_stand_in_one_place(two_stores):
+    wanted = ONE.configs(seeds=[0])["none"][0]
+    path = two_stores.add(made(wanted, data=mnist()))
+    checked = publish.candidates([ONE], two_stores)
+    assert [record.id for record in checked.good] == [wanted.id]
+    (moved_to,) = publish.publish(checked.good, two_stores)
+    assert not path.exists()
+    assert moved_to.parent == two_stores.folders[1] / "runs"
+    assert publish.candidates([ONE], two_stores).good == []
+
+
+@pytest.mark.parametrize(
+    ("run", "provenance", "reason"),
+    [
+        (ARMS["none"], {"commit": "unknown"}, "made from the commit 'unknown'"),
+        (ARMS["none"], {"commit": "a" * 40 + "+"}, "commit the package first"),
+        (ARMS["none"], {"data": {"edition": "mnist", "sha256": "0" * 64}}, "other files of mnist"),
+        (Run(dataset="quick-digits"), {}, "a quick edition, which decides nothing"),
+    ],
+)
+def test_a_record_with_a_doubtful_origin_is_refused(run, provenance, reason):
+    assert reason in publish.objection(made(run, **{"data": mnist(), **provenance}))
+
+
+def test_a_refused_record_stays_where_it_is(two_stores, monkeypatch):
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": ONE})
+    good, bad = ONE.configs(seeds=[0, 1])["none"]
+    two_stores.add(made(good, data=mnist()))
+    kept = two_stores.add(made(bad, data=mnist(), commit="unknown"))
+    arguments = ["publish", "v01", "--store", str(two_stores.folders[0])]
+    dry = CliRunner().invoke(main, [*arguments, "--dry-run"])
+    assert "1 records would move" in dry.output
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert f"refused: run {bad.id}: made from the commit 'unknown'" in result.output
+    assert "1 records moved into" in result.output
+    assert kept.exists()
+
+
+def test_a_damaged_record_is_not_published(two_stores):
+    wanted = ONE.configs(seeds=[0])["none"][0]
+    path = two_stores.add(made(wanted, data=mnist()))
+    path.write_text(path.read_text().replace('"finished"', '"finishde"'))
+    with pytest.raises(RecordError, match="its checksum does not fit"):
+        publish.candidates([ONE], two_stores)
+
+
+def test_a_pair_is_published_with_its_runs(two_stores):
+    one = study()
+    first, second = one.configs(seeds=[0, 1])["none"]
+    pair = synthetic.pair_record(first, second)
+    two_stores.add(dataclasses.replace(pair, provenance=CLEAN))
+    assert [record.kind for record in publish.candidates([one], two_stores).good] == ["pair"]
+    assert isinstance(publish.candidates([one], two_stores).good[0], Record)
+
+
+def test_a_notebook_is_found_by_its_chapter():
+    assert rerun.notebook(get("v05")) == Path(
+        records.published_folder().parent, "v05_cifar10.ipynb"
+    )

@@ -19,12 +19,18 @@ from spatialnb import statistics
 from spatialnb.statistics import Interval
 
 Rule = Literal["beats", "equals", "at_least", "between"]
+"""What a claim says of D; :class:`Claim` explains each."""
 Verdict = Literal["holds", "contradicted", "undecided", "not judged"]
+"""What becomes of a claim."""
 Samples = Callable[[str, str], Mapping[Any, float]]
+"""From an arm and a metric to the values by seed, or by pair of seeds."""
 Arms = str | tuple[str, ...]
+"""One arm, or several."""
 
 ALPHA = 0.05
+"""Size of every test: intervals are at 95 %."""
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""What a claim's key looks like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +289,7 @@ def _find(part: _Comparison, p_holm: float | None, level: float) -> Finding:
 
 
 Decision = tuple[Verdict, float | None, str]
+"""A verdict, the p value behind it if there is one, and the reason."""
 
 
 def _beats(claim: Claim, values: list[float], interval: Interval) -> Decision:

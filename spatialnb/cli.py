@@ -344,7 +344,8 @@ def new(chapter: str, title: str) -> None:
     from spatialnb import scaffold
 
     for path in scaffold.new(chapter, title):
-        click.echo(f"{path}")
+        here = path.is_relative_to(Path.cwd())
+        click.echo(f"{path.relative_to(Path.cwd()) if here else path}")
     click.echo("It runs as it is: make book. How to go on: book/extend.md")
 
 

@@ -24,7 +24,9 @@ RECIPE = 1
 """Bumped by hand when a change to the code alters any number that a run records."""
 
 OPTIMIZERS = ("adam",)
+"""The optimisers that a run can ask for."""
 LARGEST_SEED = 2**31 - 1
+"""Seeds go from 0 to this one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,9 @@ class Kernel:
 
 
 kernels: Registry[Kernel] = Registry(Kernel, "kernel")
+"""Every kernel by name."""
 register = kernels.register
+"""Class decorator: make a kernel known by a name; see :class:`~spatialnb.registry.Registry`."""
 
 
 def _check_floor(kernel: Kernel, floor: float) -> None:

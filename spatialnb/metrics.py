@@ -16,8 +16,10 @@ from spatialnb.records import Record
 from spatialnb.registry import unknown
 
 NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
+"""What a metric's name looks like: quantity, part, number."""
 
 Read = Callable[[dict[str, Any], str | None, float | None], float]
+"""From an outcome, a part and a number to the value."""
 
 
 class NotRecordedError(ValueError):

@@ -22,6 +22,7 @@ from spatialnb.config import Run
 from spatialnb.geometry import layer_distance
 
 PACKAGE = "spatialnb"
+"""What is defined elsewhere is one's own."""
 TOLERANCE = 1e-6
 """Relative difference of two numbers of a formula that another processor may make."""
 

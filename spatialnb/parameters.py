@@ -21,6 +21,7 @@ from spatialnb.registry import check_name, decode, encode, unknown
 from spatialnb.schedules import Schedule, Static, schedules
 
 MOST_SEEDS = 10_000
+"""A chapter takes at most so many seeds."""
 LARGEST = 1_000_000
 """Epochs, samples of a batch and neurons of a layer are at most so many."""
 
@@ -182,6 +183,7 @@ PARAMETERS = {
         ),
     )
 }
+"""Every parameter by name."""
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from spatialnb.registry import check_free, check_name, unknown
 from spatialnb.schedules import Schedule
 
 Action = Callable[[Tensor, Tensor], Tensor]
+"""From a learned weight and a strength, both (out, in), to the effective weight."""
 M = TypeVar("M", bound=nn.Module)
 
 ROW_NORM = math.sqrt(2.0)

@@ -19,6 +19,7 @@ from typing import Any
 from spatialnb.config import Run, canonical, digest
 
 FORMAT = "spatialnb-record/1"
+"""The format's name and version, in every record."""
 
 
 class RecordError(ValueError):

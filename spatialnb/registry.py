@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+"""What a name looks like."""
 
 # Every registry by the base class of what it names: a field annotated `Kernel` finds its own.
 _REGISTRIES: dict[type, Registry[Any]] = {}

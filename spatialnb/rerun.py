@@ -26,8 +26,20 @@ from spatialnb.study import Results, Study
 NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
 """What nbconvert's pages would ask the network for."""
 
+STYLE = """<style>
+body { max-width: 60rem; margin: 0 auto !important; padding: 1rem !important; }
+.admonition { border-left: .25rem solid #b45309; padding: .1rem 1rem; }
+.admonition-title { font-weight: bold; }
+</style>"""
+"""What the book's theme does for a page, as far as it is missed."""
+
 MANIFEST = "rerun.json"
+"""The file that says what a re-run was."""
+DEFINITIONS = "definitions"
+"""Folder of copies of the reader's own files, so that a re-run can be read elsewhere."""
+
 FORMAT = "spatialnb-rerun/1"
+"""The manifest's format."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +176,13 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
         chapters = json.loads(path.read_text("utf-8"))
         if chapters["format"] != FORMAT:
             raise ValueError(f"its format is {chapters['format']!r}, not {FORMAT!r}")
-        items = sorted(chapters["chapters"].items())
+        items = [(name, dict(given)) for name, given in sorted(chapters["chapters"].items())]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
     store = Store(folder / "records", records.published_folder())
+    for _, given in items:
+        files = given.get("definitions", ())
+        given["definitions"] = [folder / DEFINITIONS / file for file in files]
     return [
         known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
         for name, given in items
@@ -232,7 +247,7 @@ def _page(path: Path, study: Study) -> Path:
     name = f"{study.id} · {study.title}, run again"
     html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": name}})
     target = path.with_suffix(".html")
-    target.write_text(html, "utf-8")
+    target.write_text(html.replace("</head>", f"{STYLE}</head>", 1), "utf-8")
     return target
 
 
@@ -273,13 +288,25 @@ def _keep_records(results: Results, out: Path, store: Store) -> None:
             shutil.copyfile(path, target)
 
 
+def _copied(file: Path, folder: Path) -> str:
+    """A copy of a file in a folder, and its name there."""
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(file, folder / file.name)
+    return file.name
+
+
 def _note(planned: Plan, out: Path) -> None:
     """Write the chapter's parameters into the manifest."""
     path = out / MANIFEST
     chapters: dict[str, Any] = {}
     if path.is_file():
         chapters = json.loads(path.read_text("utf-8")).get("chapters", {})
-    chapters[planned.study.id] = _plain(planned.given)
+    given = dict(planned.given)
+    if "definitions" in given:
+        given["definitions"] = [
+            _copied(Path(file), out / DEFINITIONS) for file in given["definitions"]
+        ]
+    chapters[planned.study.id] = _plain(given)
     text = json.dumps({"format": FORMAT, "chapters": chapters}, indent=2, ensure_ascii=False)
     partial = path.with_suffix(".part")
     partial.write_text(text + "\n", "utf-8")

@@ -30,11 +30,14 @@ from spatialnb.config import RECIPE, SCHEMA, Run, digest
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
 
 POLL_SECONDS = 0.2
+"""How often the bar is brought up to date."""
 RESTARTS = 3
 """How often in a row a pool may lose a worker and finish no run."""
 
 Done = tuple[Record, bytes | None]
+"""A finished run: its record, and its learned weights where they are kept."""
 Pair = tuple[Run, Run]
+"""Two runs whose networks are compared."""
 
 
 class WorkerError(RuntimeError):

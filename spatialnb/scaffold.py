@@ -16,6 +16,7 @@ from spatialnb.records import write_once
 from spatialnb.studies import STUDIES
 
 ID = re.compile(r"v\d\d")
+"""What a chapter's id looks like."""
 
 MODULE = '''"""{id}: {title}."""
 
@@ -57,6 +58,7 @@ STUDY = Study(
     ),
 )
 '''
+"""A new chapter's study."""
 
 TEST = '''"""{id} · {title}: its grid, as it is meant."""
 
@@ -78,6 +80,7 @@ def test_the_arms_are_different_runs_of_the_same_seed():
 def test_every_claim_compares_arms_that_are_there():
     assert all(arm in STUDY.arms for claim in STUDY.claims for arm in claim.arms)
 '''
+"""A new chapter's test."""
 
 CELLS = (
     ("markdown", "# {number} · {title}\n\n**Question.** What does the kernel change here?", ()),
@@ -108,6 +111,7 @@ CELLS = (
     ("markdown", "## What this does not show\n\n- Say it here.", ()),
     ("code", "report.compare(results)", ("remove-input",)),
 )
+"""A new chapter's notebook: kind, source and tags of each cell."""
 
 
 def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:

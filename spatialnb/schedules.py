@@ -21,7 +21,9 @@ class Schedule:
 
 
 schedules: Registry[Schedule] = Registry(Schedule, "schedule")
+"""Every schedule by name."""
 register = schedules.register
+"""Class decorator: make a schedule known by a name; see :class:`~spatialnb.registry.Registry`."""
 
 
 def progress(epoch: int, epochs: int) -> float:

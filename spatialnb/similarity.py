@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 PERMUTATIONS = 20
+"""How many random permutations the null takes its mean over."""
 
 Weights = Mapping[str, Tensor]
 """The weights (out, in) of a chain of layers by name, first to last."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Key = TypeVar("Key", bound=Hashable)
 Values = NDArray[np.float64]
+"""Samples as an array."""
 
 ROUNDING = 1e-12
 """Spread relative to the largest sample under which samples count as all the same: differences of

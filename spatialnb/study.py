@@ -21,6 +21,7 @@ QUICK = "quick-"
 """How the names of the small editions begin."""
 
 SeedPair = tuple[int, int]
+"""Two seeds whose networks are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)

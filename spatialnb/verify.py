@@ -18,6 +18,7 @@ SPREADS = 3.0
 """A run of other bits belongs to its arm within so many standard deviations of its mean."""
 
 Outcome = Literal["identical", "within the spread", "different"]
+"""What becomes of a run that is trained again."""
 
 
 @dataclass(frozen=True, kw_only=True)

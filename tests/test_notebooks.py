@@ -13,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 
+from spatialnb import parameters
 from spatialnb.studies import get
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -87,18 +88,45 @@ def test_a_chapter_has_one_cell_of_parameters_and_no_page_has_two(path: Path) ->
 
 
 @any_chapter
+def test_the_parameters_are_the_studys_and_every_one_is_read(path: Path) -> None:
+    (declared,) = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
+    assert declared.source == parameters.cell(get(path.name[:3]).parameters)
+    assert any(
+        "STUDY.run(**parameters.read(globals()))" in cell.source for cell in code_cells(path)
+    )
+
+
+@any_chapter
+def test_a_chapter_ends_with_the_comparison_that_a_re_run_shows(path: Path) -> None:
+    assert code_cells(path)[-1].source == "report.compare(results)"
+
+
+def test_a_parameter_that_papermill_injects_and_nothing_reads_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(papermill.PapermillExecutionError, match="unknown parameter 'epcohs'"):
+        papermill.execute_notebook(
+            CHAPTERS[0],
+            tmp_path / "output.ipynb",
+            parameters={"epcohs": 30},
+            kernel_name="python3",
+            cwd=BOOK,
+            progress_bar=False,
+        )
+
+
+@any_chapter
 def test_the_quick_edition_of_a_chapter_trains_and_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = get(path.name[:3])
     quick = study.quick
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "store"))
-    parameters = {"dataset": quick.dataset, "epochs": quick.epochs, "seeds": list(quick.seeds)}
+    seeds = str(list(quick.seeds))  # text, as papermill's command line hands lists on
+    given = {"dataset": quick.dataset, "epochs": quick.epochs, "seeds": seeds}
 
     papermill.execute_notebook(
         path,
         tmp_path / "output.ipynb",
-        parameters=parameters,
+        parameters=given,
         kernel_name="python3",
         cwd=BOOK,
         progress_bar=False,

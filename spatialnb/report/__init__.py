@@ -6,6 +6,7 @@ spread and its n.
 """
 
 from spatialnb.report.comparison import (
+    Compared,
     compare,
     compared,
     comparison_rows,
@@ -21,6 +22,7 @@ from spatialnb.report.tables import frame, table, table_rows
 from spatialnb.report.words import banner, glue_numbers, numbers
 
 __all__ = [
+    "Compared",
     "Shown",
     "banner",
     "compare",

@@ -1,0 +1,73 @@
+"""The reference of the package: every public module on its page, every public name explained."""
+
+import ast
+import importlib
+import inspect
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+import spatialnb
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "book" / "reference.md").read_text("utf-8")
+MODULES = re.findall(r"^\.\. automodule:: (spatialnb\.\w+)$", PAGE, re.MULTILINE)
+INSIDE = {"cli", "provenance"}
+"""Rooms that are no interface: the commands have their own help."""
+
+every_module = pytest.mark.parametrize("name", MODULES)
+
+
+def test_every_room_is_on_the_page_once():
+    rooms = {path.stem for path in (ROOT / "spatialnb").glob("[a-z]*.py")}
+    rooms |= {path.parent.name for path in (ROOT / "spatialnb").glob("*/__init__.py")}
+    assert sorted(MODULES) == sorted(f"spatialnb.{room}" for room in rooms - INSIDE)
+
+
+def test_every_name_of_the_package_is_a_room_or_comes_from_one():
+    for name in spatialnb.__all__:
+        value = getattr(spatialnb, name)
+        home = value.__name__ if isinstance(value, types.ModuleType) else value.__module__
+        assert ".".join(home.split(".")[:2]) in MODULES, f"{name} is not in the reference"
+
+
+def public(module):
+    """Public classes and functions of a module, and the public methods of its classes."""
+    exported = getattr(module, "__all__", None) or vars(module)
+    for name in (name for name in exported if not name.startswith("_")):
+        value = getattr(module, name)
+        if not (inspect.isclass(value) or inspect.isfunction(value)):
+            continue
+        if not str(value.__module__).startswith(module.__name__):
+            continue
+        yield name, value
+        if inspect.isclass(value):
+            for part, method in vars(value).items():
+                if not part.startswith("_") and (
+                    inspect.isfunction(method) or isinstance(method, property)
+                ):
+                    yield f"{name}.{part}", getattr(value, part)
+
+
+@every_module
+def test_every_public_name_is_explained(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    bare = [what for what, value in public(module) if not (inspect.getdoc(value) or "").strip()]
+    assert bare == []
+
+
+@every_module
+def test_every_public_constant_is_explained(name):
+    body = ast.parse(Path(importlib.import_module(name).__file__).read_text("utf-8")).body
+    bare = []
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [target.id for target in targets if isinstance(target, ast.Name)]
+        if not names or names[0].startswith("_") or "TypeVar" in ast.unparse(node):
+            continue
+        explained = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+        bare += [] if explained else names
+    assert bare == []

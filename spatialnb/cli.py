@@ -199,6 +199,8 @@ def run(
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--set {text}: expected NAME=VALUE, such as lr=0.001")
+        if name == "definitions":
+            raise click.UsageError(f"--set {text}: name the file with --definitions instead")
         if asked.get(name) is not None:
             raise click.UsageError(f"--set {text}: {name} is given twice")
         asked[name] = value
@@ -417,7 +419,10 @@ def ledger(store: Path | None, as_json: bool) -> None:
     for row in rows:
         click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
         if row["low"] is not None:
-            size = f"{row['estimate']:.3g} [{row['low']:.3g}, {row['high']:.3g}] {row['unit']}"
+            estimate, low, high = (
+                round(row[name], 4) + 0.0 for name in ("estimate", "low", "high")
+            )
+            size = f"{estimate:.3g} [{low:.3g}, {high:.3g}] {row['unit']}"
             said = "" if row["reported"] is None else f", reported {row['reported']:g}"
             click.echo(f"{'':20}{size.rstrip()}, n = {row['n']}{said}")
     for text in (f"{count} {verdict}" for verdict, count in report.tally(findings).items()):

@@ -142,6 +142,7 @@ MISTAKES = [
     (["run", "v05", "--set", "epochs=2", "--epochs", "3"], 2, "epochs is given twice"),
     (["run", "v05", "--set", 'arms={"none": {"kind": "linear"}}'], 1, "there is an arm 'none'"),
     (["run", "v05", "--dataset", "imdb"], 1, "study v05: unknown dataset 'imdb'; known: cifar10"),
+    (["run", "v05", "--set", "definitions=a.py"], 2, "name the file with --definitions instead"),
     (["run", "v05", "--definitions", "no.py"], 2, "File 'no.py' does not exist"),
     (["run", "v05", "--quick", "--dataset", "cifar10"], 2, "--quick brings its own data set"),
     (["compare", "nowhere"], 2, "Directory 'nowhere' does not exist"),

@@ -398,6 +398,7 @@ def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
 # ── Kills from outside ──────────────────────────────────────────────────────────────────────────
 
 SCRIPT = """
+import signal
 import sys
 from dataclasses import replace
 from spatialnb.config import Run
@@ -405,6 +406,7 @@ from spatialnb.records import Store
 from spatialnb.runs import complete
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     run = Run(dataset="quick-colours", hidden=(12,), epochs=60)
     grid = [replace(run, seed=seed) for seed in range(60)]
     complete(grid, store=Store(sys.argv[1]), workers=int(sys.argv[2]), progress=False)

@@ -257,7 +257,10 @@ def _say_time(todo: list[Any], where: Any, workers: int) -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @json_option
 def compare(folder: Path, as_json: bool) -> None:
-    """Set the re-run in FOLDER beside the published runs, arm by arm."""
+    """Set the re-run in FOLDER beside the published runs, arm by arm.
+
+    Python files in FOLDER/definitions are run, because they hold the kernels of the re-run.
+    """
     from spatialnb import report, rerun, studies
 
     rows = []

@@ -229,10 +229,7 @@ def read(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 def cell(published: Mapping[str, Any]) -> str:
     """The source of a notebook's cell of parameters, from a study's published ones."""
-    lines = [
-        "# Change these with `spatialnb run`, or with papermill: "
-        "papermill IN OUT -p epochs 10 -p seeds 0-4"
-    ]
+    lines = ["# Other values: see spatialnb run --help, or papermill -p epochs 10 -p seeds 0-4"]
     for name, value in published.items():
         parameter = PARAMETERS[name]
         lines.append(f"{name} = {_source(name, value)}  # {parameter.kind}: {parameter.meaning}")

@@ -220,6 +220,9 @@ def write_once(path: Path, text: str) -> bool:
         except FileExistsError:
             return False
         return True
+    except OSError as error:  # a full disk does not say whose
+        error.filename = error.filename or str(path)
+        raise
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()

@@ -379,3 +379,15 @@ def test_a_run_that_failed_says_so() -> None:
     assert failed.failed
     assert not made().failed
     assert not PAIR.failed
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(records.os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*one\.json'"):
+        records.write_once(tmp_path / "one.json", "{}")
+    assert list(tmp_path.iterdir()) == []

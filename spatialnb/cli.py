@@ -333,12 +333,19 @@ def publish(
     if not checked.good:
         click.echo(f"Nothing to publish in {where.folders[0]}")
     elif dry_run:
-        click.echo(f"{len(checked.good)} records would move into {where.folders[-1]}")
+        click.echo(f"{len(checked.good)} records would move into {_near(where.folders[-1])}")
     else:
         publish.publish(checked.good, where)
-        click.echo(f"{len(checked.good)} records moved into {where.folders[-1]}; commit them")
+        click.echo(
+            f"{len(checked.good)} records moved into {_near(where.folders[-1])}; commit them"
+        )
     if checked.bad:
         raise click.exceptions.Exit(1)
+
+
+def _near(path: Path) -> Path:
+    """The path from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 @main.command()
@@ -349,8 +356,7 @@ def new(chapter: str, title: str) -> None:
     from spatialnb import scaffold
 
     for path in scaffold.new(chapter, title):
-        here = path.is_relative_to(Path.cwd())
-        click.echo(f"{path.relative_to(Path.cwd()) if here else path}")
+        click.echo(f"{_near(path)}")
     click.echo("It runs as it is: make book. How to go on: book/extend.md")
 
 

@@ -205,10 +205,8 @@ def run(
             raise click.UsageError(f"--set {text}: {name} is given twice")
         asked[name] = value
     asked = {name: value for name, value in asked.items() if value is not None}
-    if definitions:
-        asked["definitions"] = list(definitions)
-    files = {} if not definitions else {"definitions": list(definitions)}
-    given = parameters.checked(asked)
+    files = {"definitions": list(definitions)} if definitions else {}
+    given = parameters.checked({**asked, **files})
     where = default_store((store,) if store else ())
     plans = []
     for study in select(studies):
@@ -247,8 +245,8 @@ def _say_time(todo: list[Any], where: Any, workers: int) -> None:
     runs_text = f"{len(todo)} runs to train with {workers} at once"
     if time != time:  # NaN
         click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
-    elif time < 1.0:
-        click.echo(f"{runs_text}: less than a minute, by the speed of recorded runs")
+    elif time < 1.5:
+        click.echo(f"{runs_text}: about a minute or less, by the speed of recorded runs")
     else:
         click.echo(f"{runs_text}: about {time:.0f} minutes, by the speed of recorded runs")
 

@@ -82,19 +82,25 @@ def test_every_claim_compares_arms_that_are_there():
 '''
 """A new chapter's test."""
 
+PROMPTS = {
+    "code_prompt_show": "Parameters of this chapter",
+    "code_prompt_hide": "Hide the parameters",
+}
+"""What stands on a page above the folded cell of parameters."""
+
 CELLS = (
     ("markdown", "# {number} · {title}\n\n**Question.** What does the kernel change here?", ()),
-    ("markdown", "**What was done.** Say it here: data, network, arms.", ()),
-    ("code", "{parameters}", ("parameters",)),
+    ("code", "{parameters}", ("parameters", "hide-input")),
     (
         "code",
         "from spatialnb import parameters, report\n"
         "from spatialnb.studies.{module} import STUDY\n\n"
         "results = STUDY.run(**parameters.read(globals()))\n"
         "report.glue_numbers(results)\n"
-        "report.banner(results)",
+        "report.glance(results)",
         ("hide-input",),
     ),
+    ("markdown", "**What was done.** Say it here: data, network, arms.", ()),
     ("markdown", "## Accuracy", ()),
     ("code", "report.table(results)", ("hide-input",)),
     ("code", "report.dots(results)", ("hide-input",)),
@@ -183,6 +189,8 @@ def _notebook(named: dict[str, str]) -> str:
         cell = make(source.format(**filled), id=f"{named['id']}-{place:02}")
         if tags:
             cell.metadata["tags"] = list(tags)
+        if "parameters" in tags:
+            cell.metadata["mystnb"] = PROMPTS
         cells.append(cell)
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

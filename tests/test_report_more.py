@@ -38,8 +38,8 @@ def csv_of(shown):
 def cells_of(shown):
     """The table itself, as text."""
     html = re.search(r"<table.*</table>", shown.html, re.DOTALL)
-    table = ET.fromstring(html.group(0).replace("<br>", "; "))
-    head, *rows = [[cell.text for cell in row] for row in table.iter("tr")]
+    table = ET.fromstring(html.group(0).replace('<span class="below">', "<span>; "))
+    head, *rows = [["".join(cell.itertext()) for cell in row] for row in table.iter("tr")]
     return pd.DataFrame([row[1:] for row in rows], [row[0] for row in rows], head[1:])
 
 

@@ -14,6 +14,7 @@ from spatialnb.report.comparison import (
 )
 from spatialnb.report.figures import curves, dots, kernel_figure, trade_off
 from spatialnb.report.findings import ledger, ledger_rows, tally, verdicts
+from spatialnb.report.glance import glance
 from spatialnb.report.overview import side_by_side
 from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
@@ -33,6 +34,7 @@ __all__ = [
     "dots",
     "figure",
     "frame",
+    "glance",
     "glue_numbers",
     "kernel_figure",
     "ledger",

@@ -10,9 +10,10 @@ import pandas as pd
 
 from spatialnb import metrics, statistics
 from spatialnb.claims import ALPHA
-from spatialnb.report.shown import Shown, download
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown
 from spatialnb.report.summary import EMPTY, values
-from spatialnb.report.tables import as_html, json_number
+from spatialnb.report.tables import json_number
 from spatialnb.report.words import NOTHING, estimate, setting, spread
 from spatialnb.statistics import Interval
 from spatialnb.study import Results
@@ -60,7 +61,8 @@ def comparison_text(rerun: Results, published: Results, rows: list[Compared]) ->
     for row in rows:
         cells = _cells(row)
         lines.append(
-            f"  {cells['outcome']}\n      {rerun.study.label(row.arm)}, {cells['measured']}:"
+            f"  {cells['outcome'].text}: {row.reason}\n"
+            f"      {rerun.study.label(row.arm)}, {cells['measured']}:"
         )
         lines[-1] += f" {cells['re-run']} against {cells['published']}"
         if row.difference.n:
@@ -80,12 +82,12 @@ def compare(rerun: Results) -> Shown | None:
         [_cells(row) for row in rows], index=[rerun.study.label(row.arm) for row in rows]
     )
     title = _title(rerun, published)
-    csv = pd.DataFrame(comparison_rows(rerun, rows)).to_csv(index=False)
     html = (
-        f"<h2>Beside the published runs</h2>\n{as_html(data, title, 'findings')}\n<p>{RULE}</p>"
-        f"<p>{download(f'{rerun.study.id}-comparison.csv', csv)}</p>"
+        f"<h2>Beside the published runs</h2>\n{as_html(data, title, 'findings', 'arm')}\n"
+        f"<p>{RULE}</p>"
+        + downloads(f"{rerun.study.id}-comparison", pd.DataFrame(comparison_rows(rerun, rows)))
     )
-    return Shown(html, f"{title}\n{data.to_string()}\n{RULE}")
+    return Shown(html, f"{as_text(data, title)}\n{RULE}")
 
 
 def comparison_rows(rerun: Results, rows: list[Compared]) -> list[dict[str, Any]]:
@@ -175,16 +177,21 @@ def _judged(
     return "cannot tell", interval, "too few runs"
 
 
-def _cells(row: Compared) -> dict[str, str]:
+def _cells(row: Compared) -> dict[str, Cell]:
+    """The outcome first: a narrow page cuts what stands last."""
     wanted = metrics.metric(row.metric)
     unit = f" ({wanted.unit})" if wanted.unit else ""
     return {
-        "measured": f"{wanted.title}{unit}",
-        "re-run": f"{spread(row.rerun.estimate, row.rerun.sd, wanted.digits)} (n = {row.rerun.n})",
-        "published": (
-            f"{spread(row.published.estimate, row.published.sd, wanted.digits)}"
-            f" (n = {row.published.n})"
+        "outcome": Cell(f"{SYMBOLS[row.outcome]} {row.outcome}", below=row.reason),
+        "measured": Cell(f"{wanted.title}{unit}"),
+        "re-run": _spread(row.rerun, wanted.digits),
+        "published": _spread(row.published, wanted.digits),
+        "difference": Cell(
+            estimate(row.difference, wanted.digits), sort=float(row.difference.estimate)
         ),
-        "difference": estimate(row.difference, wanted.digits),
-        "outcome": f"{SYMBOLS[row.outcome]} {row.outcome}: {row.reason}",
     }
+
+
+def _spread(interval: Interval, digits: int) -> Cell:
+    text = f"{spread(interval.estimate, interval.sd, digits)} (n = {interval.n})"
+    return Cell(text, sort=interval.estimate)

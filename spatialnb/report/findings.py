@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,33 +12,43 @@ import pandas as pd
 
 from spatialnb import metrics
 from spatialnb.claims import Finding
-from spatialnb.report.shown import Shown, details, download
-from spatialnb.report.tables import as_html, json_number
-from spatialnb.report.words import NOTHING, SYMBOLS, estimate, plain
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown, details
+from spatialnb.report.tables import json_number
+from spatialnb.report.words import NOTHING, SYMBOLS, bounds, number, plain
 from spatialnb.study import Results
 
 
 def verdicts(results: Results) -> Shown:
     """The claims of a study: verdict, reported, ours with interval, and n."""
-    return _shown(results.findings(), [claim.words for claim in results.study.claims])
+    findings = results.findings()
+    return _shown(findings, [finding.claim.words for finding in findings], results.study.id)
 
 
-def _shown(findings: Sequence[Finding], words: Sequence[str]) -> Shown:
+def mark(verdict: str) -> str:
+    """A verdict by shape and word, as HTML; its colour only repeats them."""
+    symbol, name = SYMBOLS[verdict], escape(verdict)
+    return f'<span class="verdict {name.replace(" ", "-")}">{symbol} {name}</span>'
+
+
+def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) -> Shown:
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
         index=list(words),
-        columns=["verdict", "reported", "ours, with interval", "n", "inside"],
+        columns=["verdict", "reported", "ours", "n", "inside"],
     )
     rules = "".join(
-        f"<li>{escape(text)} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
+        f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
     )
     html = (
-        as_html(data, "Claims and verdicts", "findings")
-        + "<p>Inside: whether the reported size lies in our interval.</p>"
+        as_html(data, "Claims and verdicts", "findings", corner="claim")
+        + "<p>Ours: the estimate, and below it the interval that the verdict rests on. Inside: "
+        "whether the reported size lies in it.</p>"
+        + downloads(stem, pd.DataFrame(ledger_rows(findings)))
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
-    return Shown(html, f"Claims and verdicts\n{data.to_string()}")
+    return Shown(html, as_text(data, "Claims and verdicts"))
 
 
 def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -65,11 +76,26 @@ def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def ledger(findings: Sequence[Finding]) -> Shown:
-    """Every claim with its chapter and verdict, and a CSV of it."""
-    shown = _shown(findings, [f"{f.claim.chapter}. {f.claim.words}" for f in findings])
-    csv = pd.DataFrame(ledger_rows(findings)).to_csv(index=False)
-    return Shown(f"{shown.html}\n<p>{download('ledger.csv', csv)}</p>", shown.text)
+def ledger(findings: Sequence[Finding], pages: Mapping[str, str] | None = None) -> Shown:
+    """Every claim with its chapter and verdict, and the numbers as CSV and JSON.
+
+    `pages` are the chapters' pages by id, to link to.
+    """
+    words = [
+        Cell(
+            f"{finding.claim.chapter}. {finding.claim.words}",
+            sort=place,
+            markup=_chapter(finding.claim.chapter, pages or {}) + escape(finding.claim.words),
+        )
+        for place, finding in enumerate(findings)
+    ]
+    return _shown(findings, words, "ledger")
+
+
+def _chapter(chapter: str, pages: Mapping[str, str]) -> str:
+    if chapter not in pages:
+        return f"{escape(chapter)}. "
+    return f'<a href="{escape(pages[chapter])}.html">{escape(chapter)}</a> '
 
 
 def tally(findings: Sequence[Finding]) -> dict[str, str]:
@@ -79,18 +105,31 @@ def tally(findings: Sequence[Finding]) -> dict[str, str]:
     return {"ledger-claims": str(len(findings)), **said}
 
 
-def _finding_cells(finding: Finding) -> list[str]:
+def _finding_cells(finding: Finding) -> dict[str, Cell]:
     claim, interval = finding.claim, finding.interval
     digits = metrics.metric(claim.metric).digits
     unit = f" {claim.unit}" if claim.unit else ""
     inside = {None: NOTHING, True: "yes", False: "no"}
-    return [
-        f"{SYMBOLS[finding.verdict]} {finding.verdict}",
-        plain(claim.reported) + (unit if claim.reported is not None else ""),
-        estimate(interval, digits, claim.is_difference) + (unit if interval.n else ""),
-        str(finding.interval.n),
-        inside[finding.reported_in_interval],
-    ]
+    ours = number(interval.estimate, digits, claim.is_difference)
+    order = list(SYMBOLS).index(finding.verdict)
+    return {
+        "verdict": Cell(
+            f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+            sort=order,
+            markup=mark(finding.verdict),
+        ),
+        "reported": Cell(
+            plain(claim.reported) + (unit if claim.reported is not None else ""),
+            sort=math.nan if claim.reported is None else claim.reported,
+        ),
+        "ours": Cell(
+            ours + (unit if interval.n else ""),
+            below=bounds(interval, digits, claim.is_difference, empty=""),
+            sort=interval.estimate,
+        ),
+        "n": Cell(str(interval.n)),
+        "inside": Cell(inside[finding.reported_in_interval]),
+    }
 
 
 def _why(finding: Finding) -> str:

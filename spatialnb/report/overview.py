@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from spatialnb import metrics
-from spatialnb.report.shown import Shown, download
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown
 from spatialnb.report.summary import summarise
-from spatialnb.report.tables import LINE, as_html
 from spatialnb.report.words import plain, setting, spread
 from spatialnb.study import Results
 
@@ -26,9 +26,11 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
         unit = f" ({wanted.unit})" if wanted.unit else ""
         rows = summarise(results, name)
         cells[f"{wanted.title}{unit}"] = {
-            study.label(row.arm): spread(row.ours.estimate, row.ours.sd, wanted.digits)
-            + f" (n = {row.ours.n})"
-            + ("" if row.reported is None else f"{LINE}reported {plain(row.reported)}")
+            study.label(row.arm): Cell(
+                spread(row.ours.estimate, row.ours.sd, wanted.digits) + f" (n = {row.ours.n})",
+                below="" if row.reported is None else f"reported {plain(row.reported)}",
+                sort=row.ours.estimate,
+            )
             for row in rows
         }
         numbers += [
@@ -40,8 +42,5 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     if len(data.columns) > len(data):
         data = data.T  # a long table is read more easily than a wide one
     title = f"Mean ± standard deviation: {setting(results)}"
-    text = pd.DataFrame(numbers).to_csv(index=False)
-    csv = download(f"{study.id}-{'-'.join(names)[:40]}.csv", text)
-    return Shown(
-        f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}".replace(LINE, "; ")
-    )
+    links = downloads(f"{study.id}-{'-'.join(names)[:40]}", pd.DataFrame(numbers))
+    return Shown(f"{as_html(data, title)}\n{links}", as_text(data, title))

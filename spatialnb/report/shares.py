@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from spatialnb.report.shown import Shown, download
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown
 from spatialnb.report.summary import summarise
-from spatialnb.report.tables import as_html
 from spatialnb.report.words import number
 from spatialnb.study import Results
 from spatialnb.training import SMALL
@@ -25,7 +25,7 @@ def shares(results: Results) -> Shown:
         },
         index=[study.label(row.arm) for row in rows],
     )
-    data = plain.apply(lambda column: [number(value, 1) for value in column])
+    data = plain.map(lambda value: Cell(number(value, 1), sort=value))
     title = "Strengths under 0.1 in the last epoch (%)"
-    csv = download(f"{study.id}-sparsity.csv", plain.to_csv(index_label="arm"))
-    return Shown(f"{as_html(data, title)}\n<p>{csv}</p>", f"{title}\n{data.to_string()}")
+    links = downloads(f"{study.id}-sparsity", plain.reset_index(names="arm"))
+    return Shown(f"{as_html(data, title, corner='arm')}\n{links}", as_text(data, title))

@@ -11,25 +11,59 @@ STYLE = """<style>
 .cell_output .text_html:has(> .spatialnb) {
   background: transparent !important; color: inherit !important; padding: 0 !important;
 }
-.spatialnb { margin: 0 0 1.5rem; color: inherit; }
+.spatialnb { margin: 0 0 1.5rem; color: inherit; --line: var(--pst-color-border, #8886); }
 .spatialnb .wide { overflow-x: auto; max-width: 100%; }
-.spatialnb table.dataframe { margin: 0 0 .5rem; font-size: .9em; }
-.spatialnb table.dataframe caption { caption-side: top; }
-.spatialnb table.dataframe th, .spatialnb table.dataframe td {
-  padding: .25em .6em; text-align: right; white-space: nowrap; vertical-align: top;
-  font-variant-numeric: tabular-nums;
+.spatialnb p, .spatialnb details, .spatialnb figcaption, .spatialnb li {
+  font-size: .85rem; margin: .25rem 0;
 }
-.spatialnb table.dataframe thead th { white-space: normal; vertical-align: bottom; }
-.spatialnb table.dataframe tbody th { text-align: left; }
-.spatialnb table.findings tbody th, .spatialnb table.findings td:last-child {
-  text-align: left; white-space: normal; min-width: 18em;
+.spatialnb table.data {
+  margin: 0 0 .5rem; font-size: .85rem; width: 100%; border-collapse: collapse; border: 0;
+  border-bottom: 2px solid var(--line); color: inherit;
 }
-.spatialnb p, .spatialnb details, .spatialnb figcaption { font-size: .85em; margin: .25rem 0; }
-.spatialnb figure { margin: 0; color: inherit; }
 .spatialnb caption, .spatialnb figcaption {
   color: inherit !important; font-weight: inherit; opacity: 1; text-align: left;
 }
+.spatialnb table.data caption { caption-side: top; font-weight: 600; padding: 0 0 .4em; }
+.spatialnb table.data :is(th, td) {
+  padding: .3em .6em; text-align: right; white-space: nowrap; vertical-align: top; border: 0;
+  border-top: 1px solid var(--line); background: transparent; color: inherit;
+  font-variant-numeric: tabular-nums;
+}
+.spatialnb table.data thead :is(th, td) {
+  vertical-align: bottom; border-top: 2px solid var(--line); border-bottom: 1px solid currentColor;
+}
+.spatialnb table.data tbody tr:hover { background: var(--pst-color-surface, #8881); }
+.spatialnb table.data :is(tbody th, thead :first-child) {
+  text-align: left; position: sticky; left: 0; background: var(--pst-color-background, Canvas);
+}
+.spatialnb table.data tbody th { font-weight: 600; white-space: normal; min-width: 6em; }
+.spatialnb table.findings tbody th { font-weight: inherit; min-width: 16em; }
+.spatialnb table.behind tbody th { font-weight: inherit; }
+.spatialnb details .wide:has(table.behind) { max-height: 22rem; overflow-y: auto; }
+.spatialnb .below {
+  display: block; font-size: .92em; font-weight: normal;
+  color: var(--pst-color-text-muted, inherit);
+}
+.spatialnb .verdict {
+  white-space: nowrap; font-weight: 600; padding: .1em .5em; border-radius: .3em;
+  border: 1px solid currentColor;
+}
+.spatialnb .verdict.holds { background: #0072b224; }
+.spatialnb .verdict.contradicted { background: #d55e0024; border-style: double; border-width: 3px; }
+.spatialnb .verdict.undecided { border-style: dashed; }
+.spatialnb .verdict.not-judged { border-style: dotted; }
+.spatialnb .glance {
+  border: 1px solid var(--line); border-left: .3rem solid var(--pst-color-primary, #0072b2);
+  border-radius: .3rem; padding: .6rem 1rem;
+}
+.spatialnb .glance .head { font-weight: 600; font-size: 1rem; }
+.spatialnb .glance ul { list-style: none; padding: 0; margin: .5rem 0; }
+.spatialnb .glance li { margin: .55rem 0; }
+.spatialnb .glance .below { padding-left: .6em; }
+.spatialnb .glance .made { color: var(--pst-color-text-muted, inherit); }
+.spatialnb figure { margin: 0; color: inherit; }
 .spatialnb svg { max-width: 100%; height: auto; }
+.spatialnb svg.spark { height: 26px; max-width: none; vertical-align: middle; }
 </style>"""
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import pandas as pd
 
 from spatialnb import metrics
-from spatialnb.report.shown import Shown, details, download
+from spatialnb.report.behind import behind
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown
+from spatialnb.report.sparks import sparks
 from spatialnb.report.summary import EMPTY, Row, summarise
 from spatialnb.report.words import (
     NOTHING,
     bounds,
-    estimate,
     failures,
     number,
     setting,
@@ -22,12 +25,6 @@ from spatialnb.report.words import (
     spread,
 )
 from spatialnb.study import Results, Study
-
-RECORDS = "../records"
-"""Where a page finds the folder of published records."""
-
-LINE = "\u2028"
-"""A line break inside a cell."""
 
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""
@@ -62,36 +59,39 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
 
 
 def table(results: Results, metric: str = "accuracy") -> Shown:
-    """A study's arms: reported, ours ± sd, 95 % interval, n, paired difference to the baseline.
+    """A study's arms: reported, ours ± sd and 95 % interval, n, paired difference to the baseline.
 
-    Under it: what it was made from, the numbers as CSV, and the records.
+    With the mean by epoch as a small line where it was recorded. Under it: what it was made from,
+    the numbers as CSV and JSON, and the records.
     """
     study, wanted = results.study, metrics.metric(metric)
     base = study.label(study.baseline)
+    small = sparks(results, metric)
+    rows = summarise(results, metric)
     data = pd.DataFrame(
-        [_cells(row, wanted.digits, base) for row in summarise(results, metric)],
-        index=[study.label(arm) for arm in results.arms],
+        [_cells(row, wanted.digits, base, small) for row in rows],
+        index=[study.label(row.arm) for row in rows],
     )
-    if (data["n"] == data[PAIRS])[data[PAIRS] != NOTHING].all():
+    if all(row.difference is None or row.difference.n == row.ours.n for row in rows):
         data = data.drop(columns=PAIRS)
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
     notes = [
-        f"Ours: mean ± standard deviation over n {of[0]}, with the 95 % interval of the mean. "
-        f"Differences are paired by {of[1]}.",
+        f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the "
+        f"mean, or of the difference to {base}, which is paired by {of[1]}."
+        + (f" By epoch: the mean, {base} dotted; one scale for all rows." if small else ""),
         *failures(results),
     ]
-    csv = download(f"{study.id}-{slug(metric)}.csv", frame(results, metric).to_csv(index=False))
     html = "\n".join(
         [
-            as_html(data, title),
+            as_html(data, title, corner="arm"),
             *(f"<p>{escape(note)}</p>" for note in notes),
-            f"<p>{csv}</p>",
-            details("Records behind this table", _records(results, wanted.kind)),
+            downloads(f"{study.id}-{slug(metric)}", frame(results, metric)),
+            behind(results, metric),
         ]
     )
-    return Shown(html, f"{title}\n{data.to_string()}\n" + "\n".join(notes))
+    return Shown(html, as_text(data, title) + "\n" + "\n".join(notes))
 
 
 def table_rows(study: Study, results: Results | None) -> list[dict[str, Any]]:
@@ -122,50 +122,31 @@ def table_rows(study: Study, results: Results | None) -> list[dict[str, Any]]:
     ]
 
 
-def _cells(row: Row, digits: int, base: str) -> dict[str, str]:
-    difference = row.difference
-    ours = spread(row.ours.estimate, row.ours.sd, digits)
-    return {
-        "reported": spread(row.reported, row.reported_sd, digits),
-        "ours": "failed" if row.failed and not row.ours.n else ours,
-        "n": str(row.ours.n),
-        f"minus {base}, reported": number(row.reported_difference, digits, True),
-        f"minus {base}, ours": NOTHING if difference is None else estimate(difference, digits),
-        PAIRS: NOTHING if difference is None else str(difference.n),
-        "95 % interval": bounds(row.ours, digits),
+def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[str, Cell]:
+    ours, difference = row.ours, row.difference or EMPTY
+    mean = spread(ours.estimate, ours.sd, digits)
+    if row.failed and not ours.n:
+        mean = "failed"
+    cells = {
+        "reported": Cell(spread(row.reported, row.reported_sd, digits), sort=_sort(row.reported)),
+        "ours": Cell(mean, below=bounds(ours, digits, empty=""), sort=ours.estimate),
+        "n": Cell(str(ours.n)),
+        "by epoch": small.get(row.arm, Cell(NOTHING)),
+        f"minus {base} | reported": Cell(
+            number(row.reported_difference, digits, True), sort=_sort(row.reported_difference)
+        ),
+        f"minus {base} | ours": Cell(
+            number(difference.estimate, digits, True),
+            below=bounds(difference, digits, True, empty=""),
+            sort=difference.estimate,
+        ),
+        PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
     }
+    return cells if small else {name: cell for name, cell in cells.items() if name != "by epoch"}
 
 
-def as_html(data: pd.DataFrame, title: str, classes: str = "") -> str:
-    """A table that scrolls inside itself where the page is narrow; the theme styles "dataframe"."""
-    html = str(data.to_html(classes=classes, border=0, escape=True))
-    html = html.replace(LINE, "<br>").replace(
-        "<thead>", f"<caption>{escape(title)}</caption>\n  <thead>", 1
-    )
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(title)}">{html}</div>'
-
-
-def _records(results: Results, kind: str) -> str:
-    """Every record by arm and seed; links where the records are the published ones."""
-    folder = f"{RECORDS}/{kind}s"
-    source = results.pairs if kind == "pair" else results.records
-    items = []
-    for arm in results.arms:
-        links = [
-            f"{escape(_seed(seed))}: "
-            + (
-                f'<a href="{folder}/{record.id}.json">{record.id}</a>'
-                if results.published or results.interim
-                else record.id
-            )
-            for seed, record in source[arm].items()
-        ]
-        items.append(f"<li>{escape(results.study.label(arm))}, by seed: {', '.join(links)}</li>")
-    return f"<ul>{''.join(items)}</ul>"
-
-
-def _seed(seed: Any) -> str:
-    return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
+def _sort(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def json_number(value: float) -> float | None:

@@ -34,10 +34,10 @@ def spread(value: float | None, sd: float | None, digits: int) -> str:
     return f"{number(value, digits)} ± {number(sd, digits)}"
 
 
-def bounds(interval: Interval, digits: int, signed: bool = False) -> str:
-    """``[97.38, 97.48]``."""
+def bounds(interval: Interval, digits: int, signed: bool = False, empty: str = NOTHING) -> str:
+    """``[97.38, 97.48]``; `empty` where there is no interval."""
     if math.isnan(interval.low):
-        return NOTHING
+        return empty
     return f"[{number(interval.low, digits, signed)}, {number(interval.high, digits, signed)}]"
 
 

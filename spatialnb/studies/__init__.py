@@ -13,15 +13,22 @@ from spatialnb.registry import unknown
 from spatialnb.study import Study
 
 
-def _found() -> dict[str, Study]:
-    """The study of every module here that is called like ``v05_cifar10``, in order."""
+def _pages() -> dict[str, str]:
+    """The name of every module here that is called like ``v05_cifar10``, by the study's id."""
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
-    chapters = [name for name in names if re.match(r"v\d\d_", name)]
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in chapters]
-    return {module.STUDY.id: module.STUDY for module in modules}
+    return {name[:3]: name for name in names if re.match(r"v\d\d_", name)}
 
 
-STUDIES: dict[str, Study] = _found()
+PAGES: dict[str, str] = _pages()
+"""The page of every study by id: it is called like the study's module."""
+
+
+def _study(module: str) -> Study:
+    study: Study = importlib.import_module(f"{__name__}.{module}").STUDY
+    return study
+
+
+STUDIES: dict[str, Study] = {chapter: _study(module) for chapter, module in PAGES.items()}
 """Every study by id, in order."""
 
 

@@ -59,7 +59,7 @@ class Book:
 @pytest.fixture
 def book(tmp_path: Path) -> Book:
     made = Book(tmp_path / "a book")
-    for part in ("_static", "_extensions"):
+    for part in ("_static", "_extensions", "_templates"):
         shutil.copytree(ROOT / "book" / part, made.folder / "book" / part)
     shutil.copy(ROOT / "book" / "references.bib", made.folder / "book")
     shutil.copy(ROOT / "_config.yml", made.folder)

@@ -10,7 +10,7 @@ from spatialnb import metrics
 from spatialnb.report.cells import Cell, as_html, as_text, downloads
 from spatialnb.report.shown import Shown
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import plain, setting, spread
+from spatialnb.report.words import plain, setting, slug, spread
 from spatialnb.study import Results
 
 
@@ -42,5 +42,6 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     if len(data.columns) > len(data):
         data = data.T  # a long table is read more easily than a wide one
     title = f"Mean ± standard deviation: {setting(results)}"
-    links = downloads(f"{study.id}-{'-'.join(names)[:40]}", pd.DataFrame(numbers))
+    stem = f"{study.id}-side-by-side-{slug(names[0].partition('@')[0])}"
+    links = downloads(stem, pd.DataFrame(numbers))
     return Shown(f"{as_html(data, title)}\n{links}", as_text(data, title))

@@ -1,0 +1,47 @@
+"""Sphinx extension: the version of the package and the date of the records, for the footer.
+
+The licence and the file that says how to cite stand beside the pages, so that they can be read
+there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+FILES = {"LICENSE": "LICENSE.txt", "CITATION.cff": "CITATION.cff"}
+"""Files of the project's root, and what they are called beside the pages."""
+
+
+def describe(app: Sphinx, config: Config) -> None:
+    """Hand version, number of records and day of the newest one to the templates."""
+    folder = Path(app.srcdir) / "book" / "records"
+    found = [json.loads(path.read_text("utf-8")) for path in folder.glob("*/*.json")]
+    days = [record["provenance"].get("finished", "")[:10] for record in found]
+    config.html_context["edition"] = {
+        "version": version("spatialnb"),
+        "records": len(found),
+        "newest": max(days, default="no day"),
+    }
+
+
+def copy(app: Sphinx, exception: Exception | None) -> None:
+    """Put licence and citation into the built book."""
+    if exception is None and app.builder.format == "html":
+        for name, there in FILES.items():
+            path = Path(app.srcdir) / name
+            if path.is_file():
+                shutil.copyfile(path, Path(app.outdir) / there)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("config-inited", describe)
+    app.connect("build-finished", copy)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -147,8 +147,8 @@ def numbers(results: Results) -> dict[str, str]:
       ``-interval``, ``-n``, ``-reported``;
     - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with ``-mean``, ``-n``,
       ``-reported``; ``v01-linear-minus-none`` is the first metric's;
-    - ``v01-claim-<key>`` (``holds``), and with ``-estimate``, ``-n``, ``-reported``; ``v01-claims``
-      and ``v01-claims-hold``, ``-contradicted``, ``-undecided``, ``-not-judged`` count them.
+    - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``;
+      ``v01-claims``, ``v01-claims-hold``, ``-contradicted``, ``-undecided``, ``-not-judged`` count.
 
     Raises
     ------
@@ -170,6 +170,7 @@ def numbers(results: Results) -> dict[str, str]:
         key = f"{study.id}-claim-{claim.key}"
         verdicts.append(finding.verdict)
         said[key] = finding.verdict
+        said[f"{key}-mark"] = f"{SYMBOLS[finding.verdict]} {finding.verdict}"
         said[f"{key}-estimate"] = estimate(finding.interval, digits, claim.is_difference)
         said[f"{key}-n"] = str(finding.interval.n)
         said[f"{key}-reported"] = plain(claim.reported)

@@ -57,7 +57,7 @@ def objection(record: Record) -> str:
             f"made from the commit {commit!r}: commit the package first, then train, so that "
             "anybody can find the code behind the number"
         )
-    if record.kind == "pair":
+    if record.kind != "run":
         return ""
     if any(edition(name).quick for name in editions(record.run)):
         return "made on a quick edition, which decides nothing"

@@ -20,6 +20,8 @@ from spatialnb.config import Run, canonical, digest
 
 FORMAT = "spatialnb-record/1"
 """The format's name and version, in every record."""
+KINDS = ("run", "pair", "weight")
+"""What there are records of. Each kind has a folder, named in the plural."""
 
 
 class RecordError(ValueError):
@@ -32,14 +34,15 @@ class MissingError(RecordError):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A finished run, or a measurement of a pair of runs.
+    """A finished run, a measurement of a pair of runs, or a summary of a run's weights.
 
     Parameters
     ----------
-    kind : ``run`` or ``pair``.
+    kind : ``run``, ``pair`` or ``weight``.
     config : what was asked, plain JSON data; its hash is the id.
     outcome : what came out. Of a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
-        a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers.
+        a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers. Of
+        weights: what :func:`spatialnb.weights.summarise` gives.
     provenance : commit, versions, edition and hash of the data, device, threads, seconds.
     """
 
@@ -55,7 +58,7 @@ class Record:
 
     @property
     def run(self) -> Run:
-        """The configuration of a run, decoded. ValueError for a pair or another schema."""
+        """The configuration of a run, decoded. ValueError for another kind or schema."""
         return Run.from_dict(self.config)
 
     @property
@@ -92,7 +95,7 @@ class Record:
         if found != expected:
             raise RecordError("its checksum does not fit its content: the file was changed")
         expected_keys = {"format", "id", "kind", "config", "outcome", "provenance"}
-        if set(data) != expected_keys or data["kind"] not in ("run", "pair"):
+        if set(data) != expected_keys or data["kind"] not in KINDS:
             raise RecordError(f"expected the fields {sorted(expected_keys)}, got {sorted(data)}")
         record = cls(
             kind=data["kind"],
@@ -167,8 +170,8 @@ class Store:
         return sorted(
             Path(entry.path)
             for folder in self.folders
-            for kind in ("runs", "pairs")
-            for entry in _entries(folder / kind)
+            for kind in KINDS
+            for entry in _entries(folder / f"{kind}s")
             if ".conflict-" in entry.name
         )
 

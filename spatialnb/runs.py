@@ -25,8 +25,18 @@ import safetensors.torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from spatialnb import datasets, models, own, priors, provenance, similarity, training, two_tasks
-from spatialnb.config import RECIPE, SCHEMA, Run, digest
+from spatialnb import (
+    datasets,
+    models,
+    own,
+    priors,
+    provenance,
+    similarity,
+    training,
+    two_tasks,
+    weights,
+)
+from spatialnb.config import RECIPE, SCHEMA, Run, canonical, digest
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
 
 POLL_SECONDS = 0.2
@@ -164,6 +174,45 @@ def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) 
     )
     kept = safetensors.torch.save(_learned(trained.model)) if keep_weights else None
     return record, kept
+
+
+def record_weights(run: Run, store: Store) -> Record:
+    """Record a summary of a recorded run's weights, for which the run is trained again.
+
+    Raises
+    ------
+    MissingError : the run is not recorded.
+    RecordError : trained again it does not come out as recorded, so these are not its weights; or a
+        record is damaged.
+    ValueError : the run failed, or is one of two tasks.
+    """
+    there = weights.weights_of(run, store)
+    if there is not None:
+        return there
+    recorded = store.find(run.id)
+    if recorded is None:
+        raise MissingError(f"the run {run.id} is not recorded; `spatialnb train` makes it")
+    if recorded.failed or run.second is not None:
+        what = "failed" if recorded.failed else "is one of two tasks"
+        raise ValueError(f"the run {run.id} {what}; weights are recorded of finished runs of one")
+    again, kept = train_one(run, keep_weights=True)
+    if canonical(again.outcome) != canonical(recorded.outcome):
+        raise RecordError(
+            f"the run {run.id} does not come out here as it was recorded, so these are not its "
+            "weights. Another torch build or processor gives other bits: see its provenance."
+        )
+    assert kept is not None
+    _keep_weights(kept, weights_path(run.id))
+    learned, effective, _, _ = _weights(run)
+    weights_path(run.id).unlink()
+    record = Record(
+        kind="weight",
+        config=weights.weights_config(run),
+        outcome=weights.summarise(learned, effective),
+        provenance=provenance.here(),
+    )
+    _keep(record, None, store)
+    return _found(store, record.id, "weight")
 
 
 def editions(run: Run) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ FLOORS = {
     "metrics": 6,
     "parameters": 6,
     "training": 6,
+    "weights": 6,
     "two_tasks": 7,
     "runs": 8,
     "study": 9,

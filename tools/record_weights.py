@@ -1,0 +1,30 @@
+"""Record a summary of the weights of published runs: seed 0 of the arms that are named.
+
+python tools/record_weights.py v05 none linear exponential
+"""
+
+from __future__ import annotations
+
+import sys
+
+from spatialnb import provenance, records, runs
+from spatialnb.records import Store
+from spatialnb.registry import unknown
+from spatialnb.studies import get
+
+
+def main(chapter: str, *arms: str) -> None:
+    """Train seed 0 of each arm again, one after another, and write its record into the book."""
+    study = get(chapter)
+    for arm in arms:
+        if arm not in study.arms:
+            sys.exit(unknown("arm", arm, study.arms))
+    if provenance.commit() == "unknown" or provenance.commit().endswith("+"):
+        sys.exit("Commit the package first, so that anybody can find the code behind the numbers.")
+    for arm in arms:
+        record = runs.record_weights(study.configs([0])[arm][0], Store(records.published_folder()))
+        print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

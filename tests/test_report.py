@@ -14,7 +14,7 @@ from synthetic import HOSTILE, failed_record, results, study
 
 from spatialnb import report
 from spatialnb.kernels import Exponential, Linear, Shuffled
-from spatialnb.report.style import INK, LINES
+from spatialnb.report.style import INK
 from spatialnb.report.words import bounds, number, seeds_text, slug, spread
 from spatialnb.statistics import Interval, mean_interval, paired_difference
 from spatialnb.study import Reported
@@ -231,19 +231,6 @@ def test_the_picture_of_kernels_says_their_strengths():
 def test_a_figure_without_an_alternative_text_is_refused():
     with pytest.raises(ValueError, match="expected an alternative text"):
         report.figure(Figure(), " ")
-
-
-def luminance(color):
-    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-@pytest.mark.parametrize("color", [color for color, _, _ in LINES])
-@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
-def test_every_line_has_a_contrast_of_3_on_light_and_on_dark(color, page):
-    low, high = sorted([luminance(color), luminance(page)])
-    assert (high + 0.05) / (low + 0.05) >= 3.0
 
 
 def test_the_numbers_for_prose_carry_spread_and_n():

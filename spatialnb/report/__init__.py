@@ -12,9 +12,11 @@ from spatialnb.report.comparison import (
     comparison_rows,
     comparison_text,
 )
-from spatialnb.report.figures import curves, dots, kernel_figure, trade_off
+from spatialnb.report.figures import curves, dots, trade_off
 from spatialnb.report.findings import ledger, ledger_rows, tally, verdicts
 from spatialnb.report.glance import glance
+from spatialnb.report.kernels import idea_figure, kernel_figure
+from spatialnb.report.learned import weights_figure, weights_numbers
 from spatialnb.report.overview import side_by_side
 from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
@@ -36,6 +38,7 @@ __all__ = [
     "frame",
     "glance",
     "glue_numbers",
+    "idea_figure",
     "kernel_figure",
     "ledger",
     "ledger_rows",
@@ -47,4 +50,6 @@ __all__ = [
     "tally",
     "trade_off",
     "verdicts",
+    "weights_figure",
+    "weights_numbers",
 ]

@@ -1,4 +1,4 @@
-"""Figures: curves by epoch, seeds by arm, and pictures of kernels."""
+"""Figures of results: curves by epoch, seeds by arm, one metric over another."""
 
 from __future__ import annotations
 
@@ -6,24 +6,37 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from spatialnb import metrics
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Kernel, Shuffled
 from spatialnb.registry import unknown
 from spatialnb.report.shown import Shown
-from spatialnb.report.style import INK, Line, figure, line, look
-from spatialnb.report.summary import EMPTY, summarise, values
-from spatialnb.report.words import bounds, number, setting
+from spatialnb.report.style import (
+    HEIGHT,
+    INK,
+    PALE,
+    SMALL,
+    WIDTH,
+    Line,
+    canvas,
+    figure,
+    grid,
+    legend,
+    line,
+    look,
+)
+from spatialnb.report.summary import EMPTY, Row, summarise, values
+from spatialnb.report.words import bounds, number, setting, slug
 from spatialnb.statistics import Interval, mean_interval
 from spatialnb.study import Results
 
-WIDTH, HEIGHT = 5.2, 3.4  # inches: at phone width its 11 pt text is still 10 px tall
-PICTURE = 48  # neurons a side in the matrix of a kernel
+TOGETHER = 3
+"""So many arms share one panel of curves; more get a panel each, with the baseline in all."""
+
+ByEpoch = Mapping[str, Sequence[Interval]]
+"""The mean of an arm by epoch, with its 95 % interval."""
 
 
 def curves(
@@ -37,40 +50,38 @@ def curves(
     quantity : a metric that is recorded by epoch: ``accuracy``, ``test_loss``, ``train_loss``,
         ``cap_share``, ``target_distance``.
     """
-    chosen = _choose(results, arms)
     wanted = metrics.metric(quantity)
-    epochs = list(range(results.epochs))
-    alts = []
+    every = {
+        arm: [_interval(results, arm, f"{quantity}@{epoch}") for epoch in range(results.epochs)]
+        for arm in _choose(results, arms)
+    }
+    drawn = {arm: by_epoch for arm, by_epoch in every.items() if by_epoch[-1].n}
+    names, note = _names(results, {arm: by_epoch[-1].n for arm, by_epoch in drawn.items()})
+    caption = f"{wanted.title.capitalize()} by epoch, counted from 0: mean and 95 % band over seeds"
     with look():
-        fig, axes = _figure()
-        for arm in chosen:
-            by_epoch = [_interval(results, arm, f"{quantity}@{epoch}") for epoch in epochs]
-            if not by_epoch[-1].n:
-                continue
-            style = _style(results, arm)
-            label = f"{results.study.label(arm)} (n = {by_epoch[-1].n})"
-            means = [interval.estimate for interval in by_epoch]
-            axes.plot(
-                epochs, means, color=style.color, ls=style.dash, marker=style.marker, label=label
-            )
-            axes.fill_between(
-                epochs,
-                [interval.low for interval in by_epoch],
-                [interval.high for interval in by_epoch],
-                color=style.color,
-                alpha=0.25,
-                lw=0,
-            )
-            alts.append(_path(results.study.label(arm), means, by_epoch[-1].n, wanted))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(_axis(wanted))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _legend(axes)
-    caption = (
-        f"{wanted.title.capitalize()} by epoch, counted from 0: mean and 95 % interval over seeds. "
-        f"{setting(results)}."
+        if len(drawn) <= TOGETHER:
+            fig = _together(results, drawn, names, _axis(wanted))
+        else:
+            fig = _panels(results, drawn, names, _axis(wanted))
+            if results.study.baseline in drawn:
+                caption += f"; the grey line without marks is {names[results.study.baseline]}"
+    alts = [
+        _path(results.study.label(arm), [interval.estimate for interval in by_epoch], wanted)
+        + f", n = {by_epoch[-1].n}."
+        for arm, by_epoch in drawn.items()
+    ]
+    rows = [
+        {"arm": arm, "epoch": epoch, **_numbers(interval)}
+        for arm, by_epoch in drawn.items()
+        for epoch, interval in enumerate(by_epoch)
+    ]
+    return figure(
+        fig,
+        f"Curves of {wanted.title} by epoch. {' '.join(alts)}",
+        f"{caption}. {note}{setting(results)}.",
+        name=f"{results.study.id}-curves-{slug(quantity)}",
+        rows=rows,
     )
-    return figure(fig, f"Curves of {wanted.title} by epoch. {' '.join(alts)}", caption)
 
 
 def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None = None) -> Shown:
@@ -78,35 +89,45 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
     chosen = _choose(results, arms)
     wanted = metrics.metric(metric)
     rows = [row for row in summarise(results, metric) if row.arm in chosen and row.ours.n]
-    alts = []
+    names, note = _names(results, {row.arm: row.ours.n for row in rows})
+    alts, data = [], []
     with look():
-        fig, axes = _figure(0.9 + 0.45 * len(rows))
+        fig, axes = canvas(0.7 + 0.52 * len(rows))
+        left = axes.get_yaxis_transform()  # from the left end of the axes, and heights in data
         for place, row in enumerate(rows):
             style = _style(results, row.arm)
-            points = list(values(results, row.arm, metric).values())
+            points = values(results, row.arm, metric)
             # A fixed zigzag keeps points apart; no chance in a figure.
-            offsets = [0.1 + 0.06 * (index % 5) for index in range(len(points))]
-            axes.plot(points, [place + o for o in offsets], ".", color=style.color, alpha=0.6)
+            offsets = [place + 0.14 + 0.06 * (index % 5) for index in range(len(points))]
+            axes.plot(list(points.values()), offsets, ".", color=style.color, ms=4.5, mew=0)
             low, high = row.ours.low, row.ours.high
             if not math.isnan(low):
                 axes.plot([low, high], [place, place], "-", color=style.color, lw=3)
-            axes.plot(row.ours.estimate, place, style.marker, color=style.color, ms=6)
+            axes.plot(row.ours.estimate, place, style.marker, color=style.color, ms=7)
             if row.reported is not None:
-                axes.plot(row.reported, place - 0.22, "x", color=INK, ms=6, mew=1.5)
+                axes.plot(row.reported, place, "x", color=INK, ms=7, mew=1.8)
             said = number(row.reported, wanted.digits) if row.reported is not None else "nothing"
             alts.append(
                 f"{results.study.label(row.arm)}: {number(row.ours.estimate, wanted.digits)} "
                 f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}, reported {said}."
             )
-        names = [f"{results.study.label(row.arm)} (n = {row.ours.n})" for row in rows]
-        axes.set_yticks(range(len(rows)), names)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+            # Names stand above their rows, for a margin of names would be half of a phone.
+            axes.text(0.0, place - 0.3, names[row.arm], va="center", transform=left)
+            summary = {**_numbers(row.ours), "reported": row.reported}
+            data += [
+                {"arm": row.arm, "seed": seed, "value": value, **summary}
+                for seed, value in points.items()
+            ]
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_ylim(len(rows) - 0.5, -0.55)
         axes.set_xlabel(_axis(wanted))
     caption = (
-        f"{wanted.title.capitalize()} by arm: a point a seed, the mean and its 95 % interval; "
-        f"the cross is the reported value. {setting(results)}."
+        f"{wanted.title.capitalize()} by arm: a point a seed, the mean and its 95 % "
+        f"interval{_cross(rows)}. {note}{setting(results)}."
     )
-    return figure(fig, f"Values of {wanted.title} by arm. {' '.join(alts)}", caption)
+    alt = f"Values of {wanted.title} by arm. {' '.join(alts)}"
+    return figure(fig, alt, caption, name=f"{results.study.id}-{slug(metric)}-by-seed", rows=data)
 
 
 def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
@@ -115,86 +136,90 @@ def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
     Arms without the metric `across` are left out.
     """
     horizontal, vertical = metrics.metric(across), metrics.metric(up)
-    there = {row.arm: row for row in summarise(results, across) if row.ours.n}
-    alts = []
+    there = {row.arm: row.ours for row in summarise(results, across) if row.ours.n}
+    rows = [row for row in summarise(results, up) if row.arm in there and row.ours.n]
+    names, note = _names(results, {row.arm: row.ours.n for row in rows})
+    alts, data = [], []
     with look():
-        fig, axes = _figure()
-        for row in summarise(results, up):
-            if row.arm not in there or not row.ours.n:
-                continue
-            style, x = _style(results, row.arm), there[row.arm].ours.estimate
-            label = f"{results.study.label(row.arm)} (n = {row.ours.n})"
-            axes.plot(x, row.ours.estimate, style.marker, color=style.color, ms=7, label=label)
+        fig, axes = canvas(HEIGHT + 0.18 * len(rows))
+        for row in rows:
+            style, x = _style(results, row.arm), there[row.arm].estimate
+            axes.plot(
+                x, row.ours.estimate, style.marker, color=style.color, ms=8, label=names[row.arm]
+            )
             if not math.isnan(row.ours.low):
                 axes.plot([x, x], [row.ours.low, row.ours.high], "-", color=style.color, lw=2)
             if row.reported is not None:
-                axes.plot(x, row.reported, "x", color=INK, ms=6, mew=1.5)
+                axes.plot(x, row.reported, "x", color=INK, ms=7, mew=1.8)
             alts.append(
-                f"{label}: {number(row.ours.estimate, vertical.digits)} "
+                f"{results.study.label(row.arm)} (n = {row.ours.n}): "
+                f"{number(row.ours.estimate, vertical.digits)} "
                 f"{bounds(row.ours, vertical.digits)} at {number(x, horizontal.digits)}."
             )
+            summary = {**_numbers(row.ours), "reported": row.reported}
+            data.append({"arm": row.arm, slug(across): x, **summary})
         axes.set(xlabel=_axis(horizontal), ylabel=_axis(vertical))
-        _legend(axes)
+        legend(fig, axes)
     caption = (
-        f"{vertical.title.capitalize()} over {horizontal.title}: mean and 95 % interval; "
-        f"the cross is the reported value. {setting(results)}."
+        f"{vertical.title.capitalize()} over {horizontal.title}: mean and 95 % interval"
+        f"{_cross(rows)}. {note}{setting(results)}."
     )
     alt = f"{vertical.title} over {horizontal.title}. {' '.join(alts)}"
-    return figure(fig, alt, caption)
+    name = f"{results.study.id}-{slug(up)}-over-{slug(across)}"
+    return figure(fig, alt, caption, name=name, rows=data)
 
 
-def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
-    """Kernels by name: strength against distance, and each one's matrix (out, in) as a picture."""
-    if not kernels:
-        raise ValueError("kernel_figure: expected at least one kernel by name")
-    across = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)
-    square = layer_distance(PICTURE, PICTURE)
-    columns = min(len(kernels), 5)
-    below = math.ceil(len(kernels) / columns)
-    alts = []
-    with look():
-        fig = Figure(figsize=(WIDTH, HEIGHT + 1.4 * below), layout="constrained")
-        grid = fig.add_gridspec(1 + below, columns, height_ratios=[HEIGHT, *[1.4] * below])
-        axes = fig.add_subplot(grid[0, :])
-        for place, (name, kernel) in enumerate(kernels.items()):
-            style = line(place)
-            strength = kernel.strength(across).numpy()
-            if isinstance(kernel, Shuffled):
-                alts.append(f"{name}: strengths at shuffled places.")
-            else:
-                axes.plot(across.numpy(), strength, color=style.color, ls=style.dash, label=name)
-                ends = ", ".join(f"{strength[at]:.2f} at {at / 100:g}" for at in (0, 50, 100))
-                alts.append(f"{name}: {ends}.")
-            picture = fig.add_subplot(grid[1 + place // columns, place % columns])
-            picture.imshow(
-                kernel.strength(square).numpy(),
-                vmin=0.0,
-                vmax=1.0,
-                cmap="cividis",
-                interpolation="none",
-            )
-            picture.set(xticks=[], yticks=[])
-            picture.set_title(name, fontsize=9, color=INK)
-        axes.set(xlabel="distance", ylabel="strength", ylim=(-0.03, 1.05))
-        _legend(axes)
-    caption = (
-        "Strength of a connection by the distance that it spans, and as a matrix of outputs by "
-        f"inputs ({PICTURE} each): bright is strong."
+def _together(results: Results, drawn: ByEpoch, names: Mapping[str, str], axis: str) -> Figure:
+    fig, axes = canvas()
+    for arm, by_epoch in drawn.items():
+        _curve(axes, by_epoch, _style(results, arm), label=names[arm])
+    axes.set(xlabel="epoch", ylabel=axis)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend(fig, axes)
+    return fig
+
+
+def _panels(results: Results, drawn: ByEpoch, names: Mapping[str, str], axis: str) -> Figure:
+    baseline = drawn.get(results.study.baseline)
+    arms = [arm for arm in drawn if arm != results.study.baseline]
+    below = math.ceil(len(arms) / 2)
+    fig = Figure(figsize=(WIDTH, 0.6 + 1.5 * below), layout="constrained")
+    panels = fig.subplots(below, 2, sharex=True, sharey=True, squeeze=False).flatten()
+    for arm, axes in zip(arms, panels, strict=False):
+        grid(axes)
+        if baseline is not None:
+            means = [interval.estimate for interval in baseline]
+            axes.plot(means, color=INK, lw=1.5, alpha=PALE)
+        _curve(axes, drawn[arm], _style(results, arm))
+        axes.set_title(names[arm], fontsize=SMALL)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for empty in panels[len(arms) :]:
+        empty.remove()
+        panels[len(arms) - 2].tick_params(labelbottom=True)
+    fig.supxlabel("epoch", fontsize="medium")
+    fig.supylabel(axis, fontsize="medium")
+    return fig
+
+
+def _curve(axes: Axes, by_epoch: Sequence[Interval], style: Line, label: str = "") -> None:
+    epochs = range(len(by_epoch))
+    axes.plot(
+        epochs,
+        [interval.estimate for interval in by_epoch],
+        color=style.color,
+        ls=style.dash,
+        marker=style.marker,
+        markevery=max(1, len(by_epoch) // 4),
+        label=label,
     )
-    return figure(fig, f"Strength by distance. {' '.join(alts)}", caption)
-
-
-def _figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
-    fig = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = fig.add_subplot()
-    axes.grid(alpha=0.25, color=INK)
-    axes.set_axisbelow(True)
-    return fig, axes
-
-
-def _legend(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:  # matplotlib warns of an empty one
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=9)
+    axes.fill_between(
+        epochs,
+        [interval.low for interval in by_epoch],
+        [interval.high for interval in by_epoch],
+        color=style.color,
+        alpha=0.25,
+        lw=0,
+    )
 
 
 def _choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
@@ -203,6 +228,19 @@ def _choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
         if arm not in results.arms:
             raise ValueError(unknown("arm", arm, dict.fromkeys(results.arms)))
     return chosen
+
+
+def _names(results: Results, counts: Mapping[str, int]) -> tuple[dict[str, str], str]:
+    """Names of arms, and a sentence for the caption: one n for all there, or each n at its arm."""
+    names = {arm: results.study.label(arm) for arm in counts}
+    if len(set(counts.values())) == 1:
+        return names, f"n = {next(iter(counts.values()))} in every arm. "
+    return {arm: f"{name} (n = {counts[arm]})" for arm, name in names.items()}, ""
+
+
+def _cross(rows: Sequence[Row]) -> str:
+    reported = any(row.reported is not None for row in rows)
+    return "; the cross is the reported value" if reported else ""
 
 
 def _style(results: Results, arm: str) -> Line:
@@ -214,14 +252,19 @@ def _interval(results: Results, arm: str, metric: str) -> Interval:
     return mean_interval(list(samples.values())) if samples else EMPTY
 
 
+def _numbers(interval: Interval) -> dict[str, float]:
+    """An interval as columns of the file behind a figure."""
+    return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n": interval.n}
+
+
 def _axis(metric: metrics.Metric) -> str:
     return f"{metric.title} ({metric.unit})" if metric.unit else metric.title
 
 
-def _path(label: str, means: list[float], n: int, metric: metrics.Metric) -> str:
+def _path(label: str, means: list[float], metric: metrics.Metric) -> str:
     first, last = number(means[0], metric.digits), number(means[-1], metric.digits)
     best = int(np.argmax(means))
     return (
         f"{label}: from {first} in epoch 0 to {last} in epoch {len(means) - 1}, "
-        f"highest {number(means[best], metric.digits)} in epoch {best}, n = {n}."
+        f"highest {number(means[best], metric.digits)} in epoch {best}"
     )

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.image import AxesImage
 
-from spatialnb.report.shown import Shown
+from spatialnb.report.shown import Shown, details, download
+
+WIDTH, HEIGHT = 4.7, 3.1
+"""Inches. A phone of 375 px leaves a figure about 343 px, three quarters of this, and then text of
+:data:`SMALL` is 10 px tall. Nothing on a figure is smaller."""
+SMALL = 10.5
+"""Points: legends, and the titles of small pictures."""
 
 INK = "#7a7a7b"
 """Axes and text: a grey that is read on white and on black. On a page it becomes the page's own
@@ -28,7 +37,13 @@ LINES = (
     ("#ee3377", (0, (8, 2)), "X"),
 )
 """Colour, dash and marker by arm. The colours follow Paul Tol's for colour-blind readers, darkened
-to a contrast of 3 on white and on #121212; dash and marker tell the arms apart without them."""
+to a contrast of 3 on white and on the dark page; dash and marker tell the arms apart without."""
+PAGES = ("#ffffff", "#14181e")
+"""What figures are drawn on: the theme's light and dark pages."""
+COLOURS = "cividis"
+"""Colours of matrices: dark to bright in greyscale too, and the same to colour-blind readers."""
+PALE = 0.65
+"""Opacity of what stands behind, such as the baseline: still a contrast of 3 on both pages."""
 
 RC: dict[Any, Any] = {
     "font.size": 11.0,
@@ -70,8 +85,60 @@ def look() -> Iterator[None]:
         yield
 
 
-def figure(fig: Figure, alt: str, caption: str = "") -> Shown:
+def canvas(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """An empty figure with one pair of axes and a faint grid."""
+    fig = Figure(figsize=(WIDTH, height), layout="constrained")
+    return fig, grid(fig.add_subplot())
+
+
+def grid(axes: Axes) -> Axes:
+    """The axes with a faint grid behind what is drawn."""
+    axes.grid(alpha=0.25, color=INK)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def matrix(axes: Axes, values: Sequence[Sequence[float]], title: str, most: float) -> AxesImage:
+    """Values (out, in) from 0 to `most` as a picture, the first output on top."""
+    image = axes.imshow(values, vmin=0.0, vmax=most, cmap=COLOURS, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=SMALL)
+    return image
+
+
+def legend(fig: FigureBase, axes: Axes) -> None:
+    """Name the lines of the axes below the figure, in as many columns as their names leave."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:  # matplotlib warns of an empty one
+        columns = 1 if max(map(len, labels)) > 20 else 2
+        fig.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=SMALL,
+            handlelength=2.6,
+        )
+
+
+def figure(
+    fig: Figure,
+    alt: str,
+    caption: str = "",
+    *,
+    name: str = "figure",
+    rows: Sequence[Mapping[str, object]] = (),
+    more: str = "",
+) -> Shown:
     """Show a matplotlib figure as vector graphics with an alternative text and a caption.
+
+    Parameters
+    ----------
+    alt : what the figure shows, with its numbers.
+    name, rows : the plotted values, offered below the figure as ``name.csv``; without rows there is
+        no such offer. The picture itself is offered as ``name.svg``.
+    more : further HTML for the place where these stand.
 
     Raises
     ------
@@ -81,18 +148,30 @@ def figure(fig: Figure, alt: str, caption: str = "") -> Shown:
         raise ValueError(
             "figure: expected an alternative text; say what it shows, with its numbers"
         )
+    svg = _svg(fig, alt)
     under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return Shown(f"<figure>{_svg(fig, alt)}{under}</figure>", f"{alt}\n{caption}".strip())
+    csv = [download(f"{name}.csv", pd.DataFrame(rows).to_csv(index=False))] if rows else []
+    links = [*csv, download(f"{name}.svg", alone(svg), "image/svg+xml")]
+    source = details("Source of this figure", f"<p>{', '.join(links)}</p>{more}")
+    text = f"{alt}\n{caption}".strip()
+    return Shown(f"<figure>{svg}{under}</figure>\n{source}", text)
+
+
+def alone(svg: str) -> str:
+    """The figure as a file: without a page to take colours and letters from, it brings its own."""
+    style = "color: #222; background: #fff; font-family: 'DejaVu Sans', Verdana, sans-serif"
+    return svg.replace("<svg", f'<svg style="{style}"', 1)
 
 
 def _svg(fig: Figure, alt: str) -> str:
     buffer = io.StringIO()
     with look():
-        fig.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+        fig.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Names such as "axes_1" would stand once a figure on the page, and nothing refers to them.
-    svg = re.sub(r' id="[A-Za-z0-9]+_[0-9]+"', "", svg)
+    svg = re.sub(r' id="[A-Za-z0-9.]+_[0-9]+"', "", svg)
+    svg = re.sub(r" font-family: [^;\"]+;", "", svg)  # the page's own letters
     svg = svg.replace(INK, "currentColor")
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

@@ -22,7 +22,7 @@ from spatialnb.statistics import mean_interval
 
 PHONE = 343.0
 """CSS pixels that a phone of 375 leaves a figure."""
-TEXT = {"#ffffff": "#323232", "#14181e": "#ced6dd"}
+TEXT = {"#ffffff": "#222832", "#121212": "#ced6dd"}
 """The theme's colour of text on its pages, which INK becomes."""
 
 

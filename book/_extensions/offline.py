@@ -34,6 +34,7 @@ def drop_thebe(app: Sphinx, config: Config) -> None:
         for listener in list(listeners):
             if listener.handler.__module__ == "sphinx_thebe":
                 app.disconnect(listener.id)
+    app.registry.css_files = [file for file in app.registry.css_files if "thebe" not in file[0]]
 
 
 def copy(app: Sphinx, exception: Exception | None) -> None:

@@ -61,7 +61,7 @@ STYLE = """<style>
 .spatialnb .glance li { margin: .55rem 0; }
 .spatialnb .glance .below { padding-left: .6em; }
 .spatialnb .glance .made { color: var(--pst-color-text-muted, inherit); }
-.spatialnb figure { margin: 0; color: inherit; }
+.spatialnb figure { margin: 0; padding: 0; color: inherit; }
 .spatialnb svg { max-width: 100%; height: auto; }
 .spatialnb svg.spark { height: 26px; max-width: none; vertical-align: middle; }
 </style>"""

@@ -38,7 +38,7 @@ LINES = (
 )
 """Colour, dash and marker by arm. The colours follow Paul Tol's for colour-blind readers, darkened
 to a contrast of 3 on white and on the dark page; dash and marker tell the arms apart without."""
-PAGES = ("#ffffff", "#14181e")
+PAGES = ("#ffffff", "#121212")
 """What figures are drawn on: the theme's light and dark pages."""
 COLOURS = "cividis"
 """Colours of matrices: dark to bright in greyscale too, and the same to colour-blind readers."""

@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard book/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check book format bench lock clean
+.PHONY: help setup test check book pdf format bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ check: setup ## lint, format and types
 
 book: setup ## build the book, and say where to open it
 	@$(BIN)/python tools/build_book.py
+
+pdf: setup ## print the book as one PDF; needs Chromium
+	@test -f _build/html/index.html || $(BIN)/python tools/build_book.py
+	@$(BIN)/python tools/make_pdf.py
 
 format: setup ## put code and notebooks into their stored form
 	@$(BIN)/ruff check --fix --quiet

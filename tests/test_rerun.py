@@ -149,11 +149,11 @@ def test_a_re_run_says_first_what_it_does_and_then_what_it_left(quick):
     folder, arguments, said = quick
     assert said.startswith(
         "v01  Linear or none: quick-digits, 1 epoch, 3 seeds (3 to 5), lr 0.001\n"
-        "     12 runs, 0 recorded, 12 to train\n"
+        "     9 runs, 0 recorded, 9 to train\n"
     )
     assert f"spatialnb compare {folder / 'out'}" in said
     dry = CliRunner().invoke(main, [*arguments, "--dry-run"], prog_name="spatialnb")
-    assert "12 runs, 12 recorded, 0 to train\nNothing to train." in dry.output
+    assert "9 runs, 9 recorded, 0 to train\nNothing to train." in dry.output
 
 
 def test_a_re_run_leaves_a_notebook_a_page_and_tables_that_are_valid(quick):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +81,45 @@ def test_the_environment_states_one_version_of_each_package() -> None:
     assert len(packages) > 100  # those that the named ones need, too
     for line in packages:
         assert re.match(r"[A-Za-z0-9._-]+==[^\s;]+( ; .+)?$", line), line
+
+
+# ── The audit ───────────────────────────────────────────────────────────────────────────────────
+
+
+def audit() -> Any:
+    spec = importlib.util.spec_from_file_location("audit", ROOT / "tools" / "audit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GOOD = {"name": "torch", "version": "1", "vulns": []}
+FOUND = {"id": "GHSA-1", "aliases": ["CVE-1"], "fix_versions": ["2"]}
+UNKNOWN = {"name": "one", "skip_reason": "Dependency not found"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "words"),
+    [
+        ([GOOD], 0, "1 packages looked up, 0 findings left"),
+        ([GOOD, UNKNOWN], 2, "1 are not in the database: one"),
+        ([UNKNOWN], 2, "could not be reached, so nothing was looked up"),
+        ([{**GOOD, "vulns": [FOUND]}], 1, "torch 1: GHSA-1 CVE-1: mended in 2"),
+    ],
+)
+def test_the_audit_tells_nothing_found_from_nothing_asked(
+    packages: list[dict[str, Any]], code: int, words: str
+) -> None:
+    lines, ended = audit().says(packages)
+    assert ended == code
+    assert words in "\n".join(lines)
+
+
+def test_the_audit_explains_a_finding_by_any_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = audit()
+    monkeypatch.setattr(module, "EXPLAINED", {"CVE-1": "only on another system"})
+    lines, ended = module.says([{**GOOD, "vulns": [FOUND]}])
+    assert ended == 0
+    assert "explained: only on another system" in lines[0]

@@ -57,9 +57,10 @@ def _naming(path: Path) -> Iterator[None]:
     except RefusedError:
         raise
     except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())  # tarfile has a line a format
         raise ValueError(
-            f"{path} cannot be read ({type(error).__name__}: {error}): it is cut off, damaged or "
-            "not an archive; delete it and fetch it again"
+            f"{path} cannot be read ({why}): it is cut off, damaged or not an archive; delete it "
+            "and fetch it again"
         ) from error
 
 

@@ -475,7 +475,7 @@ def full_disk(times: int, chance: random.Random, folder: Path) -> Tally:
     while tally.times < times:
         place, asked = folder / "disk", folder / "asked"
         asked.unlink(missing_ok=True)
-        kilobytes = chance.choice((8, 32, *range(76, 160, 4)))
+        kilobytes = chance.choice((8, 32, *range(68, 93, 4)))  # 24 records need 96
         with _mounted(place, f"{kilobytes}k"):
 
             def complete(place: Path = place, asked: Path = asked) -> None:
@@ -930,6 +930,10 @@ def row(name: str, times: int, seed: int) -> dict[str, Any]:
     """Try one fault, in a folder of its own; how often, and what came of it."""
     fault = FAULTS[name]
     plain = {"key": name, "fault": fault.words, "must": fault.must}
+    plain |= {
+        "commit": provenance.commit(),
+        "date": str(datetime.datetime.now(datetime.UTC).date()),
+    }
     with tempfile.TemporaryDirectory(prefix="spatialnb-faults-") as folder:
         started = time.perf_counter()
         try:
@@ -981,9 +985,7 @@ def _keep(out: Path, rows: list[dict[str, Any]], seed: int, whole: bool) -> None
         rows = [{**old, **new}[name] for name in FAULTS if name in {**old, **new}]
     told = {
         "format": "spatialnb-faults/1",
-        "commit": provenance.commit(),
         "seed": seed,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: provenance.versions()[name] for name in ("python", "torch")},
         "rows": rows,

@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard book/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check book pdf format bench lock clean
+.PHONY: help setup test check book pdf format bench faults audit lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,14 @@ format: setup ## put code and notebooks into their stored form
 
 bench: setup ## measure what is fast, and against what
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+
+faults: setup ## break things on purpose, hundreds of times, and write down what came of it
+	@$(BIN)/python tools/fault_campaign.py
+
+audit: setup ## look the locked packages up among known vulnerabilities
+	@test -x $(VENV)/audit/bin/python || $(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(VENV)/audit/bin/python tools/audit.py
 
 lock: setup ## bring constraints.txt up to date, within what pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

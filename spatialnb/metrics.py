@@ -108,6 +108,10 @@ def measure(record: Record, name: str) -> float:
         raise NotRecordedError(
             f"record {record.id} has no {name}: its outcome has no {error}"
         ) from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise NotRecordedError(
+            f"record {record.id} has no {name}: what stands in its place is no number ({error})"
+        ) from error
 
 
 def _series(quantity: str) -> Callable[[dict[str, Any], str | None], list[float]]:

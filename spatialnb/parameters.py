@@ -6,6 +6,7 @@ A notebook's cell of parameters, papermill's ``-p`` and the command line's ``--s
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import math
 import re
@@ -24,6 +25,10 @@ MOST_SEEDS = 10_000
 """A chapter takes at most so many seeds."""
 LARGEST = 1_000_000
 """Epochs, samples of a batch and neurons of a layer are at most so many."""
+MOST_WIDTHS = 100
+"""A network has at most so many hidden layers."""
+LONGEST_NAME = 60
+"""Characters of an arm's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,9 @@ def _widths(value: Any) -> tuple[int, ...]:
     value = _plain(value)
     if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
         raise ValueError(f"hidden: expected a list of widths, such as [256, 128], got {value!r}")
+    value = list(itertools.islice(value, MOST_WIDTHS + 1))
+    if len(value) > MOST_WIDTHS:
+        raise ValueError(f"hidden: expected at most {MOST_WIDTHS} widths, got more")
     read = _whole("hidden")
     return tuple(read(width) for width in value)
 
@@ -125,11 +133,22 @@ def _arms(value: Any) -> dict[str, Any]:
             f'{{"k = 5": {{"kind": "exponential", "k": 5}}}}, got {value!r}'
         )
     for name in value:
-        if not isinstance(name, str) or not name.strip() or len(name) > 60 or "/" in name:
-            raise ValueError(
-                f"arms: expected names of 1 to 60 characters without '/', got {name!r}"
-            )
+        check_arm(name)
     return dict(value)
+
+
+def check_arm(name: Any) -> None:
+    """Raise ValueError unless `name` can stand for an arm in tables, files and messages.
+
+    Characters that no one sees, such as line ends and those that turn the direction of writing,
+    would let a table say what is not in it.
+    """
+    fits = isinstance(name, str) and name.strip() and len(name) <= LONGEST_NAME
+    if not fits or "/" in name or not name.isprintable():
+        raise ValueError(
+            f"arms: expected names of 1 to {LONGEST_NAME} printable characters without '/', "
+            f"got {str(name)[:99]!r}"
+        )
 
 
 PARAMETERS = {
@@ -294,8 +313,8 @@ def _plain(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         try:
             return ast.literal_eval(value)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return value

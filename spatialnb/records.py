@@ -1,16 +1,19 @@
 """The store of finished runs: one small JSON file each, written once.
 
 A record is a temporary file on the same file system, flushed and synced, then linked to its name: a
-link refuses to replace, so the first writer wins and nothing half-written is ever read. On reading,
-the checksum is checked against the content and the id against the configuration.
+link refuses to replace, so the first writer wins and nothing half-written is ever read. Where the
+file system has no links, a lock and a rename do the same. On reading, the checksum is checked
+against the content, the id against the configuration, and the form against what every reader needs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,22 @@ FORMAT = "spatialnb-record/1"
 """The format's name and version, in every record."""
 KINDS = ("run", "pair", "weight")
 """What there are records of. Each kind has a folder, named in the plural."""
+
+NO_LINKS = {
+    getattr(errno, name)
+    for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EINVAL")
+    if hasattr(errno, name)
+}
+"""How file systems without hard links refuse one: FAT, many network and container mounts."""
+
+PARTIAL = ".part"
+"""The end of a temporary file's name."""
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""A temporary file this old has no writer any more: it was killed."""
+
+PROBE_BYTES = 64 * 1024
+"""What must fit into a store before anything is trained: a few records."""
 
 
 class RecordError(ValueError):
@@ -90,13 +109,16 @@ class Record:
         found = data.pop("sha256", None)
         try:
             expected = digest(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"not a record: {error}") from error
         if found != expected:
             raise RecordError("its checksum does not fit its content: the file was changed")
         expected_keys = {"format", "id", "kind", "config", "outcome", "provenance"}
         if set(data) != expected_keys or data["kind"] not in KINDS:
             raise RecordError(f"expected the fields {sorted(expected_keys)}, got {sorted(data)}")
+        for name in ("config", "outcome", "provenance"):
+            if not isinstance(data[name], dict):
+                raise RecordError(f"{name}: expected an object, got {data[name]!r:.60}")
         record = cls(
             kind=data["kind"],
             config=data["config"],
@@ -135,6 +157,37 @@ class Store:
             if path.is_file():
                 return path
         return None
+
+    def prepare(self) -> None:
+        """Make sure that records can be written, before hours are spent on what goes into them.
+
+        What killed writers left behind is removed on the way, where it is a day old.
+
+        Raises
+        ------
+        OSError : the first folder cannot be made or written, or its disk is full; names it.
+        """
+        for kind in ("runs", "pairs"):
+            folder = self.folders[0] / kind
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                handle, probe = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=folder)
+                with contextlib.closing(os.fdopen(handle, "wb")) as file, _removed(probe):
+                    file.write(bytes(PROBE_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror or error}: no records can be written there, so nothing is "
+                    "trained. Make room, or choose another folder with --store or SPATIALNB_STORE",
+                    str(folder),
+                ) from error
+            for entry in _entries(folder):
+                if entry.name.startswith(".") and entry.name.endswith(PARTIAL):
+                    with contextlib.suppress(OSError):
+                        if time.time() - entry.stat().st_mtime > ABANDONED_SECONDS:
+                            Path(entry.path).unlink()
 
     def ids(self, kind: str = "run") -> set[str]:
         """Ids of every record by file name alone, without reading the files."""
@@ -205,30 +258,106 @@ def read(path: Path) -> Record:
             f"{path}: holds the record {record.id}. It is not used. Restore the right file, or "
             "delete it to train the run again."
         )
+    wrong = _misshapen(record)
+    if path.parent.name in {f"{kind}s" for kind in KINDS} - {f"{record.kind}s"}:
+        wrong = f"a {record.kind} among the {path.parent.name}"
+    if wrong:
+        raise RecordError(
+            f"{path}: {wrong}. It is not used. Restore the file, or delete it to train it again."
+        )
     return record
 
 
+def _misshapen(record: Record) -> str:
+    """What a reader of numbers would stumble over, in a text whose checksum fits; else empty."""
+    if record.kind != "run":
+        return "" if record.outcome else f"a {record.kind} without an outcome"
+    if record.outcome.get("status") not in ("finished", "failed"):
+        return f"status {record.outcome.get('status')!r}: expected 'finished' or 'failed'"
+    epochs = record.outcome.get("epochs")
+    if not isinstance(epochs, dict):
+        return "its outcome has no epochs"
+    for name, values in epochs.items():
+        if not isinstance(values, list) or not all(type(one) in (int, float) for one in values):
+            return f"{name}: expected a list of numbers"
+    if record.failed and type(record.outcome.get("failed_epoch")) is not int:
+        return "a failed run without the epoch in which it failed"
+    return ""
+
+
 def write_once(path: Path, text: str) -> bool:
-    """Write a whole file under a name that is free; False where the name is taken."""
+    """Write a whole file under a name that is free; False where the name is taken.
+
+    Whenever the process or the machine stops, the name is free or holds the whole text.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
+    with _removed(temporary):
         try:
-            os.link(temporary, path)
-        except FileExistsError:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            if not _name(temporary, path):
+                return False
+            _sync_folder(path.parent)
+            return True
+        except OSError as error:  # a full disk does not say whose
+            error.filename = error.filename or str(path)
+            raise
+
+
+def _name(temporary: str, path: Path) -> bool:
+    """Give a whole file its name, in one step; False where the name is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return _rename_under_lock(temporary, path)
+    return True
+
+
+def _rename_under_lock(temporary: str, path: Path) -> bool:
+    """The same on a file system without links: a rename replaces, so one writer at a time looks.
+
+    The lock is the operating system's, which releases it when its holder is killed.
+    """
+    from filelock import FileLock  # here: most file systems have links
+
+    with FileLock(path.parent / ".lock"):
+        if path.exists():
             return False
-        return True
-    except OSError as error:  # a full disk does not say whose
-        error.filename = error.filename or str(path)
-        raise
+        Path(temporary).rename(path)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a new name to the disk, where the system can do that for a folder."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # a folder that may be written and not listed
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _removed(path: str) -> Iterator[None]:
+    """Whatever happens inside, the temporary file is gone afterwards."""
+    try:
+        yield
     finally:
         with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
+            Path(path).unlink()
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -177,16 +177,25 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
         if chapters["format"] != FORMAT:
             raise ValueError(f"its format is {chapters['format']!r}, not {FORMAT!r}")
         items = [(name, dict(given)) for name, given in sorted(chapters["chapters"].items())]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        for _, given in items:
+            files = given.get("definitions", [])
+            given["definitions"] = [folder / DEFINITIONS / _plain_name(file) for file in files]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
     store = Store(folder / "records", records.published_folder())
-    for _, given in items:
-        files = given.get("definitions", ())
-        given["definitions"] = [folder / DEFINITIONS / file for file in files]
     return [
         known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
         for name, given in items
     ]
+
+
+def _plain_name(file: Any) -> str:
+    """The name of a file beside others: no path, for what is named here is run."""
+    if not isinstance(file, str) or not file.endswith(".py") or set(file) & set("/\\:\0"):
+        raise ValueError(
+            f"definitions: expected names of Python files in {DEFINITIONS}/, got {file!r}"
+        )
+    return file
 
 
 def _settings(planned: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ on where this one stopped. Any ``concurrent.futures.Executor`` can do the work.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import safetensors.torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -105,6 +107,7 @@ def complete(
     RecordError : a record that is needed is damaged, or was made with another definition of a
         kernel of one's own.
     FileNotFoundError : a data set is not there and could not be downloaded.
+    OSError : the store cannot be written; said before anything is trained.
     WorkerError : worker processes died repeatedly (killed, or out of memory).
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
     """
@@ -121,7 +124,7 @@ def complete(
         and store.find(pair_id(*pair), "pair") is None
     ]
     unweighted = {
-        run.id: run for pair in new_pairs for run in pair if not weights_path(run.id).exists()
+        run.id: run for pair in new_pairs for run in pair if _kept_weights(run.id) is None
     }
     todo = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
     if not train and (todo or new_pairs):
@@ -130,6 +133,8 @@ def complete(
             f"{untrained} of {len(wanted)} runs and {len(new_pairs)} of {len(pairs)} pairs are not "
             "recorded; `spatialnb train` makes them"
         )
+    if todo or new_pairs:
+        store.prepare()
     if todo:
         for edition in sorted({name for run in todo for name in editions(run)}):
             datasets.load(edition)  # once, before any worker: a missing file is one clear error
@@ -172,8 +177,7 @@ def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) 
             **({} if definition is None else {"definition": definition}),
         },
     )
-    kept = safetensors.torch.save(_learned(trained.model)) if keep_weights else None
-    return record, kept
+    return record, _packed_weights(run.id, _learned(trained.model)) if keep_weights else None
 
 
 def record_weights(run: Run, store: Store) -> Record:
@@ -410,11 +414,43 @@ def _work(config: dict[str, Any], keep_at: Path | None) -> Done:
     return record, None
 
 
+def _packed_weights(run_id: str, learned: dict[str, Tensor]) -> bytes:
+    """Weights as a file that says whose they are, with a checksum."""
+    marks = {"run": run_id, "sha256": _weights_digest(run_id, learned)}
+    return bytes(safetensors.torch.save(learned, marks))
+
+
+def _kept_weights(run_id: str) -> dict[str, Tensor] | None:
+    """The weights kept of a run; None where there are none, or not as they were written."""
+    try:
+        with safe_open(weights_path(run_id), framework="pt") as stored:
+            marks = stored.metadata() or {}
+            learned = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError):
+        return None
+    whole = marks == {"run": run_id, "sha256": _weights_digest(run_id, learned)}
+    return learned if whole else None
+
+
+def _weights_digest(run_id: str, learned: dict[str, Tensor]) -> str:
+    value = hashlib.sha256(run_id.encode())
+    for name in sorted(learned):
+        value.update(f"{name} {learned[name].dtype} {list(learned[name].shape)}\n".encode())
+        value.update(learned[name].contiguous().numpy().tobytes())
+    return value.hexdigest()
+
+
 def _keep_weights(kept: bytes, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_bytes(kept)
-    partial.replace(path)
+    try:
+        partial.write_bytes(kept)
+        partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _keep(record: Record, kept: bytes | None, store: Store) -> None:
@@ -456,7 +492,12 @@ def _weights(run: Run) -> tuple[dict[str, Tensor], ...]:
     sides = []
     for trained in (False, True):
         if trained:
-            stored = safetensors.torch.load_file(weights_path(run.id))
+            stored = _kept_weights(run.id)
+            if stored is None:
+                raise RuntimeError(
+                    f"{weights_path(run.id)}: the weights of a run were kept there and are gone or "
+                    "damaged; the same command trains that run again and goes on"
+                )
             for name, layer in models.linear_layers(model):
                 priors.learned_weight(layer).data.copy_(stored[name])
             if any(True for _ in priors.spatial_priors(model)):

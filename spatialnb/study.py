@@ -165,6 +165,7 @@ class Study:
         ValueError : a name that an arm has already, or an arm that cannot be read.
         """
         for name in arms:
+            parameters.check_arm(name)
             if name in self.arms or name in self.others:
                 raise ValueError(f"study {self.id}: there is an arm {name!r} already; rename yours")
         base = self.arms[self.baseline]

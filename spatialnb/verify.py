@@ -40,7 +40,22 @@ class Verified:
         both = [
             "failed" if r.failed else f"{_accuracy(r):.2f}" for r in (self.recorded, self.again)
         ]
-        return f"{both[0]} recorded, {both[1]} now; the arm has {self.mean:.2f} ± {self.sd:.2f}"
+        spread = f"the arm has {self.mean:.2f} ± {self.sd:.2f}"
+        if not (self.recorded.failed or self.again.failed):
+            away = abs(_accuracy(self.again) - self.mean)
+            spread += f", so it is {away / self.sd:.1f} of {SPREADS:g} sd away" if self.sd else ""
+        return f"{both[0]} recorded, {both[1]} now; {spread}{self._elsewhere()}"
+
+    def _elsewhere(self) -> str:
+        """What is another build or processor now than when it was recorded; it gives other bits."""
+        old, new = self.recorded.provenance, self.again.provenance
+        pairs = [
+            (name, (old.get("versions") or {}).get(name), (new.get("versions") or {}).get(name))
+            for name in ("torch", "numpy")
+        ]
+        pairs += [(name, old.get(name), new.get(name)) for name in ("processor", "system")]
+        changed = [f"{name} {a}, now {b}" for name, a, b in pairs if a and b and a != b]
+        return f" (recorded with {'; '.join(changed)})" if changed else ""
 
 
 def sample(
@@ -83,23 +98,27 @@ def verify(
     RecordError : a record that is needed is damaged.
     FileNotFoundError : a data set is not there.
     """
+    # Read before anything is trained: a damaged one is said now, not in an hour.
+    recorded = {run.id: store.find(run.id) for _, run in chosen}
+    beside = {arm: _recorded_arm(arm, studies, store) for arm, _ in chosen}
     done = runs.complete([run for _, run in chosen], store=Store(folder), workers=workers)
-    by_id = {study.id: study for study in studies}
     for arm, run in chosen:
-        old, new = store.find(run.id), done.run(run)
+        old, new, others = recorded[run.id], done.run(run), beside[arm]
         assert old is not None
-        chapter, _, name = arm.partition("/")
-        others = [
-            record
-            for other in by_id[chapter].configs()[name]
-            if (record := store.find(other.id)) is not None and not record.failed
-        ]
         values = [_accuracy(record) for record in others]
         mean = stdlib.fmean(values) if values else 0.0
         sd = stdlib.stdev(values) if len(values) > 1 else 0.0
         yield Verified(
             arm=arm, recorded=old, again=new, outcome=_outcome(old, new, mean, sd), mean=mean, sd=sd
         )
+
+
+def _recorded_arm(arm: str, studies: Sequence[Study], store: Store) -> list[Record]:
+    """The recorded runs of an arm, named like ``v05/linear``, that did not fail."""
+    chapter, _, name = arm.partition("/")
+    (study,) = (study for study in studies if study.id == chapter)
+    found = (store.find(run.id) for run in study.configs()[name])
+    return [record for record in found if record is not None and not record.failed]
 
 
 def _outcome(old: Record, new: Record, mean: float, sd: float) -> Outcome:

@@ -151,6 +151,16 @@ MISTAKES = [
     (["verify"], 1, "none of these runs is recorded, so there is nothing to verify"),
     (["new", "v05", "Again"], 1, "chapter 'v05' is there already: CIFAR-10"),
     (["new", "5", "Again"], 1, "chapter '5': expected v and two digits, such as v12"),
+    (["run", "v05", "--set", "lr=1e999"], 1, "lr: expected a number > 0, such as 0.001, got inf"),
+    (["run", "v05", "--set", "seeds=0-999999999"], 1, "at most 10000 seeds"),
+    (["run", "v05", "--set", "hidden=" + "[" * 5000], 1, "hidden: expected a list of widths"),
+    (["run", "v05", "--set", f"hidden={[1] * 101}"], 1, "hidden: expected at most 100 widths"),
+    (["run", "v05", "--set", 'arms={"a\\nb": {"kind": "linear"}}'], 1, "printable characters"),
+    (["run", "v05", "--set", 'arms={"\u202eb": {"kind": "linear"}}'], 1, "printable characters"),
+    (["run", "v05", "--set", 'arms={"../b": {"kind": "linear"}}'], 1, "without '/', got"),
+    (["run", "../../etc/passwd"], 1, "unknown study '../../etc/passwd'"),
+    (["train", "<script>"], 1, "unknown study '<script>'"),
+    (["new", "../v12", "Up"], 1, "expected v and two digits"),
     (["new", "v12", "<b>"], 1, "title '<b>': expected 1 to 60 characters"),
 ]
 
@@ -190,12 +200,42 @@ def test_a_store_that_cannot_be_written_is_named_before_anything_is_trained(
     assert str(file / "store") in error
 
 
-def test_a_damaged_record_is_named(one_chapter, tmp_path):
-    path = tmp_path / "published" / "runs" / f"{one_chapter.records['none'][0].id}.json"
-    path.write_text("{")
-    result = call("ledger")
-    assert result.exit_code == 1
-    assert str(path) in result.output
+@pytest.mark.parametrize("damage", ["flipped", "cut", "emptied", "swapped", "of strings"])
+@pytest.mark.parametrize(
+    "command",
+    ["ledger", "tables", "status", "train v01 --workers 1", "verify v01", "publish v01"],
+)
+def test_a_damaged_record_is_named_and_no_traceback(command, damage, one_chapter, tmp_path):
+    place = tmp_path / ("working" if command.startswith("publish") else "published")
+    for kept in one_chapter.records.values():
+        for record in kept.values():
+            Store(place).add(record)
+    path, other = (
+        place / "runs" / f"{one_chapter.records['none'][seed].id}.json" for seed in (0, 1)
+    )
+    whole = path.read_bytes()
+    if damage == "of strings":
+        forged = records.read(path)
+        forged.outcome["epochs"]["test_accuracy"] = ["0.9"] * 5
+        path.write_text(forged.to_json())
+    else:
+        path.write_bytes(
+            {
+                "flipped": whole.replace(b"0.9", b"0.8", 1),
+                "cut": whole[: len(whole) // 2],
+                "emptied": b"",
+                "swapped": other.read_bytes(),
+            }[damage]
+        )
+    if command.startswith("publish"):
+        for entry in (tmp_path / "published" / "runs").iterdir():
+            entry.unlink()
+    result = call(*command.split(), *(["--sample", "12"] if command.startswith("verify") else ()))
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    if command != "status":  # which reads names alone
+        assert result.exit_code == 1
+        assert str(path) in result.output
+        assert "not used" in result.output
     assert "Traceback" not in result.output
 
 

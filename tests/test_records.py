@@ -50,7 +50,9 @@ PAIR = Record(kind="pair", config={"runs": ["a", "b"]}, outcome={"raw": {"overal
 
 def left_over(folder: Path) -> list[str]:
     return sorted(
-        path.name for path in folder.rglob("*") if path.suffix != ".json" and path.is_file()
+        path.name
+        for path in folder.rglob("*")
+        if path.suffix != ".json" and path.is_file() and path.name != ".lock"
     )
 
 
@@ -391,3 +393,136 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
     with pytest.raises(OSError, match=r"No space left on device: '.*one\.json'"):
         records.write_once(tmp_path / "one.json", "{}")
     assert list(tmp_path.iterdir()) == []
+
+
+# ── File systems of all kinds ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["EPERM", "ENOTSUP", "ENOSYS", "EXDEV"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without hard links, as different ones say so."""
+
+    def refused(*_: object) -> None:
+        raise OSError(getattr(errno, request.param), "no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_a_record_is_written_once_and_never_replaced(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.add(made(accuracy=0.5))
+    before = path.read_bytes()
+    assert not records.write_once(path, "another text")
+    assert path.read_bytes() == before
+    with pytest.raises(RecordError, match="two results"):
+        store.add(made(accuracy=0.6))
+    assert [read(other) for other in store.conflicts()] == [made(accuracy=0.6)]
+    assert store.ids() == {made().id}
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.usefixtures("no_links")
+def test_without_links_one_of_many_writers_wins_and_no_result_is_lost(tmp_path: Path) -> None:
+    test_of_many_writers_at_once_one_wins_and_no_result_is_lost(tmp_path / "store")
+
+
+def test_a_new_name_is_brought_to_the_disk_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, fsync = [], os.fsync
+
+    def note(handle: int) -> None:
+        synced.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    Store(tmp_path).add(made())
+    assert synced == [False, True]
+
+
+def test_a_file_system_that_cannot_sync_a_folder_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def files_alone(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", files_alone)
+    assert read(Store(tmp_path).add(made())) == made()
+
+
+def test_a_store_is_looked_at_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left .* so nothing is trained.*--store") as caught:
+        store.prepare()
+    assert caught.value.errno == errno.ENOSPC
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_killed_writers_left_goes_after_a_day_and_nothing_else_does(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    kept = store.add(made())
+    old, new, other = (kept.parent / name for name in (".a.part", ".b.part", "mine.part"))
+    for path in (old, new, other):
+        path.write_text("half", encoding="utf-8")
+    for path in (kept, old, other):
+        os.utime(path, (0, 0))
+    store.prepare()
+    assert not old.exists()
+    assert kept.exists()
+    assert new.exists()
+    assert other.exists()
+
+
+# ── Contents that fit the checksum and nothing else ─────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ({}, "status None: expected 'finished' or 'failed'"),
+        ({"status": "done", "epochs": {}}, "status 'done'"),
+        ({"status": "finished"}, "no epochs"),
+        ({"status": "finished", "epochs": []}, "no epochs"),
+        ({"status": "finished", "epochs": {"a": ["1"]}}, "a: expected a list of numbers"),
+        ({"status": "finished", "epochs": {"a": [True]}}, "a: expected a list of numbers"),
+        ({"status": "failed", "epochs": {}}, "without the epoch"),
+    ],
+)
+def test_a_record_of_another_form_is_refused_and_named(
+    outcome: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{made().id}.json"
+    forged_one = Record(kind="run", config=made().config, outcome=outcome)
+    path.write_text(forged_one.to_json(), encoding="utf-8")
+    with pytest.raises(RecordError, match=f"{path.name}: .*{message}.*It is not used"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["config", "outcome", "provenance"])
+@pytest.mark.parametrize("value", [None, [], "x", 3])
+def test_a_record_whose_parts_are_no_objects_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(RecordError, match=f"{name}: expected an object"):
+        Record.from_json(forged(**{name: value}))
+
+
+def test_a_record_in_the_folder_of_the_other_kind_is_refused(tmp_path: Path) -> None:
+    path = Store(tmp_path).add(PAIR)
+    wrong = tmp_path / "runs" / path.name
+    wrong.parent.mkdir()
+    path.rename(wrong)
+    with pytest.raises(RecordError, match="a pair among the runs"):
+        Store(tmp_path).find(PAIR.id)

@@ -1,9 +1,11 @@
 """A chapter run again, compared, verified and published, on made records and small data."""
 
 import dataclasses
+import html
 import json
 import re
 import shutil
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,9 @@ from spatialnb.config import Run
 from spatialnb.kernels import Linear
 from spatialnb.records import Record, RecordError, Store
 from spatialnb.studies import get
+
+MARKUP = '<img src=x onerror="alert(1)">**x** [y](javascript:z) | `'
+"""An arm's name that is HTML and Markdown."""
 
 ONE = study(pairs=False, claims=(), reported=(), metrics=("accuracy", "sparsity"))
 
@@ -132,7 +137,8 @@ def quick(tmp_path_factory):
     """The quick edition of v1 with other seeds, settings and an arm, as the command leaves it."""
     folder = tmp_path_factory.mktemp("rerun")
     arguments = ["run", "v01", "--quick", "--seeds", "3-5", "--set", "lr=0.001", "--epochs", "1"]
-    arguments += ["--set", 'arms={"k = 5": {"kind": "exponential", "k": 5}}', "--workers", "1"]
+    own = {"kind": "exponential", "k": 5}
+    arguments += ["--set", f"arms={json.dumps({'k = 5': own, MARKUP: own})}", "--workers", "1"]
     arguments += ["--out", str(folder / "out"), "--store", str(folder / "store")]
     first = CliRunner().invoke(main, arguments, prog_name="spatialnb")
     assert first.exit_code == 0, first.output
@@ -155,7 +161,7 @@ def test_a_re_run_leaves_a_notebook_a_page_and_tables_that_are_valid(quick):
     names = {path.name for path in out.iterdir()}
     assert {"v01_linear_or_none.ipynb", "v01_linear_or_none.html", "rerun.json"} < names
     table = json.loads((out / "v01-accuracy.json").read_text())
-    assert [row["arm"] for row in table] == ["none", "linear", "k = 5"]
+    assert [row["arm"] for row in table] == ["none", "linear", "k = 5", MARKUP]
     assert {row["n"] for row in table} == {3}
     assert (out / "v01-accuracy.csv").read_text().startswith("chapter,arm,metric")
     claims = json.loads((out / "v01-claims.json").read_text())
@@ -171,12 +177,35 @@ def test_the_page_of_a_re_run_stands_alone(quick):
     assert "application/papermill.record" not in page
 
 
+class Tags(HTMLParser):
+    """The tags of a page that could do something, as a browser would see them."""
+
+    def __init__(self):
+        super().__init__()
+        self.live = []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if any(name.startswith("on") for name in given if tag in ("img", "a")):
+            self.live.append((tag, given))
+        if str(given.get("href", "")).lower().startswith("javascript:") or given.get("src") == "x":
+            self.live.append((tag, given))
+
+
+def test_an_arm_named_in_html_and_markdown_puts_no_markup_into_the_page(quick):
+    page = (quick[0] / "out" / "v01_linear_or_none.html").read_text()
+    tags = Tags()
+    tags.feed(page)
+    assert tags.live == []
+    assert html.escape(MARKUP[:9]) in page  # it stands there, and as text
+
+
 def test_a_re_run_can_be_compared_wherever_its_folder_goes(quick, tmp_path):
     moved_to = shutil.copytree(quick[0] / "out", tmp_path / "elsewhere")
     (loaded,) = rerun.load(moved_to, get)
     assert loaded.seeds == (3, 4, 5)
     assert loaded.settings == {"lr": 0.001}
-    assert loaded.study.added == ("k = 5",)
+    assert loaded.study.added == ("k = 5", MARKUP)
     result = CliRunner().invoke(main, ["compare", str(moved_to), "--json"])
     rows = json.loads(result.stdout)
     assert {row["outcome"] for row in rows} == {"not comparable"}
@@ -187,6 +216,29 @@ def test_a_re_run_can_be_compared_wherever_its_folder_goes(quick, tmp_path):
 def test_a_manifest_that_is_none_is_named(text, tmp_path):
     (tmp_path / "rerun.json").write_text(text)
     with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
+        rerun.load(tmp_path, get)
+
+
+@pytest.mark.parametrize(
+    "file", ["../../evil.py", "/tmp/evil.py", "a/evil.py", "evil", "..\\evil.py", 3, None, []]
+)
+def test_a_manifest_names_no_file_outside_its_folder(file, tmp_path):
+    evil = tmp_path / "evil.py"
+    evil.write_text("raise SystemExit('it was run')")
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    given = {"definitions": [str(evil) if file == "/tmp/evil.py" else file]}
+    text = json.dumps({"format": rerun.FORMAT, "chapters": {"v01": given}})
+    (folder / "rerun.json").write_text(text)
+    with pytest.raises(ValueError, match=r"not the manifest of a re-run: definitions: expected"):
+        rerun.load(folder, get)
+
+
+@pytest.mark.parametrize("chapter", ["../v01", "/etc/passwd", "v99", "<b>", ""])
+def test_a_manifest_of_no_chapter_is_refused(chapter, tmp_path):
+    text = json.dumps({"format": rerun.FORMAT, "chapters": {chapter: {}}})
+    (tmp_path / "rerun.json").write_text(text)
+    with pytest.raises(ValueError, match="unknown study"):
         rerun.load(tmp_path, get)
 
 
@@ -270,6 +322,52 @@ def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch
     bad = CliRunner().invoke(main, arguments)
     assert bad.exit_code == 1
     assert "2 of 2 differ by more than their seeds do" in bad.output
+
+
+def test_a_run_of_other_bits_says_how_far_it_is_away_and_what_is_another_build():
+    old = results(ONE).records["none"][0]
+    versions = {"torch": "2.6.0", "numpy": "2.0.0"}
+    one = verify.Verified(
+        arm="v01/none",
+        recorded=dataclasses.replace(old, provenance={"versions": versions, "processor": "A"}),
+        again=dataclasses.replace(
+            old, provenance={"versions": {**versions, "torch": "2.13.0"}, "processor": "B"}
+        ),
+        outcome="within the spread",
+        mean=100.0 * old.outcome["epochs"]["test_accuracy"][-1] - 0.1,
+        sd=0.2,
+    )
+    assert "so it is 0.5 of 3 sd away" in one.says()
+    assert "(recorded with torch 2.6.0, now 2.13.0; processor A, now B)" in one.says()
+
+
+def test_a_failed_run_goes_through_verify_compare_and_publish_as_failed(tmp_path, monkeypatch):
+    found = results(ONE, failed=[("linear", 1)])
+    failed = found.records["linear"][1]
+    working, published = Store(tmp_path / "working"), Store(tmp_path / "published")
+    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+    clean = {"commit": "a" * 40}
+    for kept in found.records.values():
+        for record in kept.values():
+            working.add(dataclasses.replace(record, provenance=clean))
+    checked = publish.candidates([ONE], working)
+    assert failed.id in {record.id for record in checked.good}
+    publish.publish(checked.good, working)
+    assert published.find(failed.id).failed
+
+    whole = moved(results(ONE), 0.0)
+    (row,) = [row for row in report.compared(whole, found) if row.arm == "linear"][:1]
+    assert row.published.n == 5  # never averaged over silently
+    assert found.failed("linear") == [1]
+
+    def again(configs, *, store, workers):
+        return verify.runs.Completed(runs={run.id: run_record(run) for run in configs}, pairs={})
+
+    monkeypatch.setattr(verify.runs, "complete", again)
+    chosen = [("v01/linear", failed.run)]
+    (one,) = verify.verify(chosen, published, [ONE], tmp_path / "again")
+    assert one.outcome == "different"
+    assert one.says().startswith("failed recorded, 97.00 now; the arm has")
 
 
 # ── Publishing ──────────────────────────────────────────────────────────────────────────────────

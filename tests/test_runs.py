@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -255,6 +257,56 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
     assert not runs.weights_path(OTHER.id).exists()
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
     assert not store.conflicts()
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "another run's", "one byte"])
+def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
+    damage: str, store: Store, expected: runs.Completed
+) -> None:
+    for run in (NONE, OTHER):
+        store.add(expected.run(run))
+        _, kept = runs.train_one(run, keep_weights=True)
+        assert kept is not None
+        runs._keep_weights(kept, runs.weights_path(run.id))
+    path, whole = runs.weights_path(NONE.id), runs.weights_path(NONE.id).read_bytes()
+    path.write_bytes(
+        {
+            "cut": whole[:-9],
+            "emptied": b"",
+            "another run's": runs.weights_path(OTHER.id).read_bytes(),
+            "one byte": whole[:-1] + bytes([whole[-1] ^ 1]),
+        }[damage]
+    )
+    executor = Inline()
+    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
+    assert executor.asked == [NONE]
+    assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome  # type: ignore[union-attr]
+
+
+def test_weights_whose_rename_fails_leave_no_file_and_no_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Path, target: Path) -> Path:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Path, "replace", broken)
+    with pytest.raises(OSError, match=r"Input/output error: '.*\.safetensors'"):
+        complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
+    assert store.ids() == set()
+    assert not list(runs.weights_path("").parent.glob("*.part"))
+
+
+def test_a_store_that_cannot_be_written_stops_before_anything_is_trained(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    executor = Inline()
+    with pytest.raises(OSError, match=r"Read-only file system: no records can be written there"):
+        complete([NONE], store=store, executor=executor, progress=False)
+    assert executor.asked == []
 
 
 def test_another_result_of_a_recorded_run_is_kept_and_warned_about(

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import lzma
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIXES = (".tar.xz", ".tar.gz", ".tgz", ".tar.bz2", ".tar.zst", ".tar", ".zip")
-# What the readers raise; RuntimeError is zipfile on a member with a password.
-DAMAGE = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-)
+
+MOST_BYTES = 2**31
+"""An archive that unpacks to more is a bomb: the largest here, IMDB's, has half a gigabyte."""
+MOST_MEMBERS = 300_000
+"""The same for the number of members: IMDB's has a third of that."""
+MOST_HEADER = 2**20
+"""A tar's extended header is read into memory whole; honest ones hold a long name."""
+
+
+class RefusedError(ValueError):
+    """What is refused of an archive that can be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,8 @@ def members(path: Path) -> Iterator[Member]:
     Raises
     ------
     ValueError : a member has an absolute path, climbs out with "..", or is neither a regular
-        file nor a folder (link, device, pipe), or the archive is cut off or damaged.
+        file nor a folder (link, device, pipe), or the archive is cut off or damaged, or unpacks
+        to more than any data set here has.
     """
     with _naming(path):
         yield from _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
@@ -51,20 +51,40 @@ def members(path: Path) -> Iterator[Member]:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Says which archive it was that could not be read."""
+    """Says which archive it was that could not be read, whatever its reader stumbled over."""
     try:
         yield
-    except DAMAGE as error:
+    except RefusedError:
+        raise
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())  # tarfile has a line a format
         raise ValueError(
-            f"{path} cannot be read ({type(error).__name__}: {error}): it is cut off, damaged or "
-            "not an archive; delete it and fetch it again"
+            f"{path} cannot be read ({why}): it is cut off, damaged or not an archive; delete it "
+            "and fetch it again"
         ) from error
 
 
+class _Header(tarfile.TarInfo):
+    """A header that is looked at before what it announces is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        info = super().frombuf(buf, encoding, errors)
+        plain = info.type in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
+        if info.size < 0 or (not plain and info.size > MOST_HEADER):
+            raise ValueError(
+                f"a header of the type {info.type!r} announces {info.size:,} bytes, and at most "
+                f"{MOST_HEADER:,} are honest"
+            )
+        return info
+
+
 def _tar_members(path: Path) -> Iterator[Member]:
-    with tarfile.open(path, "r:*") as tar:
+    with tarfile.open(path, "r:*", tarinfo=_Header) as tar:
+        sizes = _Sizes(path)
         for info in tar:
             _refuse_unsafe(path, info.name, regular=info.isreg() or info.isdir())
+            sizes.add(info.size)
             if info.isreg():
                 read = functools.partial(_read_tar, path, tar, info)
                 yield Member(name=info.name, size=info.size, read=read)
@@ -79,28 +99,51 @@ def _read_tar(path: Path, tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
+        sizes = _Sizes(path)
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix made the archive
             regular = info.is_dir() or kind in (0, stat.S_IFREG)
             _refuse_unsafe(path, info.filename, regular=regular)
+            sizes.add(info.file_size)
             if not info.is_dir():
                 read = functools.partial(_read_zip, path, archive, info)
                 yield Member(name=info.filename, size=info.file_size, read=read)
 
 
 def _read_zip(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with _naming(path):
-        return archive.read(info)
+    """The content, as much of it as is announced: without a number, all would be inflated first."""
+    with _naming(path), archive.open(info) as content:
+        found = content.read(info.file_size)
+        if len(found) != info.file_size:
+            raise zipfile.BadZipFile(f"{info.filename} is shorter than announced")
+        return found
+
+
+class _Sizes:
+    """What an archive has announced so far, refused where it is too much for a data set."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.members, self.bytes = path, 0, 0
+
+    def add(self, size: int) -> None:
+        """One more member of so many bytes."""
+        self.members += 1
+        self.bytes += size
+        if size < 0 or self.bytes > MOST_BYTES or self.members > MOST_MEMBERS:
+            raise RefusedError(
+                f"{self.path} announces more than {MOST_BYTES:,} bytes or {MOST_MEMBERS:,} members,"
+                " more than any data set here has; fetch it again from a source you trust"
+            )
 
 
 def _refuse_unsafe(path: Path, name: str, *, regular: bool) -> None:
     if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
-        raise ValueError(
+        raise RefusedError(
             f"{path} holds the member {name!r}, a path that leads out of the archive's own folder; "
             "no honest copy does: delete it and fetch it again from a source you trust"
         )
     if not regular:
-        raise ValueError(
+        raise RefusedError(
             f"{path} holds the member {name!r}, which is a link or a special file; only files and "
             "folders are allowed: delete it and fetch it again from a source you trust"
         )

@@ -39,14 +39,26 @@ def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], dig
     """Caches tensors at `path`: all of them or none, whenever it is interrupted.
 
     One process at a time writes one path.
+
+    Raises
+    ------
+    OSError : it cannot be written; what was there before stays.
     """
     state = {"format": FORMAT, **key, "sha256": digest}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    save_file(dict(tensors), temporary, state | {"checksum": _checksum(tensors, state)})
-    with temporary.open("rb+") as written:
-        os.fsync(written.fileno())
-    temporary.replace(path)
+    try:
+        save_file(dict(tensors), temporary, state | {"checksum": _checksum(tensors, state)})
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:  # the second is a full disk, in its own words
+        raise OSError(
+            f"{path} cannot be written ({error}): make room, or choose another folder by the "
+            "environment variable SPATIALNB_CACHE"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, str]) -> str:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from spatialnb.datasets import vision
 from spatialnb.datasets.catalogue import Edition
-from spatialnb.datasets.published import SOURCES, missing
+from spatialnb.datasets.published import SOURCES, missing, read_checked
 from spatialnb.datasets.sources import Packed
 
 
 def fetch(entry: Edition, root: Path) -> None:
     """Downloads an edition's files into `root`, through torchvision or pooch, which check MD5s.
+
+    Where the publisher gives no MD5, the content digest decides. Nothing is kept of a download that
+    stopped half-way or is another file.
 
     Raises
     ------
@@ -27,6 +30,8 @@ def fetch(entry: Edition, root: Path) -> None:
         source = SOURCES[entry.name]
         if isinstance(source, Packed):
             _retrieve(source, root)
+            if source.md5 is None:
+                _keep_published(entry, root / source.archive)
         else:
             vision.download(entry.name, root)
     except (OSError, HTTPException, RuntimeError, ValueError) as error:
@@ -44,3 +49,11 @@ def _retrieve(source: Packed, root: Path) -> None:
         path=root,
         progressbar=True,
     )
+
+
+def _keep_published(entry: Edition, path: Path) -> None:
+    try:
+        read_checked(entry, path)
+    except ValueError:
+        path.unlink()
+        raise

@@ -20,12 +20,19 @@ def review_tensors(files: Mapping[str, bytes], features: int) -> dict[str, Tenso
 
     Raises
     ------
-    ValueError : a file is not UTF-8 (UnicodeDecodeError).
+    ValueError : a file is not UTF-8; names it.
     """
     names = {split: split_names(files, split) for split in ("train", "test")}
-    texts = {split: [files[name].decode() for name in names[split]] for split in names}
+    texts = {split: [_utf8(name, files[name]) for name in names[split]] for split in names}
     labels = {split: [int("/pos/" in name) for name in names[split]] for split in names}
     return text_tensors(texts, labels, features)
+
+
+def _utf8(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not a text in UTF-8 ({error}); fetch it again") from error
 
 
 def text_tensors(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,21 +24,47 @@ def download(name: str, root: Path) -> None:
 
 
 def mnist(found: Path) -> dict[str, Tensor]:
-    """The tensors of MNIST, from the folder of its four IDX files, checked before."""
+    """The tensors of MNIST, from the folder of its four IDX files, checked before.
+
+    Raises
+    ------
+    ValueError : a file is not what its header says, or images and labels differ in number.
+    """
     import_torchvision()
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     tensors = {}
     for split, stem in (("train", "train"), ("test", "t10k")):
-        tensors[f"{split}.x"] = read_image_file(str(found / f"{stem}-images-idx3-ubyte"))
-        tensors[f"{split}.y"] = read_label_file(str(found / f"{stem}-labels-idx1-ubyte"))
+        images, labels = found / f"{stem}-images-idx3-ubyte", found / f"{stem}-labels-idx1-ubyte"
+        x, y = _idx(images, read_image_file), _idx(labels, read_label_file)
+        if x.dtype != torch.uint8 or tuple(x.shape[1:]) != (28, 28) or len(x) != len(y):
+            raise ValueError(
+                f"{images} holds {x.dtype} of the shape {tuple(x.shape)} and {labels.name} "
+                f"{len(y)} labels; expected bytes, 28x28 pixels an image, and a label for each"
+            )
+        if len(y) == 0 or not 0 <= int(y.min()) <= int(y.max()) <= 9:
+            raise ValueError(f"{labels}: expected labels from 0 to 9")
+        tensors[f"{split}.x"], tensors[f"{split}.y"] = x, y
     return image_tensors(tensors, channels=1)
+
+
+def _idx(path: Path, read: Callable[[str], Tensor]) -> Tensor:
+    """A file read by torchvision, which has an error of any kind for a header that lies."""
+    try:
+        return read(str(path))
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not a whole IDX file ({type(error).__name__}: {error}); delete it, so that "
+            "it is fetched again"
+        ) from error
 
 
 def cifar10(found: Path) -> dict[str, Tensor]:
     """The tensors of CIFAR-10, from the folder of its batches.
 
-    torchvision checks their MD5s before it reads them, which matters: they are pickles.
+    They are pickles, which run what is written in them: the one place where that is so. Nothing is
+    read before every file has the MD5 that is written down in `published`, and torchvision compares
+    again. To make another file of a given MD5 is beyond what is known.
     """
     datasets = import_torchvision().datasets
     tensors = {}

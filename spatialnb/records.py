@@ -167,7 +167,7 @@ class Store:
         ------
         OSError : the first folder cannot be made or written, or its disk is full; names it.
         """
-        for kind in ("runs", "pairs"):
+        for kind in ("runs", "pairs"):  # what training writes
             folder = self.folders[0] / kind
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -68,7 +68,7 @@ def test_any_text_for_a_parameter_is_read_or_refused_in_words(text):
         ({"epochs": 10**9}, "from 1 to 1000000"),
         ({"dataset": "../data"}, "dataset name '../data': expected a lower-case word"),
         ({"arms": [1]}, "arms: expected a kernel or a schedule by name"),
-        ({"arms": {"a/b": {"kind": "linear"}}}, "names of 1 to 60 characters without '/'"),
+        ({"arms": {"a/b": {"kind": "linear"}}}, "names of 1 to 60 printable characters without '/'"),
         ({"definitions": 3}, "definitions: expected a list of Python files"),
         ({"learning_rate": 1.0}, "unknown parameter 'learning_rate'; known: arms, batch_size"),
     ],

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 import itertools
 import json
-import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +97,7 @@ def _whole(name: str) -> Callable[[Any], int]:
 
 def _rate(value: Any) -> float:
     value = _plain(value)
-    if type(value) not in (int, float) or not 0.0 < value < math.inf:
+    if type(value) not in (int, float) or not 0.0 < value <= sys.float_info.max:
         raise ValueError(f"lr: expected a number > 0, such as 0.001, got {value!r}")
     return float(value)
 
@@ -281,6 +281,8 @@ def arm(name: str, given: Any, base: Run) -> Run:
         return given
     if isinstance(given, Mapping) and "kind" in given:
         kind = given["kind"]
+        if not isinstance(kind, str):
+            raise ValueError(f"{where}: expected the name of a kernel or schedule, got {kind!r}")
         if kind in set(schedules):
             given = decode(Schedule, given, where)
         elif kind in set(kernels):

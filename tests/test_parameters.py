@@ -64,11 +64,15 @@ def test_any_text_for_a_parameter_is_read_or_refused_in_words(text):
     [
         ({"lr": True}, "lr: expected a number > 0"),
         ({"lr": float("inf")}, "lr: expected a number > 0"),
+        ({"lr": 10**400}, "lr: expected a number > 0"),
         ({"epochs": None}, "epochs: expected a whole number"),
         ({"epochs": 10**9}, "from 1 to 1000000"),
         ({"dataset": "../data"}, "dataset name '../data': expected a lower-case word"),
         ({"arms": [1]}, "arms: expected a kernel or a schedule by name"),
-        ({"arms": {"a/b": {"kind": "linear"}}}, "names of 1 to 60 printable characters without '/'"),
+        (
+            {"arms": {"a/b": {"kind": "linear"}}},
+            "names of 1 to 60 printable characters without '/'",
+        ),
         ({"definitions": 3}, "definitions: expected a list of Python files"),
         ({"learning_rate": 1.0}, "unknown parameter 'learning_rate'; known: arms, batch_size"),
     ],
@@ -86,3 +90,9 @@ def test_a_notebook_is_read_and_what_papermill_injects_must_be_parameters():
     notebook["In"].append("# Parameters\nepcohs = 3\n")
     with pytest.raises(ValueError, match=r"unknown parameter 'epcohs'.* Did you mean 'epochs'"):
         read(notebook)
+
+
+@pytest.mark.parametrize("kind", [{}, [], 3, None])
+def test_a_kind_that_is_no_name_is_refused(kind):
+    with pytest.raises(ValueError, match="arm 'mine': expected the name of a kernel"):
+        parameters.arm("mine", {"kind": kind}, Run())

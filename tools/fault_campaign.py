@@ -831,21 +831,21 @@ FAULTS = {
     "killed_writer": Fault(
         "kill −9 of a process that writes one record after another, half of them without links",
         "every record whole, none that was reported is lost, the next writer is not held up",
-        1000,
+        300,
         20,
         killed_writer,
     ),
     "full_disk": Fault(
         "a disk that is full before, or fills up in the middle",
         "an error that names the file; nothing half-written; with room again, exactly the rest",
-        30,
+        12,
         2,
         full_disk,
     ),
     "read_only": Fault(
         "a store on a disk that is mounted read-only",
         "an error before anything is trained",
-        20,
+        10,
         1,
         read_only,
     ),
@@ -859,7 +859,7 @@ FAULTS = {
     "eight": Fault(
         "eight processes asked at once for grids that overlap",
         "one record a run, all agree",
-        20,
+        8,
         1,
         eight,
     ),
@@ -885,7 +885,7 @@ FAULTS = {
         forged_record,
     ),
     "manifest": Fault(
-        "a re-run's manifest damaged or scrambled", "one clear error", 4000, 150, manifest
+        "a re-run's manifest damaged or scrambled", "one clear error", 800, 150, manifest
     ),
     "archives": Fault(
         "a tar or zip archive with damaged bytes",
@@ -918,7 +918,7 @@ FAULTS = {
     "given": Fault(
         "hostile or senseless parameters of a chapter",
         "a clear error, or a plan of sensible size",
-        20_000,
+        2000,
         500,
         given,
     ),

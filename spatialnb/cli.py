@@ -112,6 +112,7 @@ def train(
     from spatialnb import runs
     from spatialnb.records import default_store
     from spatialnb.studies import select
+    from spatialnb.study import by_seed
 
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
@@ -124,8 +125,8 @@ def train(
             grid = study.configs(seeds or asked.seeds, epochs or asked.epochs, asked.dataset)
         else:
             grid = study.configs(seeds, epochs, dataset)
+        configs += by_seed(grid)
         for arm in grid.values():
-            configs += arm
             pairs += [] if no_pairs else study.couples(arm)
     distinct = len({run.id for run in configs})
     todo = runs.missing(configs, where)

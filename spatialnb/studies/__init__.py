@@ -14,9 +14,12 @@ from spatialnb.study import Study
 
 
 def _found() -> dict[str, Study]:
-    """The study of every module here that is called like ``v05_cifar10``, in order."""
+    """The study of every module here that is called like ``v05_cifar10``, then ``c2_which_part``.
+
+    The chapters on the report come first, then Part II's.
+    """
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
-    chapters = [name for name in names if re.match(r"v\d\d_", name)]
+    chapters = [name for form in (r"v\d\d_", r"c\d_") for name in names if re.match(form, name)]
     modules = [importlib.import_module(f"{__name__}.{name}") for name in chapters]
     return {module.STUDY.id: module.STUDY for module in modules}
 
@@ -46,8 +49,17 @@ def ledger(store: Store | None = None) -> list[Finding]:
 
     Claims of a chapter whose planned runs are not all recorded are not judged, and say so.
     """
+    return _findings((study for study in STUDIES.values() if study.section), store)
+
+
+def controls(store: Store | None = None) -> list[Finding]:
+    """Every claim of Part II with its verdict, as :func:`ledger` gives those of the report."""
+    return _findings((study for study in STUDIES.values() if study.id.startswith("c")), store)
+
+
+def _findings(chosen: Iterable[Study], store: Store | None) -> list[Finding]:
     findings: list[Finding] = []
-    for study in (study for study in STUDIES.values() if study.section):
+    for study in chosen:
         results = study.recorded(store)
         if results is None:
             reason = "its runs are not all recorded yet"

@@ -116,7 +116,7 @@ def test_the_version_is_the_packages():
 
 MISTAKES = [
     (["train"], 2, "Missing argument 'STUDY...'"),
-    (["train", "v99"], 1, "unknown study 'v99'; known: v01, v02"),
+    (["train", "v99"], 1, "unknown study 'v99'; known: c2, v01, v02"),
     (["train", "v01", "--seeds", "x"], 2, "seeds: expected whole numbers, .* 0-9, got 'x'"),
     (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 of them, got 0"),
     (["train", "v01", "--seeds", "-1"], 2, "expected whole numbers, each once, .* got '-1'"),
@@ -275,7 +275,7 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     result = call("train", "v01", *arguments, "--no-pairs", "--store", str(tmp_path / "mine"))
     assert result.output.startswith("8 runs, 0 recorded, 8 to train; 0 pairs to measure\n")
     (made,) = asked
-    assert [run.seed for run in made["configs"]] == [7, 0, 1, 2] * 2
+    assert [run.seed for run in made["configs"]] == [7, 7, 0, 0, 1, 1, 2, 2]  # seed by seed
     assert {(run.dataset, run.epochs) for run in made["configs"]} == {("cifar10", 2)}
     assert made["pairs"] == []
     assert made["workers"] == 3

@@ -34,6 +34,7 @@ FLOORS = {
     "metrics": 6,
     "parameters": 6,
     "training": 6,
+    "equivalence": 7,
     "two_tasks": 7,
     "runs": 8,
     "study": 9,

@@ -387,6 +387,12 @@ def test_the_ledger_reads_where_nothing_is_judged():
     assert lines[-1] == f"{len(EVERY_CLAIM)} not judged"
 
 
+def test_the_claims_of_part_ii_are_a_ledger_of_their_own():
+    rows = as_json(call("ledger", "--controls", "--json"))
+    assert {row["chapter"] for row in rows} == {"c2"}
+    assert [row["claim"] for row in rows] == [claim.words for claim in STUDIES["c2"].claims]
+
+
 def test_a_chapter_with_seeds_to_come_shows_what_is_there_and_judges_nothing(one_chapter, tmp_path):
     (tmp_path / "published" / "runs" / f"{one_chapter.records['linear'][3].id}.json").unlink()
     first, second = as_json(call("ledger", "--json"))

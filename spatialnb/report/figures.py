@@ -94,17 +94,19 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
             if row.reported is not None:
                 axes.plot(row.reported, place - 0.22, "x", color=INK, ms=6, mew=1.5)
             said = number(row.reported, wanted.digits) if row.reported is not None else "nothing"
+            said = f", reported {said}" if results.study.reported else ""
             alts.append(
                 f"{results.study.label(row.arm)}: {number(row.ours.estimate, wanted.digits)} "
-                f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}, reported {said}."
+                f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}{said}."
             )
         names = [f"{results.study.label(row.arm)} (n = {row.ours.n})" for row in rows]
         axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(_axis(wanted))
     caption = (
-        f"{wanted.title.capitalize()} by arm: a point a seed, the mean and its 95 % interval; "
-        f"the cross is the reported value. {setting(results)}."
+        f"{wanted.title.capitalize()} by arm: a point a seed, the mean and its 95 % interval"
+        f"{'; the cross is the reported value' if results.study.reported else ''}. "
+        f"{setting(results)}."
     )
     return figure(fig, f"Values of {wanted.title} by arm. {' '.join(alts)}", caption)
 

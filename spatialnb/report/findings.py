@@ -32,9 +32,12 @@ def _shown(findings: Sequence[Finding], words: Sequence[str]) -> Shown:
         f"<li>{escape(text)} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
     )
+    inside = "<p>Inside: whether the reported size lies in our interval.</p>"
+    if all(finding.claim.reported is None for finding in findings):
+        data, inside = data.drop(columns=["reported", "inside"]), ""
     html = (
         as_html(data, "Claims and verdicts", "findings")
-        + "<p>Inside: whether the reported size lies in our interval.</p>"
+        + inside
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
     return Shown(html, f"Claims and verdicts\n{data.to_string()}")
@@ -65,18 +68,18 @@ def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def ledger(findings: Sequence[Finding]) -> Shown:
-    """Every claim with its chapter and verdict, and a CSV of it."""
+def ledger(findings: Sequence[Finding], name: str = "ledger") -> Shown:
+    """Every claim with its chapter and verdict, and a CSV of that name."""
     shown = _shown(findings, [f"{f.claim.chapter}. {f.claim.words}" for f in findings])
     csv = pd.DataFrame(ledger_rows(findings)).to_csv(index=False)
-    return Shown(f"{shown.html}\n<p>{download('ledger.csv', csv)}</p>", shown.text)
+    return Shown(f"{shown.html}\n<p>{download(f'{name}.csv', csv)}</p>", shown.text)
 
 
-def tally(findings: Sequence[Finding]) -> dict[str, str]:
+def tally(findings: Sequence[Finding], name: str = "ledger") -> dict[str, str]:
     """How many claims got which verdict, for the prose: ``ledger-holds`` and so on."""
     counts = Counter(str(finding.verdict) for finding in findings)
-    said = {f"ledger-{verdict.replace(' ', '-')}": str(counts[verdict]) for verdict in SYMBOLS}
-    return {"ledger-claims": str(len(findings)), **said}
+    said = {f"{name}-{verdict.replace(' ', '-')}": str(counts[verdict]) for verdict in SYMBOLS}
+    return {f"{name}-claims": str(len(findings)), **said}
 
 
 def _finding_cells(finding: Finding) -> list[str]:

@@ -64,6 +64,7 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
 def table(results: Results, metric: str = "accuracy") -> Shown:
     """A study's arms: reported, ours ± sd, 95 % interval, n, paired difference to the baseline.
 
+    Nothing stands as reported in a chapter that the report does not have.
     Under it: what it was made from, the numbers as CSV, and the records.
     """
     study, wanted = results.study, metrics.metric(metric)
@@ -74,6 +75,8 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     )
     if (data["n"] == data[PAIRS])[data[PAIRS] != NOTHING].all():
         data = data.drop(columns=PAIRS)
+    if not study.reported:  # a chapter that the report does not have
+        data = data.drop(columns=["reported", f"minus {base}, reported"])
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")

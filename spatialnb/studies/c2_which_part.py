@@ -27,9 +27,7 @@ STUDY = Study(
     title="Which part of it helps",
     section="",
     question="What of sharpening helps: places, unequal strengths, one number, or a learning rate?",
-    changes=(
-        "Changes relative to v11: sharpening 3 → 50 beside controls that lack one part of it each."
-    ),
+    changes=("Changes relative to v11: sharpening 3 → 50 beside controls that lack some of it."),
     arms=ARMS,
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),

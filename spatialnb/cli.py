@@ -104,7 +104,7 @@ def train(
     no_pairs: bool,
     store: Path | None,
 ) -> None:
-    """Train what is missing of the runs of STUDY (v01 to v11, or all).
+    """Train what is missing of the runs of STUDY (v01 to v11, c2, or all).
 
     Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
     it with Ctrl-C; the same command goes on where it stopped.
@@ -112,6 +112,7 @@ def train(
     from spatialnb import runs
     from spatialnb.records import default_store
     from spatialnb.studies import select
+    from spatialnb.study import by_seed
 
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
@@ -124,8 +125,8 @@ def train(
             grid = study.configs(seeds or asked.seeds, epochs or asked.epochs, asked.dataset)
         else:
             grid = study.configs(seeds, epochs, dataset)
+        configs += by_seed(grid)
         for arm in grid.values():
-            configs += arm
             pairs += [] if no_pairs else study.couples(arm)
     distinct = len({run.id for run in configs})
     todo = runs.missing(configs, where)
@@ -182,7 +183,7 @@ def run(
     workers: int | None,
     store: Path | None,
 ) -> None:
-    """Run the chapter STUDY (v01 to v11, or all) again, with parameters of your own.
+    """Run the chapter STUDY (v01 to v11, c2, or all) again, with parameters of your own.
 
     Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
     Ctrl-C; the same command goes on where it stopped.
@@ -411,14 +412,16 @@ def status(store: Path | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
 @store_option
 @json_option
-def ledger(store: Path | None, as_json: bool) -> None:
+def ledger(controls: bool, store: Path | None, as_json: bool) -> None:
     """Every claim of the report with its verdict."""
     from spatialnb import report, studies
     from spatialnb.records import default_store
 
-    findings = studies.ledger(default_store((store,) if store else ()))
+    judged = studies.controls if controls else studies.ledger
+    findings = judged(default_store((store,) if store else ()))
     rows = report.ledger_rows(findings)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -12,7 +12,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from spatialnb import priors
+from spatialnb import priors, rates
+from spatialnb.folded import PARTS
 from spatialnb.kernels import Kernel
 from spatialnb.registry import check_fields, check_name, decode, encode, unknown
 from spatialnb.schedules import Schedule, Static
@@ -79,7 +80,10 @@ class Run:
     second : a second task, or none. The first hidden width is then that of the adapters, which each
         task has of its own, and the prior acts on the layers between the others.
     optimizer : ``adam``.
-    learning_rate : constant, at least 0.
+    learning_rate : greater than 0.
+    learning_rate_decay : how it falls, ``linear`` or ``cosine``, to zero; constant without it.
+    folded : instead of attaching the prior, train the effective weights themselves, with these
+        parts of what the prior does to the optimiser: see :mod:`spatialnb.folded`.
     batch_size : samples a step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
     seed : fixes initialisation and batch order, so the arms of one seed are paired.
@@ -98,6 +102,8 @@ class Run:
     second: SecondTask | None = None
     optimizer: str = "adam"
     learning_rate: float = 3e-3
+    learning_rate_decay: str | None = None
+    folded: tuple[str, ...] | None = None
     batch_size: int = 128
     epochs: int = 12
     seed: int = 0
@@ -114,6 +120,10 @@ class Run:
             _at_least("train_size", self.train_size, 1)
         if self.learning_rate <= 0.0:
             raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
+        if self.learning_rate_decay is not None:
+            rates.decay(self.learning_rate_decay)
+        if self.folded is not None:
+            self._check_folded(self.folded)
         if self.second is not None:
             self._check_second()
         _at_least("batch_size", self.batch_size, 1)
@@ -126,6 +136,22 @@ class Run:
             raise ValueError(f"hidden: two tasks need at least 2 widths, got {list(self.hidden)}")
         if self.decay is not None or self.train_size is not None:
             raise ValueError("second: two tasks are trained without decay and on all samples")
+        if self.learning_rate_decay is not None or self.folded is not None:
+            raise ValueError("second: two tasks have no learning_rate_decay and are not folded")
+
+    def _check_folded(self, parts: tuple[str, ...]) -> None:
+        for part in parts:
+            if part not in PARTS:
+                raise ValueError(unknown("part of folded", part, dict.fromkeys(PARTS)))
+        if not parts or len(set(parts)) < len(parts):
+            raise ValueError(
+                f"folded: expected parts of {', '.join(PARTS)}, each once and at least one, got "
+                f"{list(parts)}"
+            )
+        if self.action != "multiply" or self.decay is not None:
+            raise ValueError("folded: only the action multiply can be folded, without decay")
+        # One set of parts has one id, in whatever order they are written.
+        object.__setattr__(self, "folded", tuple(part for part in PARTS if part in parts))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, with schema and recipe."""

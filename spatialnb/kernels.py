@@ -206,6 +206,33 @@ class Shuffled(Kernel):
         return f"shuffled {self.kernel.label()}"
 
 
+@register("averaged")
+@dataclass(frozen=True, kw_only=True)
+class Averaged(Kernel):
+    r"""One number a layer: the power mean $(\overline{K^p})^{1/p}$ of another kernel's strengths.
+
+    What is left of a kernel when neither places nor inequality are. `power` is p: 1 for the mean,
+    2 for the root mean square, which keeps the size of the initial effective weights.
+    """
+
+    kernel: Kernel
+    power: int = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.power not in (1, 2):
+            raise ValueError(
+                f"Averaged.power: expected 1 (mean) or 2 (root mean square), got {self.power}"
+            )
+
+    def strength(self, distance: Tensor) -> Tensor:
+        strength = self.kernel.strength(distance)
+        return torch.full_like(strength, float(strength.pow(self.power).mean()) ** (1 / self.power))
+
+    def label(self) -> str:
+        return f"{'mean' if self.power == 1 else 'root mean square'} of {self.kernel.label()}"
+
+
 @register("blend")
 @dataclass(frozen=True, kw_only=True)
 class Blend(Kernel):
@@ -226,13 +253,13 @@ class Blend(Kernel):
 
 
 def sharpened(kernel: Kernel, k: float) -> Kernel:
-    """The same kernel with another rate k, inside a shuffled copy too.
+    """The same kernel with another rate k, inside a shuffled or an averaged one too.
 
     Raises
     ------
     TypeError : the kernel has no rate k.
     """
-    if isinstance(kernel, Shuffled):
+    if isinstance(kernel, Shuffled | Averaged):
         return dataclasses.replace(kernel, kernel=sharpened(kernel.kernel, k))
     if not any(field.name == "k" for field in dataclasses.fields(kernel)):  # type: ignore[arg-type]
         raise TypeError(f"{type(kernel).__name__} has no rate k to sharpen; use Exponential")

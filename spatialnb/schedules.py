@@ -6,9 +6,10 @@ Source: report, v4 (from one kernel to another) and v10 (sharpening).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
-from spatialnb.kernels import Blend, Exponential, Kernel, Uniform, sharpened
+from spatialnb.kernels import Blend, Exponential, Kernel, Shuffled, Uniform, sharpened
 from spatialnb.registry import Registry, check_fields
 
 
@@ -95,3 +96,28 @@ class Sharpen(Schedule):
     def at(self, progress: float) -> Kernel:
         _check(progress)
         return sharpened(self.kernel, (1.0 - progress) * self.k_start + progress * self.k_end)
+
+
+@register("reshuffled")
+@dataclass(frozen=True, kw_only=True)
+class Reshuffled(Schedule):
+    """The strengths of another schedule at places permuted anew at every progress.
+
+    No weight keeps its strength from one epoch to the next. The permutation depends on the seed,
+    the progress and the layer's shape alone.
+    """
+
+    schedule: Schedule
+    seed: int = 1000
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.seed < 0:
+            raise ValueError(f"Reshuffled.seed: expected at least 0, got {self.seed}")
+        self.at(0.0)  # a kernel that is shuffled already is refused here
+
+    def at(self, progress: float) -> Kernel:
+        _check(progress)
+        digest = hashlib.sha256(f"{self.seed} {float(progress).hex()}".encode()).digest()
+        seed = int.from_bytes(digest[:8], "big") >> 1
+        return Shuffled(kernel=self.schedule.at(progress), seed=seed)

@@ -262,7 +262,7 @@ class Study:
             return whole.run(store=store, progress=progress, train=train, **given)
         grid = self.configs(**given)
         couples = [pair for arm in grid.values() for pair in self.couples(arm)]
-        every = [run for arm in grid.values() for run in arm]
+        every = by_seed(grid)
         done = runs.complete(every, pairs=couples, store=store, progress=progress, train=train)
         first = grid[self.baseline]
         return Results(
@@ -315,6 +315,14 @@ class Study:
     def couples(self, configs: Sequence[Run]) -> list[tuple[Run, Run]]:
         """Pairs of an arm's runs whose likeness is measured: first and second, third and fourth."""
         return list(zip(configs[::2], configs[1::2], strict=False)) if self.pairs else []
+
+
+def by_seed(grid: Mapping[str, Sequence[Run]]) -> list[Run]:
+    """The runs of a grid in the order of training: every arm's first seed, then every second one.
+
+    So whenever training stops, the arms have the same seeds, but for the last.
+    """
+    return [run for seed in zip(*grid.values(), strict=True) for run in seed]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import datasets, models, priors
+from spatialnb import datasets, folded, models, priors, rates
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance
@@ -68,12 +68,41 @@ def train(
 def build(run: Run, features: int, classes: int) -> nn.Module:
     """The network of a run at progress 0, initialised from its seed, its prior attached.
 
-    Multiplying by one is exact, so the report's "none" is left a plain network.
+    Multiplying by one is exact, so the report's "none" is left a plain network. So is one whose
+    prior is folded into the optimiser.
     """
     model = models.mlp(features, run.hidden, classes, generator(run.seed, "initialisation"))
+    if run.folded is not None:
+        if "start" in run.folded:
+            folded.start(model, run.schedule.at(progress(0, run.epochs)))
+        return model
     if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
         return model
     return priors.attach(model, run.schedule, action=run.action)
+
+
+class LearningRate:
+    """The learning rate of every step of a run: constant, or falling to zero by the step.
+
+    Parameters
+    ----------
+    run : says the rate and how it falls.
+    optimizer : whose rate it is.
+    images : training samples an epoch.
+    """
+
+    def __init__(self, run: Run, optimizer: torch.optim.Optimizer, images: int) -> None:
+        self._run, self._optimizer = run, optimizer
+        self._steps = run.epochs * math.ceil(images / run.batch_size)
+        self._done = 0
+
+    def step(self) -> None:
+        """Set the rate of the step to come, counted from 0. Without a decay it stays as it is."""
+        if self._run.learning_rate_decay is not None:
+            factor = rates.decay(self._run.learning_rate_decay)(self._done / self._steps)
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._run.learning_rate * factor
+        self._done += 1
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
@@ -91,6 +120,8 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     model = build(run, data.train.x.shape[1], data.classes)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
+    rate = LearningRate(run, optimizer, images)
+    folding = _folding(run, model, optimizer)
     order = generator(run.seed, "order")
     attached = any(True for _ in priors.spatial_priors(model))
     epochs: dict[str, list[float]] = {"train_loss": [], "test_loss": [], "test_accuracy": []}
@@ -98,12 +129,15 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     for epoch in range(run.epochs):
         if attached:
             priors.step(model, run.schedule, progress(epoch, run.epochs))
+        if folding is not None:
+            folding.move(run.schedule.at(progress(epoch, run.epochs)))
         total = torch.zeros((), dtype=torch.float64)
         for index in batches(torch.randperm(images, generator=order), run.batch_size):
             loss = cross_entropy(model(data.inputs(data.train, index)), data.train.y[index])
             optimizer.zero_grad()
             (loss if decay is None else loss + decay()).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            rate.step()
+            (folding or optimizer).step()
             total += loss.detach().double() * len(index)
         test_loss, test_accuracy = evaluate(model, data, data.test)
         measured = {
@@ -124,6 +158,12 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
         on_epoch(epoch + 1)
     final = {"sparsity": sparsity(run, model)}
     return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
+
+
+def _folding(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> folded.Folded | None:
+    if run.folded is None:
+        return None
+    return folded.Folded(model, optimizer, run.schedule.at(progress(0, run.epochs)), run.folded)
 
 
 def batches(index: Tensor, size: int) -> Iterator[Tensor]:

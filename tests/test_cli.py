@@ -116,7 +116,7 @@ def test_the_version_is_the_packages():
 
 MISTAKES = [
     (["train"], 2, "Missing argument 'STUDY...'"),
-    (["train", "v99"], 1, "unknown study 'v99'; known: v01, v02"),
+    (["train", "v99"], 1, "unknown study 'v99'; known: c2, v01, v02"),
     (["train", "v01", "--seeds", "x"], 2, "seeds: expected whole numbers, .* 0-9, got 'x'"),
     (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 of them, got 0"),
     (["train", "v01", "--seeds", "-1"], 2, "expected whole numbers, each once, .* got '-1'"),
@@ -315,7 +315,7 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     result = call("train", "v01", *arguments, "--no-pairs", "--store", str(tmp_path / "mine"))
     assert result.output.startswith("8 runs, 0 recorded, 8 to train; 0 pairs to measure\n")
     (made,) = asked
-    assert [run.seed for run in made["configs"]] == [7, 0, 1, 2] * 2
+    assert [run.seed for run in made["configs"]] == [7, 7, 0, 0, 1, 1, 2, 2]  # seed by seed
     assert {(run.dataset, run.epochs) for run in made["configs"]} == {("cifar10", 2)}
     assert made["pairs"] == []
     assert made["workers"] == 3
@@ -425,6 +425,12 @@ def test_the_ledger_reads_where_nothing_is_judged():
     assert len(lines) == len(EVERY_CLAIM) + 5
     assert lines[0].startswith("v01  not judged    ")
     assert lines[-1] == f"{len(EVERY_CLAIM)} not judged"
+
+
+def test_the_claims_of_part_ii_are_a_ledger_of_their_own():
+    rows = as_json(call("ledger", "--controls", "--json"))
+    assert {row["chapter"] for row in rows} == {"c2"}
+    assert [row["claim"] for row in rows] == [claim.words for claim in STUDIES["c2"].claims]
 
 
 def test_a_chapter_with_seeds_to_come_shows_what_is_there_and_judges_nothing(one_chapter, tmp_path):

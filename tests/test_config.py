@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 from dataclasses import replace
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatialnb.config import Decay, Run, SecondTask, canonical, digest
+from spatialnb.folded import PARTS
 from spatialnb.kernels import (
+    Averaged,
     Blend,
     Exponential,
     Gaussian,
@@ -23,7 +26,7 @@ from spatialnb.kernels import (
     Shuffled,
     Uniform,
 )
-from spatialnb.schedules import Anneal, Schedule, Sharpen, Static
+from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
 
 PROPERTY = settings(deadline=None, max_examples=80)
 
@@ -36,6 +39,7 @@ CANONICAL = (
 )
 MNIST = Run(dataset="mnist", epochs=5)
 SHUFFLED = Shuffled(kernel=Exponential(), seed=1000)
+MEAN = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))
 PINNED = [
     (Run(), "684b3e46c80a96df"),
     (Run(seed=1), "e776d35b9c7b8ad1"),
@@ -45,6 +49,11 @@ PINNED = [
     (Run(schedule=Sharpen(k_start=3, k_end=15)), "01c752dad66c8d94"),
     (Run(action="cap", schedule=Static(kernel=SHUFFLED)), "16ac964638e3cbd0"),
     (Run(decay=Decay(target=Exponential())), "d9b22a43488a6ca2"),
+    (Run(learning_rate_decay="linear"), "29249b875682327c"),
+    (Run(schedule=MEAN), "7d39ad7de2346fd7"),
+    (Run(schedule=MEAN, folded=("update",)), "ffdf4ab13c926b7d"),
+    (Run(schedule=MEAN, folded=("shrink",)), "c984879fa5dae2e6"),
+    (Run(schedule=Reshuffled(schedule=Sharpen(k_start=3, k_end=50))), "b713ee40ebc28bfe"),
 ]
 
 
@@ -92,12 +101,14 @@ simple: st.SearchStrategy[Kernel] = st.one_of(
 kernels = st.one_of(
     simple,
     st.builds(Shuffled, kernel=simple, seed=st.integers(0, 2**40)),
+    st.builds(Averaged, kernel=simple, power=st.sampled_from([1, 2])),
     st.builds(Blend, start=simple, end=simple, weight=st.floats(0.0, 1.0)),
 )
 schedules: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(Static, kernel=kernels),
     st.builds(Anneal, start=kernels, end=kernels),
     st.builds(Sharpen, k_start=rates, k_end=rates),
+    st.builds(Reshuffled, schedule=st.builds(Sharpen, k_start=rates, k_end=rates)),
 )
 runs = st.builds(
     Run,
@@ -108,6 +119,7 @@ runs = st.builds(
     schedule=schedules,
     decay=st.none() | st.builds(Decay, target=kernels, weight=st.floats(0.0, 1.0)),
     learning_rate=st.floats(1e-8, 1e30),
+    learning_rate_decay=st.none() | st.sampled_from(["linear", "cosine"]),
     batch_size=st.integers(1, 10_000),
     epochs=st.integers(1, 1000),
     seed=st.integers(0, 2**31 - 1),
@@ -147,7 +159,7 @@ json_data = st.recursive(
 
 
 @PROPERTY
-@given(st.sampled_from([*Run().to_dict(), "decay", "train_size"]), json_data)
+@given(st.sampled_from([*Run().to_dict(), "decay", "train_size", "folded"]), json_data)
 def test_a_field_of_any_other_json_is_read_or_refused_with_a_value_error(
     name: str, value: Any
 ) -> None:
@@ -169,6 +181,8 @@ OTHER: dict[str, Any] = {
     "decay": Decay(target=Uniform(value=0.0)),
     "second": SecondTask(),
     "learning_rate": 0.001,
+    "learning_rate_decay": "linear",
+    "folded": ("update",),
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,
@@ -229,6 +243,18 @@ def test_a_field_that_is_none_does_not_show() -> None:
     ).to_dict().keys()
 
 
+def test_the_parts_of_a_folded_prior_have_one_order() -> None:
+    run = Run(folded=PARTS[::-1])
+    assert run.folded == PARTS
+    assert run.id == Run(folded=PARTS).id
+    assert Run.from_dict(run.to_dict()) == run
+
+
+def test_every_choice_of_parts_is_another_run() -> None:
+    chosen = [parts for n in range(1, 5) for parts in itertools.combinations(PARTS, n)]
+    assert len({Run(folded=parts).id for parts in chosen}) == 15
+
+
 def test_a_list_of_widths_is_the_same_run() -> None:
     assert Run(hidden=[256, 128]).id == Run().id  # type: ignore[arg-type]
 
@@ -246,6 +272,14 @@ def test_a_list_of_widths_is_the_same_run() -> None:
         ({"optimizer": "sgd"}, "unknown optimizer 'sgd'; known: adam"),
         ({"learning_rate": 0.0}, "learning_rate: expected a number > 0, got 0"),
         ({"learning_rate": -1.0}, "learning_rate: expected a number > 0"),
+        ({"learning_rate_decay": "linera"}, "unknown learning_rate_decay .* mean 'linear'"),
+        ({"folded": ("start", "shrinks")}, "unknown part of folded 'shrinks'.* mean 'shrink'"),
+        ({"folded": ()}, r"folded: expected parts of start, .* at least one, got \[\]"),
+        ({"folded": ("start", "start")}, "folded: expected parts .* each once"),
+        ({"folded": ("start",), "action": "cap"}, "folded: only the action multiply"),
+        ({"folded": ("start",), "decay": Decay(target=Linear())}, "folded: .* without decay"),
+        ({"folded": ("start",), "second": SecondTask()}, "second: .* are not folded"),
+        ({"learning_rate_decay": "cosine", "second": SecondTask()}, "second: two tasks have no"),
         ({"learning_rate": float("nan")}, r"Run\.learning_rate: expected a finite number"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),

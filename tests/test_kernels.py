@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import (
+    Averaged,
     Blend,
     Exponential,
     Gaussian,
@@ -96,9 +97,12 @@ def test_the_inverse_kernel_is_the_linear_one_seen_from_the_far_end(
 
 @pytest.mark.parametrize("name", list(kernels))
 def test_distances_in_single_precision_give_strengths_in_double(name: str) -> None:
-    wrapped = {"shuffled": Shuffled(kernel=Linear())}
-    blend = Blend(start=Uniform(), end=Linear(), weight=0.5)
-    kernel = {**wrapped, "blend": blend}.get(name) or kernels.get(name)()
+    composed = {
+        "shuffled": Shuffled(kernel=Linear()),
+        "averaged": Averaged(kernel=Linear()),
+        "blend": Blend(start=Uniform(), end=Linear(), weight=0.5),
+    }
+    kernel = composed.get(name) or kernels.get(name)()
     assert kernel.strength(torch.full((2, 2), 0.5)).dtype == torch.float64
     assert kernel.label()
 
@@ -144,6 +148,44 @@ def test_shuffling_leaves_no_locality_behind() -> None:
     correlation = torch.corrcoef(torch.stack([between.flatten(), shuffled.flatten()]))[0, 1]
     # 4,800 unrelated pairs have a standard deviation of 1/sqrt(4800) = 0.0144; five of them.
     assert abs(correlation.item()) < 5 / math.sqrt(4800)
+
+
+# ── Averaged ────────────────────────────────────────────────────────────────────────────────────
+
+
+@PROPERTY
+@given(plain, shapes)
+def test_an_averaged_kernel_is_one_number_a_layer_its_mean_or_root_mean_square(
+    kernel: Kernel, shape: tuple[int, int]
+) -> None:
+    strength = kernel.strength(layer_distance(*shape))
+    for power, expected in ((1, strength.mean()), (2, strength.square().mean().sqrt())):
+        found = Averaged(kernel=kernel, power=power).strength(layer_distance(*shape))
+        assert found.shape == shape
+        assert found.dtype == torch.float64
+        assert found.unique().numel() == 1
+        assert found[0, 0].item() == pytest.approx(expected.item(), abs=1e-12)
+
+
+@PROPERTY
+@given(plain, shapes, st.integers(0, 2**31))
+def test_shuffling_does_not_change_the_mean_and_squares_weigh_the_large_ones(
+    kernel: Kernel, shape: tuple[int, int], seed: int
+) -> None:
+    between = layer_distance(*shape)
+    mean = Averaged(kernel=kernel).strength(between)
+    shuffled = Averaged(kernel=Shuffled(kernel=kernel, seed=seed)).strength(between)
+    # Sums of the same numbers in another order.
+    torch.testing.assert_close(mean, shuffled, rtol=0.0, atol=1e-12)
+    assert (Averaged(kernel=kernel, power=2).strength(between) >= mean - 1e-12).all()
+
+
+def test_the_mean_of_the_exponential_kernel_is_near_that_of_even_positions() -> None:
+    r"""$f + (1 - f) \cdot 2 (k - 1 + e^{-k}) / k^2$ for two uniform positions."""
+    for k in (3.0, 50.0):
+        found = Averaged(kernel=Exponential(k=k)).strength(layer_distance(256, 3072))[0, 0].item()
+        expected = 0.05 + 0.95 * 2 * (k - 1 + math.exp(-k)) / k**2
+        assert found == pytest.approx(expected, abs=0.002)  # 256 positions, ends included
 
 
 # ── Share of small strengths ────────────────────────────────────────────────────────────────────
@@ -249,11 +291,14 @@ def test_a_blend_is_the_weighted_mean_of_two_kernels(
     torch.testing.assert_close(found, by_hand, rtol=0.0, atol=4 * ROUNDING)
 
 
-def test_sharpening_changes_the_rate_alone_inside_a_shuffle_too() -> None:
+def test_sharpening_changes_the_rate_alone_inside_a_shuffle_or_an_average_too() -> None:
     kernel = Exponential(k=3.0, floor=0.2)
     assert sharpened(kernel, 15) == Exponential(k=15.0, floor=0.2)
     assert sharpened(Shuffled(kernel=kernel, seed=7), 15) == Shuffled(
         kernel=Exponential(k=15.0, floor=0.2), seed=7
+    )
+    assert sharpened(Averaged(kernel=kernel, power=2), 15) == Averaged(
+        kernel=Exponential(k=15.0, floor=0.2), power=2
     )
 
 
@@ -278,6 +323,8 @@ def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
         (lambda: Uniform(value=-1.0), r"Uniform\.value: expected a strength >= 0"),
         (lambda: Blend(start=Linear(), end=Linear(), weight=1.1), r"Blend\.weight"),
         (lambda: Shuffled(kernel=Shuffled(kernel=Linear())), r"already shuffled"),
+        (lambda: Averaged(kernel=Linear(), power=3), r"Averaged\.power: expected 1 .*, got 3"),
+        (lambda: Averaged(kernel=Linear(), power=0), r"Averaged\.power: .* 2 \(root mean"),
         (lambda: Shuffled(kernel=Linear(), seed=-1), r"Shuffled\.seed: expected 0 to"),
         (lambda: Shuffled(kernel=Linear(), seed=2**64), r"Shuffled\.seed: expected 0 to"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,11 @@ import papermill
 import pytest
 
 from spatialnb import parameters
-from spatialnb.studies import get
+from spatialnb.studies import STUDIES
 
 BOOK = Path(__file__).parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
-CHAPTERS = [path for path in NOTEBOOKS if re.match(r"v\d\d_", path.name)]
+CHAPTERS = [path for path in NOTEBOOKS if path.stem.split("_")[0] in STUDIES]
 
 COMPARED = {"keep_output", "nbval-check-output"}
 """Tags of a cell whose output is stored: the first for nbstripout, the second for nbval."""
@@ -40,7 +39,7 @@ def tags(cell: Any) -> set[str]:
 
 
 def test_the_book_has_chapters() -> None:
-    assert CHAPTERS, f"no chapter vNN_*.ipynb in {BOOK}"
+    assert len(CHAPTERS) == len(STUDIES), f"a study without its chapter in {BOOK}, or two of one"
 
 
 @any_notebook
@@ -90,7 +89,7 @@ def test_a_chapter_has_one_cell_of_parameters_and_no_page_has_two(path: Path) ->
 @any_chapter
 def test_the_parameters_are_the_studys_and_every_one_is_read(path: Path) -> None:
     (declared,) = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
-    assert declared.source == parameters.cell(get(path.name[:3]).parameters)
+    assert declared.source == parameters.cell(STUDIES[path.stem.split("_")[0]].parameters)
     assert any(
         "STUDY.run(**parameters.read(globals()))" in cell.source for cell in code_cells(path)
     )
@@ -117,7 +116,7 @@ def test_a_parameter_that_papermill_injects_and_nothing_reads_is_refused(tmp_pat
 def test_the_quick_edition_of_a_chapter_trains_and_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = get(path.name[:3])
+    study = STUDIES[path.stem.split("_")[0]]
     quick = study.quick
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "store"))
     seeds = str(list(quick.seeds))  # text, as papermill's command line hands lists on

@@ -298,3 +298,24 @@ def test_a_table_of_two_tasks_names_the_data_of_both():
     assert full.editions == ("cifar10-jpeg", "imdb")
     quick = Results(study=two, dataset="quick-colours", epochs=2, seeds=(0,), records={})
     assert quick.editions == ("quick-colours", "quick-text")
+
+
+# ── A chapter that the report does not have ─────────────────────────────────────────────────────
+
+
+def test_nothing_stands_as_reported_in_a_chapter_that_the_report_does_not_have():
+    claims = tuple(dataclasses.replace(claim, reported=None) for claim in CLAIMS)
+    found = results(study(reported=(), claims=claims))
+    shown = [report.table(found), report.dots(found), report.verdicts(found)]
+    assert not [part for part in shown if "reported" in part.html + part.text]
+    assert list(cells_of(shown[0]).columns) == ["ours", "n", "minus none, ours", "95 % interval"]
+    assert list(cells_of(shown[2]).columns) == ["verdict", "ours, with interval", "n"]
+
+
+def test_a_ledger_and_its_tally_can_have_another_name():
+    findings = results().findings()
+    assert csv_of(report.ledger(findings, "controls"))[0] == "controls.csv"
+    plain = report.tally(findings)
+    assert report.tally(findings, "controls") == {
+        key.replace("ledger", "controls"): count for key, count in plain.items()
+    }

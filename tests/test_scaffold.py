@@ -35,7 +35,7 @@ def test_a_chapter_is_a_study_a_notebook_a_test_and_a_line_of_the_contents(check
         "_toc.yml",
     ]
     after = (checkout / "_toc.yml").read_text()
-    assert f"v11_high_sparsity\n  - file: book/{STEM}\n  - file: book/ledger" in after
+    assert f"v11_high_sparsity\n  - file: book/{STEM}\n- caption: Part II" in after
     assert after.replace(f"  - file: book/{STEM}\n", "") == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Schedule, Sharpen, Static, progress
+from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
 
 PROPERTY = settings(deadline=None, max_examples=60)
 BETWEEN = layer_distance(6, 9)
+PINNED = [3877120415662043167, 2066416232730597423, 8166166001675358301]
 
 unit = st.floats(0.0, 1.0)
 rates = st.floats(0.01, 200.0)
@@ -25,6 +27,7 @@ schedules: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(Static, kernel=kernels),
     st.builds(Anneal, start=kernels, end=kernels),
     st.builds(Sharpen, k_start=rates, k_end=rates),
+    st.builds(Reshuffled, schedule=st.builds(Sharpen, k_start=rates, k_end=rates)),
 )
 
 
@@ -65,7 +68,12 @@ def test_progress_outside_the_unit_interval_is_refused(schedule: Schedule, at: f
 
 @pytest.mark.parametrize(
     "schedule",
-    [Static(), Anneal(start=Uniform(), end=Linear()), Sharpen(k_start=3.0, k_end=10.0)],
+    [
+        Static(),
+        Anneal(start=Uniform(), end=Linear()),
+        Sharpen(k_start=3.0, k_end=10.0),
+        Reshuffled(schedule=Static(kernel=Exponential())),
+    ],
 )
 def test_progress_that_is_not_a_number_is_refused(schedule: Schedule) -> None:
     with pytest.raises(ValueError, match="got nan"):
@@ -128,6 +136,49 @@ def test_a_shuffled_kernel_is_sharpened_in_place() -> None:
     # Equal strengths may be sorted either way, so the strengths are compared and not the places.
     assert torch.equal(values[order[0]], values[order[1]])
     assert torch.equal(values[order[0]], values[order[2]])
+
+
+@PROPERTY
+@given(rates, unit, st.integers(0, 2**40))
+def test_reshuffling_keeps_the_strengths_and_not_their_places(
+    k_end: float, at: float, seed: int
+) -> None:
+    inner = Sharpen(k_start=3.0, k_end=k_end)
+    schedule = Reshuffled(schedule=inner, seed=seed)
+    ours, theirs = (part.at(at).strength(BETWEEN).flatten() for part in (schedule, inner))
+    assert torch.equal(ours.sort().values, theirs.sort().values)
+    assert torch.equal(ours, schedule.at(at).strength(BETWEEN).flatten())
+
+
+def test_a_reshuffled_schedule_has_other_places_in_every_epoch_and_for_every_seed() -> None:
+    inner = Static(kernel=Linear(floor=0.0))
+    places = {
+        tuple(Reshuffled(schedule=inner, seed=seed).at(progress(e, 12)).strength(BETWEEN).flatten())
+        for seed in (0, 1)
+        for e in range(12)
+    }
+    assert len(places) == 24
+
+
+def test_the_shuffles_of_a_reshuffled_schedule_are_pinned() -> None:
+    """Recorded runs were trained with them."""
+    schedule = Reshuffled(schedule=Static(kernel=Exponential()))
+    seeds = [schedule.at(at).seed for at in (0.0, 0.5, 1.0)]  # type: ignore[attr-defined]
+    assert seeds == PINNED
+
+
+@pytest.mark.parametrize(
+    "inner", [Static, lambda kernel: Reshuffled(schedule=Static(kernel=kernel))]
+)
+def test_what_is_shuffled_already_is_not_reshuffled(inner: Callable[..., Schedule]) -> None:
+    shuffled = Shuffled(kernel=Exponential())
+    with pytest.raises(ValueError, match=r"Shuffled\.kernel: already shuffled"):
+        Reshuffled(schedule=inner(kernel=shuffled))
+
+
+def test_the_seed_of_a_reshuffled_schedule_is_not_negative() -> None:
+    with pytest.raises(ValueError, match=r"Reshuffled\.seed: expected at least 0, got -1"):
+        Reshuffled(schedule=Static(), seed=-1)
 
 
 @pytest.mark.parametrize("ends", [{"k_start": 0.0, "k_end": 3.0}, {"k_start": 3.0, "k_end": -1.0}])

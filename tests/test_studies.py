@@ -544,10 +544,16 @@ def test_the_ledger_judges_what_is_recorded_and_says_what_is_not(tmp_path, monke
     assert findings[2].reason == "its runs are not all recorded yet"
 
 
+def test_part_ii_has_a_ledger_of_its_own():
+    parts = [studies.ledger(), studies.controls()]
+    chapters = [{found.claim.chapter for found in findings} for findings in parts]
+    assert chapters == [set(STUDIES), {"c2"}]
+
+
 def test_studies_are_chosen_by_name_each_once_and_an_unknown_one_is_refused():
     assert [study.id for study in studies.select(["v03", "v01", "v03"])] == ["v03", "v01"]
     everything = [study.id for study in studies.select(["v03", "all"])]
     assert everything[0] == "v03"
-    assert sorted(everything) == list(EVERY)
-    with pytest.raises(ValueError, match=r"unknown study 'v1'; known: v01, .*Did you mean 'v1"):
+    assert sorted(everything) == sorted(EVERY)
+    with pytest.raises(ValueError, match=r"unknown study 'v1'; known: c2, v01, .*Did you mean 'v1"):
         studies.select(["v1"])

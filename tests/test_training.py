@@ -15,9 +15,10 @@ from torch.nn.functional import cross_entropy, linear
 from spatialnb import models, priors, training
 from spatialnb.config import Decay, Run
 from spatialnb.datasets import Dataset, Split
+from spatialnb.folded import PARTS
 from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Exponential, Linear, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Schedule, Sharpen, Static
+from spatialnb.kernels import Averaged, Exponential, Linear, Shuffled, Uniform
+from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
 from spatialnb.training import Trained, train
 
 NAME = "quick-made"
@@ -360,6 +361,91 @@ def test_the_training_loss_leaves_the_decay_penalty_out() -> None:
     losses = [train(run, DATA).outcome["epochs"]["train_loss"][0] for run in (still, decayed)]
     # The penalty would be millions; weights move by 1e-12 a step.
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+# ── A learning rate that falls, a prior that is folded into the optimiser ──────────────────────
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+@pytest.mark.parametrize("size", [16, 90, 100])
+def test_a_learning_rate_falls_by_the_step_from_the_whole_to_almost_nothing(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    step = torch.optim.Adam.step
+
+    def watched(self: torch.optim.Adam, *given: object) -> object:
+        seen.append(self.param_groups[0]["lr"])
+        return step(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    train(replace(BASE, learning_rate_decay=name, batch_size=size), DATA)
+    steps = 3 * math.ceil(TRAIN / size)
+    shape = {
+        "linear": lambda done: 1 - done,
+        "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    }[name]
+    assert seen == pytest.approx([0.003 * shape(s / steps) for s in range(steps)], rel=1e-12)
+    assert seen[0] == 0.003
+    assert seen[-1] > 0.0
+
+
+def test_without_a_decay_the_rate_is_the_optimisers_own_in_every_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = bits(train(BASE, DATA))
+    monkeypatch.setattr(training.LearningRate, "step", lambda self: None)
+    assert bits(train(BASE, DATA)) == plain
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        STRONG,
+        Sharpen(k_start=3.0, k_end=50.0),
+        Sharpen(k_start=3.0, k_end=50.0, kernel=Averaged(kernel=Exponential())),
+        Reshuffled(schedule=Sharpen(k_start=3.0, k_end=9.0)),
+    ],
+    ids=["static", "sharpen", "one number", "reshuffled"],
+)
+def test_a_run_with_all_parts_folded_is_the_run_with_the_prior(
+    schedule: Schedule, epochs: int
+) -> None:
+    run = replace(BASE, schedule=schedule, epochs=epochs)
+    attached, folded = train(run, DATA), train(replace(run, folded=PARTS), DATA)
+    assert not list(priors.spatial_priors(folded.model))
+    # Single precision, up to 24 steps.
+    for name, values in attached.outcome["epochs"].items():
+        assert folded.outcome["epochs"][name] == pytest.approx(values, abs=2e-5), name
+    for ours, theirs in zip(
+        *(models.effective_weights(part.model).values() for part in (folded, attached)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0.0, atol=2e-5)
+
+
+def test_a_folded_run_starts_where_its_parts_say() -> None:
+    run = replace(BASE, schedule=STRONG)
+    plain, scaled, attached = (
+        models.effective_weights(training.build(one, FEATURES, CLASSES))
+        for one in (replace(run, folded=("update",)), replace(run, folded=("start",)), run)
+    )
+    first = models.effective_weights(training.build(BASE, FEATURES, CLASSES))
+    assert all(torch.equal(plain[name], first[name]) for name in first)
+    assert all(torch.equal(scaled[name], attached[name]) for name in first)
+
+
+def test_the_update_of_one_number_is_a_learning_rate_times_that_number() -> None:
+    run = replace(BASE, schedule=Static(kernel=Uniform(value=0.25)), folded=("update",))
+    slow = replace(BASE, learning_rate=0.25 * BASE.learning_rate)
+    # One step: the biases, which keep the whole rate, have not yet acted on the weights.
+    ours, theirs = (
+        models.effective_weights(train(replace(one, epochs=1, batch_size=TRAIN), DATA).model)
+        for one in (run, slow)
+    )
+    for name in ours:  # weights of about 1 in single precision
+        torch.testing.assert_close(ours[name], theirs[name], rtol=0.0, atol=5e-7)
 
 
 # ── Sizes ───────────────────────────────────────────────────────────────────────────────────────

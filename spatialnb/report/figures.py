@@ -107,9 +107,10 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
             if row.reported is not None:
                 axes.plot(row.reported, place, "x", color=INK, ms=7, mew=1.8)
             said = number(row.reported, wanted.digits) if row.reported is not None else "nothing"
+            said = f", reported {said}" if results.study.reported else ""
             alts.append(
                 f"{results.study.label(row.arm)}: {number(row.ours.estimate, wanted.digits)} "
-                f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}, reported {said}."
+                f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}{said}."
             )
             # Names stand above their rows, for a margin of names would be half of a phone.
             axes.text(0.0, place - 0.3, names[row.arm], va="center", transform=left)

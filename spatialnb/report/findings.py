@@ -41,10 +41,14 @@ def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) 
         f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
     )
+    note = "Ours: the estimate, and below it the interval that the verdict rests on."
+    if all(finding.claim.reported is None for finding in findings):
+        data = data.drop(columns=["reported", "inside"])
+    else:
+        note += " Inside: whether the reported size lies in it."
     html = (
         as_html(data, "Claims and verdicts", "findings", corner="claim")
-        + "<p>Ours: the estimate, and below it the interval that the verdict rests on. Inside: "
-        "whether the reported size lies in it.</p>"
+        + f"<p>{note}</p>"
         + downloads(stem, pd.DataFrame(ledger_rows(findings)))
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
@@ -76,10 +80,12 @@ def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def ledger(findings: Sequence[Finding], pages: Mapping[str, str] | None = None) -> Shown:
+def ledger(
+    findings: Sequence[Finding], pages: Mapping[str, str] | None = None, name: str = "ledger"
+) -> Shown:
     """Every claim with its chapter and verdict, and the numbers as CSV and JSON.
 
-    `pages` are the chapters' pages by id, to link to.
+    `pages` are the chapters' pages by id, to link to; `name` is that of the files.
     """
     words = [
         Cell(
@@ -89,7 +95,7 @@ def ledger(findings: Sequence[Finding], pages: Mapping[str, str] | None = None) 
         )
         for place, finding in enumerate(findings)
     ]
-    return _shown(findings, words, "ledger")
+    return _shown(findings, words, name)
 
 
 def _chapter(chapter: str, pages: Mapping[str, str]) -> str:
@@ -98,11 +104,11 @@ def _chapter(chapter: str, pages: Mapping[str, str]) -> str:
     return f'<a href="{escape(pages[chapter])}.html">{escape(chapter)}</a> '
 
 
-def tally(findings: Sequence[Finding]) -> dict[str, str]:
+def tally(findings: Sequence[Finding], name: str = "ledger") -> dict[str, str]:
     """How many claims got which verdict, for the prose: ``ledger-holds`` and so on."""
     counts = Counter(str(finding.verdict) for finding in findings)
-    said = {f"ledger-{verdict.replace(' ', '-')}": str(counts[verdict]) for verdict in SYMBOLS}
-    return {"ledger-claims": str(len(findings)), **said}
+    said = {f"{name}-{verdict.replace(' ', '-')}": str(counts[verdict]) for verdict in SYMBOLS}
+    return {f"{name}-claims": str(len(findings)), **said}
 
 
 def _finding_cells(finding: Finding) -> dict[str, Cell]:

@@ -61,8 +61,9 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
 def table(results: Results, metric: str = "accuracy") -> Shown:
     """A study's arms: reported, ours ± sd and 95 % interval, n, paired difference to the baseline.
 
-    With the mean by epoch as a small line where it was recorded. Under it: what it was made from,
-    the numbers as CSV and JSON, and the records.
+    With the mean by epoch as a small line where it was recorded; nothing stands as reported in a
+    chapter that the report does not have. Under it: what it was made from, the numbers as CSV and
+    JSON, and the records.
     """
     study, wanted = results.study, metrics.metric(metric)
     base = study.label(study.baseline)
@@ -74,6 +75,8 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     )
     if all(row.difference is None or row.difference.n == row.ours.n for row in rows):
         data = data.drop(columns=PAIRS)
+    if not study.reported:  # a chapter that the report does not have
+        data = data.drop(columns=["reported", f"minus {base} | reported"])
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")

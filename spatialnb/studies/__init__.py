@@ -14,9 +14,13 @@ from spatialnb.study import Study
 
 
 def _pages() -> dict[str, str]:
-    """The name of every module here that is called like ``v05_cifar10``, by the study's id."""
+    """The name of every module here that is called like ``v05_cifar10``, by the study's id.
+
+    The chapters on the report come first, then those of Part II, such as ``c2_which_part``.
+    """
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
-    return {name[:3]: name for name in names if re.match(r"v\d\d_", name)}
+    chapters = [name for form in (r"v\d\d_", r"c\d_") for name in names if re.match(form, name)]
+    return {name.partition("_")[0]: name for name in chapters}
 
 
 PAGES: dict[str, str] = _pages()
@@ -53,8 +57,17 @@ def ledger(store: Store | None = None) -> list[Finding]:
 
     Claims of a chapter whose planned runs are not all recorded are not judged, and say so.
     """
+    return _findings((study for study in STUDIES.values() if study.section), store)
+
+
+def controls(store: Store | None = None) -> list[Finding]:
+    """Every claim of Part II with its verdict, as :func:`ledger` gives those of the report."""
+    return _findings((study for study in STUDIES.values() if study.id.startswith("c")), store)
+
+
+def _findings(chosen: Iterable[Study], store: Store | None) -> list[Finding]:
     findings: list[Finding] = []
-    for study in (study for study in STUDIES.values() if study.section):
+    for study in chosen:
         results = study.recorded(store)
         if results is None:
             reason = "its runs are not all recorded yet"

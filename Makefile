@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard book/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check book pdf format bench faults audit lock clean
+.PHONY: help setup test check book pdf browser format bench faults audit lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,9 +25,9 @@ $(READY): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[book,test]'
 	@touch $@
 
-test: check ## run every check and every test
+test: check ## run every check and every test but those of the built book
 	@echo "Tests, the quick edition of every chapter among them"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --ignore tests/test_browser.py
 	@echo "Stored outputs of the notebooks against what they give now"
 	@$(BIN)/python -m pytest --nbval-lax book
 
@@ -43,6 +43,10 @@ book: setup ## build the book, and say where to open it
 pdf: setup ## print the book as one PDF; needs Chromium
 	@test -f _build/html/index.html || $(BIN)/python tools/build_book.py
 	@$(BIN)/python tools/make_pdf.py
+
+browser: setup ## look at the built book in Chromium: every page, three widths, light and dark
+	@test -f _build/html/index.html || $(BIN)/python tools/build_book.py
+	@$(BIN)/python -m pytest tests/test_browser.py
 
 format: setup ## put code and notebooks into their stored form
 	@$(BIN)/ruff check --fix --quiet

@@ -73,9 +73,6 @@ def test_without_a_book_it_says_what_to_run(tmp_path):
 )
 def test_a_book_is_printed(built, tmp_path):
     html, contents = built
-    script = html / "_static" / "mathjax" / "tex-svg.js"
-    script.parent.mkdir(parents=True)
-    script.write_text("window.MathJax.startup = {promise: Promise.resolve()}")
     target = tmp_path / "pdf" / "a.pdf"
     assert make_pdf.make(html, contents, target) is None
     assert target.read_bytes().startswith(b"%PDF-")

@@ -49,6 +49,8 @@ table:not(.data) :is(th, td) {
 thead { break-after: avoid; } tr, figure, svg, .glance, .admonition { break-inside: avoid; }
 figure svg { max-width: 130mm; }
 dl dt { font-weight: bold; } dl dd { margin-left: 1.2em; }
+mjx-container[display="true"] { display: block; text-align: center; }
+mjx-assistive-mml { display: none; }
 .admonition { border: 1pt solid #888; padding: 0 8pt; } .admonition-title { font-weight: bold; }
 """
 
@@ -104,13 +106,10 @@ def document(html: Path, contents: Path) -> str:
     front = BeautifulSoup((html / f"{names[0]}.html").read_text("utf-8"), "html.parser")
     edition = front.select_one("p.edition")
     said = re.sub(r"\s+", " ", edition.get_text()).split(" MIT")[0] if edition else ""
-    mathjax = (html / "_static" / "mathjax" / "tex-svg.js").as_uri()
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Spatial weight priors</title><style>{STYLE}</style>"
-        f'<link rel="stylesheet" href="{(html / "_static" / "pygments.css").as_uri()}">'
-        f'<script>window.MathJax = {{options: {{processHtmlClass: "math", ignoreHtmlClass: '
-        f'"document"}}}}</script><script src="{mathjax}"></script></head>'
+        f'<link rel="stylesheet" href="{(html / "_static" / "pygments.css").as_uri()}"></head>'
         f'<body class="document"><div class="cover"><h1>Spatial weight priors</h1>'
         f"<p>An executable research report</p><p>{escape(said)}</p></div>"
         f"<nav><h1>Contents</h1><ol>{lines}</ol></nav>{''.join(map(str, articles))}</body></html>"
@@ -138,7 +137,6 @@ def make(html: Path, contents: Path, target: Path) -> str | None:
         )
         page = browser.new_context(offline=True, color_scheme="light").new_page()
         page.goto(whole.as_uri(), timeout=300_000)
-        page.evaluate("MathJax.startup.promise.then(() => true)")
         page.pdf(
             path=target,
             prefer_css_page_size=True,

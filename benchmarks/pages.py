@@ -1,0 +1,65 @@
+"""What a page of the built book weighs, and how soon it shows something, read from disk.
+
+    python benchmarks/pages.py [FOLDER] [--rounds 5]    # default: _build/html, from `make book`
+
+Weight is the size of every file that the page loads, itself included; first paint is the browser's
+own measure, Chromium's, in a new tab with nothing kept from before, network off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+BUILT = Path(__file__).parents[1] / "_build" / "html"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+def load(browser: Any, path: Path) -> tuple[float, int]:
+    """First paint in milliseconds, and bytes loaded."""
+    loaded: set[str] = set()
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.on("request", lambda request: loaded.add(urlsplit(request.url).path))
+    page.goto(path.as_uri())
+    page.wait_for_function(PAINT)
+    paint = float(page.evaluate(PAINT))
+    context.close()
+    files = [Path(unquote(name)) for name in loaded]
+    return paint, sum(file.stat().st_size for file in files if file.is_file())
+
+
+def main() -> None:
+    """Measure every page and print a table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", type=Path, default=BUILT)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None or not (options.folder / "book").is_dir():
+        print("skipped: it needs the built book (make book) and Chromium")
+        return
+
+    from playwright.sync_api import sync_playwright
+
+    print(f"{'page':34}{'kB':>8}{'first paint, ms: median':>26}{'worst':>8}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for path in sorted(options.folder.resolve().glob("book/*.html")):
+            paints, weights = zip(
+                *(load(browser, path) for _ in range(options.rounds)), strict=True
+            )
+            print(
+                f"{path.stem:34}{max(weights) / 1000:8.0f}"
+                f"{statistics.median(paints):26.0f}{max(paints):8.0f}"
+            )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

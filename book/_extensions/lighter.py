@@ -1,0 +1,122 @@
+"""Sphinx extension: what the built pages are rid of, and how they say it to those who listen.
+
+The theme is made for any book, and so brings icons by the thousand, and an index for a search in
+every page. This runs over the finished pages and leaves what they use:
+
+- of the theme's icons those that are shown, from a font that stands in the stylesheet, as a browser
+  may refuse one in another folder to a page opened from disk;
+- the index of the search where there is a search;
+- styles of cards and grids where there are some;
+- data that a page offers to download in files of their own, instead of in the page;
+- literals as text: Sphinx wraps each word of them, which doubles the reference and keeps long names
+  from being broken on a phone.
+
+A bibliography is no list in the sense of ARIA: its entries are no list items, and hold links.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from sphinx.application import Sphinx
+
+ICON = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+ ?\"\}")
+FONT = re.compile(r"url\(\.\./vendor/fontawesome/webfonts/(fa-solid-900)\.woff2\).*?(?=\})")
+DATA = re.compile(r'download="([^"]+)" href="data:[^",;]+[^",]*?(;base64)?,([^"]*)"')
+UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/fontawesome.js")
+"""Parts of ``_static`` that no page loads, or need load."""
+
+
+def tag(name: str) -> str:
+    """Pattern of what loads a file of this name into a page."""
+    return rf"\s*<(?:script|link)\b[^>]*/{re.escape(name)}[^>]*>(?:</script>)?"
+
+
+def without_ballast(page: Path) -> str:
+    """The text of a page without what it does not need."""
+    text = page.read_text("utf-8")
+    dropped = ["fontawesome.js"]
+    if page.name != "search.html":
+        dropped += ["searchtools.js", "language_data.js", "searchindex.js"]
+    if not re.search(r'class="[^"]*\bsd-', text):
+        dropped += ["sphinx-design.min.css", "design-tabs.js"]
+    text = re.sub("|".join(map(tag, dropped)), "", text)
+    text = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", text)
+    text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    return text.replace(' role="doc-biblioentry"', "")
+
+
+def apart(text: str, page: Path) -> str:
+    """The text of a page, its downloads in files beside it."""
+    folder = page.parent / "downloads" / page.stem
+
+    def put(found: re.Match[str]) -> str:
+        name, coded, body = found.groups()
+        data = base64.b64decode(body) if coded else unquote_to_bytes(body)
+        path = folder / name
+        if path.is_file() and path.read_bytes() != data:
+            return found[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return f'download="{name}" href="downloads/{page.stem}/{name}"'
+
+    return DATA.sub(put, text)
+
+
+def icons(static: Path, shown: set[str]) -> None:
+    """Leave of the theme's icons those that are shown."""
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    text = ICON.sub(
+        lambda rule: rule[0] if shown & set(re.findall(r"fa-[\w-]+", rule[0])) else "",
+        sheet.read_text("utf-8"),
+    )
+    sheets = [text, *(path.read_text("utf-8") for path in static.rglob("*.css") if path != sheet)]
+    points = {int(point, 16) for one in sheets for point in re.findall(r"\\(f[0-9a-f]{3})\b", one)}
+    points |= {ord(letter) for one in sheets for letter in one if "\uf000" <= letter <= "\uf8ff"}
+    font = TTFont(static / "vendor" / "fontawesome" / "webfonts" / "fa-solid-900.ttf")
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    cutter = subset.Subsetter()
+    cutter.populate(unicodes=points)
+    cutter.subset(font)
+    font.flavor = "woff"
+    written = io.BytesIO()
+    font.save(written)
+    url = f"url(data:font/woff;base64,{base64.b64encode(written.getvalue()).decode()})"
+    sheet.write_text(FONT.sub(f'{url} format("woff")', text), "utf-8")
+
+
+def lighten(app: Sphinx, exception: Exception | None) -> None:
+    """Go over the finished pages."""
+    if exception is not None or app.builder.format != "html":
+        return
+    root = Path(app.outdir)
+    static = root / "_static"
+    shown: set[str] = set()
+    for page in root.rglob("*.html"):
+        if static not in page.parents:
+            text = apart(without_ballast(page), page)
+            shown |= set(re.findall(r"\bfa-[\w-]+", text))
+            page.write_text(text, "utf-8")
+    for part in UNUSED:
+        path = static / part
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in static.rglob("*.map"):
+        path.unlink()
+    for path in (static / "scripts").glob("*.js"):
+        shown |= set(re.findall(r"\bfa-[\w-]+", path.read_text("utf-8")))
+    icons(static, shown)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("build-finished", lighten, priority=900)  # after all that write pages
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

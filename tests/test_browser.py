@@ -1,0 +1,287 @@
+"""The built book in a browser: every page at three widths, light and dark, with the network cut.
+
+`make browser` runs these. They read the book that `make book` has built, from disk, in Chromium.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes, urldefrag, urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+HTML = Path(__file__).parents[1] / "_build" / "html"
+FRONT = "index.html"
+"""Leads on to the first page, and is none itself."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+THEMES = ("light", "dark")
+WIDTHS = (375, 768, 1440)
+WEIGHT = 1_000_000
+"""Bytes that a page may load, itself included."""
+
+found = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts and path != HTML / FRONT
+)
+built = pytest.mark.skipif(not found, reason="no built book: make book, then make browser")
+
+PAGES = [
+    pytest.param(name, id=name.removesuffix(".html"), marks=built) for name in found or [FRONT]
+]
+every_page = pytest.mark.parametrize("name", PAGES)
+every_width = pytest.mark.parametrize("width", WIDTHS)
+
+
+@dataclass
+class Opened:
+    """A page of the book in a tab of the browser, and what went on in it."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", self._note)
+        self.page.on("requestfailed", lambda asked: self._complain("not loaded", asked.url))
+        self.page.on("pageerror", lambda error: self._complain("error", str(error)))
+        self.page.on("console", self._hear)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request.url)
+        if not request.url.startswith((HTML.as_uri() + "/", "data:", "blob:")):
+            self._complain("outside the book", request.url)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self._complain(message.type, message.text)
+
+    def _complain(self, what: str, about: str) -> None:
+        self.complaints.append(f"{what}: {about}")
+
+    def show(self, name: str, query: str = "") -> None:
+        """Open a page of the book; nothing in it moves or stays folded up."""
+        self.page.goto((HTML / name).as_uri() + query)
+        self.page.add_style_tag(
+            content="* { animation: none !important; transition: none !important }"
+        )
+        self.page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+
+    def resize(self, width: int) -> None:
+        if self.page.viewport_size != {"width": width, "height": 900}:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            # The theme waits a little before it makes reachable by keys what now scrolls.
+            self.page.wait_for_timeout(500)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("no browser: apt-get install chromium, or the like")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=program,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield started
+        started.close()
+
+
+def tab(browser: Browser, theme: str) -> Iterator[Opened]:
+    context = browser.new_context(color_scheme=theme, offline=True)
+    yield Opened(context.new_page())
+    context.close()
+
+
+@pytest.fixture(scope="module", params=THEMES)
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def opened(request: pytest.FixtureRequest, browser: Browser, theme: str) -> Iterator[Opened]:
+    """Every page in each theme: loaded once, then looked at in several widths."""
+    for one in tab(browser, theme):
+        one.show(request.param)
+        yield one
+
+
+@pytest.fixture
+def fresh(browser: Browser) -> Iterator[Opened]:
+    yield from tab(browser, "light")
+
+
+# --- in the browser ---------------------------------------------------------------------------
+
+CUT_OFF = """() => {
+  const wide = document.documentElement.clientWidth + 1;
+  const scrolls = node => node && node !== document.body && (
+    (/auto|scroll/.test(getComputedStyle(node).overflowX) && node.scrollWidth > node.clientWidth)
+    || scrolls(node.parentElement));
+  const inside = document.querySelectorAll("article :is(table, pre, svg, img, mjx-container)");
+  return [...inside]
+    .filter(node => node.getBoundingClientRect().right > wide && !scrolls(node))
+    .map(node => node.outerHTML.slice(0, 100));
+}"""
+
+
+@every_width
+def test_a_page_fits_and_what_is_wider_scrolls_inside_itself(opened: Opened, width: int) -> None:
+    opened.resize(width)
+    taken, given = opened.page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert taken <= given
+    assert opened.page.evaluate(CUT_OFF) == []
+
+
+AXE = """async contrast => {
+  const found = await axe.run(
+    {resultTypes: ["violations"], rules: {"color-contrast": {enabled: contrast}}});
+  const grave = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
+  return grave.flatMap(one => one.nodes.map(
+    node => `${one.id}: ${node.html.slice(0, 120)} ${node.failureSummary.slice(0, 300)}`));
+}"""
+
+
+@every_width
+def test_axe_finds_nothing_serious(opened: Opened, width: int) -> None:
+    opened.resize(width)
+    if not opened.page.evaluate("'axe' in window"):
+        opened.page.evaluate(AXE_SCRIPT)
+    # Contrast depends on the theme rather than the width, and takes axe a minute in the reference:
+    # once, where the side bars are seen too.
+    assert opened.page.evaluate(AXE, width == max(WIDTHS)) == []
+
+
+def test_a_page_has_the_theme_of_the_reader(opened: Opened, theme: str) -> None:
+    # The page for addresses that are not there has no theme but the browser's.
+    assert opened.page.evaluate("document.documentElement.dataset.theme") in (theme, None)
+
+
+FORMULAS_UNSEEN = """() => [...document.querySelectorAll("main .math")]
+  .filter(one => !one.querySelector("mjx-container svg, math")?.getBoundingClientRect().height)
+  .map(one => one.outerHTML)"""
+
+
+def test_mathematics_is_shown(opened: Opened) -> None:
+    assert opened.page.evaluate(FORMULAS_UNSEEN) == []
+
+
+PICTURES_WITHOUT_WORDS = """() => [...document.querySelectorAll("main :is(img, svg, [role=img])")]
+  .filter(one => !one.closest("mjx-container, [aria-hidden=true]"))
+  .filter(one => !(one.getAttribute("alt") || one.getAttribute("aria-label")
+    || document.getElementById(one.getAttribute("aria-labelledby") || " ")?.textContent
+    || one.querySelector(":scope > title")?.textContent))
+  .map(one => one.outerHTML.slice(0, 200))"""
+
+
+def test_every_picture_has_words(opened: Opened) -> None:
+    assert opened.page.evaluate(PICTURES_WITHOUT_WORDS) == []
+
+
+def test_a_page_is_light(opened: Opened) -> None:
+    paths = {unquote(urlsplit(url).path) for url in opened.requests if url.startswith("file:")}
+    weights = {path: Path(path).stat().st_size for path in paths if Path(path).is_file()}
+    heaviest = sorted(weights.items(), key=lambda one: -one[1])[:5]
+    assert sum(weights.values()) <= WEIGHT, heaviest
+
+
+def test_a_page_asks_the_network_for_nothing_and_complains_of_nothing(opened: Opened) -> None:
+    # The last of the tests of an opened page, so that it hears of all that happened in them.
+    assert opened.complaints == []
+
+
+@built
+def test_its_front_leads_to_the_first_page(fresh: Opened) -> None:
+    fresh.page.goto((HTML / FRONT).as_uri())
+    fresh.page.wait_for_url((HTML / "book" / "index.html").as_uri())
+
+
+@built
+def test_the_search_finds_pages(fresh: Opened) -> None:
+    fresh.show("search.html", "?q=sharpening")
+    hits = fresh.page.locator("#search-results li a[href*='v11_high_sparsity']")
+    hits.first.wait_for()
+    assert "sharpen" in fresh.page.locator("#search-results").inner_text().lower()
+    assert fresh.complaints == []
+
+
+@built
+def test_the_explorer_answers(fresh: Opened) -> None:
+    if "book/explorer.html" not in found:
+        pytest.skip("this book has no explorer")
+    fresh.show("book/explorer.html")
+    said = fresh.page.locator("main output").first
+    before = said.inner_text()
+    fresh.page.locator("main input[type=range][aria-label*='k,']").press("PageUp")
+    fresh.page.wait_for_function(
+        "before => document.querySelector('main output').innerText !== before", arg=before
+    )
+    assert fresh.complaints == []
+
+
+# --- in the files -----------------------------------------------------------------------------
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text("utf-8"), "html.parser")
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    named = parsed(path).select("[id], a[name]")
+    return frozenset(str(one.get("id") or one.get("name")) for one in named)
+
+
+@every_page
+def test_links_inside_the_book_lead_somewhere(name: str) -> None:
+    lost = []
+    for link in parsed(HTML / name).select("a[href]"):
+        href = str(link["href"])
+        if urlsplit(href).scheme:
+            continue
+        place, anchor = urldefrag(href)
+        target = HTML / name if not place else (HTML / name).parent / unquote(urlsplit(place).path)
+        there = target.is_file()
+        if there and anchor and target.suffix == ".html":
+            there = unquote(anchor) in anchors(target.resolve())
+        if not there:
+            lost.append(href)
+    assert lost == []
+
+
+def csv_of(text: str) -> None:
+    rows = list(csv.reader(io.StringIO(text), strict=True))
+    assert len(rows) > 1
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+@every_page
+def test_what_a_page_offers_to_download_is_valid(name: str) -> None:
+    checks = {"csv": csv_of, "json": json.loads, "ipynb": json.loads, "svg": ElementTree.fromstring}
+    for link in parsed(HTML / name).select("a[href]"):
+        href = str(link["href"])
+        if href.startswith("data:"):
+            head, _, body = href.removeprefix("data:").partition(",")
+            data = unquote_to_bytes(body)
+            text = (base64.b64decode(data) if head.endswith(";base64") else data).decode("utf-8")
+            checks[head.split(";")[0].split("/")[1].removesuffix("+xml")](text)
+        elif not urlsplit(href).scheme and Path(urlsplit(href).path).suffix[1:] in checks:
+            path = (HTML / name).parent / unquote(urlsplit(href).path)
+            checks[path.suffix[1:]](path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The reference of the package: every public module on its page, every public name explained."""
+"""The reference of the package: every public module on a page, every public name explained."""
 
 import ast
 import importlib
@@ -12,15 +12,15 @@ import pytest
 import spatialnb
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "book" / "reference.md").read_text("utf-8")
-MODULES = re.findall(r"^\.\. automodule:: (spatialnb\.\w+)$", PAGE, re.MULTILINE)
+PAGES = [path.read_text("utf-8") for path in sorted((ROOT / "book").glob("reference*.md"))]
+MODULES = re.findall(r"^\.\. automodule:: (spatialnb\.\w+)$", "\n".join(PAGES), re.MULTILINE)
 INSIDE = {"cli", "provenance"}
 """Rooms that are no interface: the commands have their own help."""
 
 every_module = pytest.mark.parametrize("name", MODULES)
 
 
-def test_every_room_is_on_the_page_once():
+def test_every_room_is_on_one_page_once():
     rooms = {path.stem for path in (ROOT / "spatialnb").glob("[a-z]*.py")}
     rooms |= {path.parent.name for path in (ROOT / "spatialnb").glob("*/__init__.py")}
     assert sorted(MODULES) == sorted(f"spatialnb.{room}" for room in rooms - INSIDE)

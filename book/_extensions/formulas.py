@@ -76,6 +76,8 @@ def typeset(tex: str, display: bool) -> tuple[str, str]:
     wrong = re.search(r'data-mjx-error="([^"]*)"', spoken)
     spoken = re.sub(r">\s+<", "><", spoken).strip()
     drawn = drawn.replace(' role="img"', ' aria-hidden="true"', 1)
+    if display:  # scrolls where it is wider than the page, so keys must reach it
+        drawn = drawn.replace("<mjx-container ", '<mjx-container tabindex="0" ', 1)
     html = drawn.replace(
         "</mjx-container>", f"<mjx-assistive-mml>{spoken}</mjx-assistive-mml></mjx-container>"
     )

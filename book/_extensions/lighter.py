@@ -8,6 +8,7 @@ every page. This runs over the finished pages and leaves what they use:
 - the index of the search where there is a search;
 - styles of cards and grids where there are some;
 - data that a page offers to download in files of their own, instead of in the page;
+- of a letter that several formulas show one outline;
 - literals as text: Sphinx wraps each word of them, which doubles the reference and keeps long names
   from being broken on a phone.
 
@@ -38,7 +39,7 @@ UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/
 
 def tag(name: str) -> str:
     """Pattern of what loads a file of this name into a page."""
-    return rf"\s*<(?:script|link)\b[^>]*/{re.escape(name)}[^>]*>(?:</script>)?"
+    return rf"\s*<(?:script|link)\b[^>]*[/\"]{re.escape(name)}[^>]*>(?:</script>)?"
 
 
 def without_ballast(page: Path) -> str:
@@ -53,6 +54,20 @@ def without_ballast(page: Path) -> str:
     text = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", text)
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     return text.replace(' role="doc-biblioentry"', "")
+
+
+def with_one_outline_each(text: str) -> str:
+    """The text of a page, in which a letter of formulas is drawn once and shown by its name."""
+    before, mark, article = text.partition("<article")
+    drawn: set[str] = set()
+
+    def first(found: re.Match[str]) -> str:
+        again = found[1] in drawn
+        drawn.add(found[1])
+        return "" if again else found[0]
+
+    article = re.sub(r"\bMJX-\d+-", "MJX-", article)
+    return before + mark + re.sub(r'<path id="(MJX-[\w-]+)" d="[^"]*"></path>', first, article)
 
 
 def apart(text: str, page: Path) -> str:
@@ -103,7 +118,7 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
     shown: set[str] = set()
     for page in root.rglob("*.html"):
         if static not in page.parents:
-            text = apart(without_ballast(page), page)
+            text = apart(with_one_outline_each(without_ballast(page)), page)
             shown |= set(re.findall(r"\bfa-[\w-]+", text))
             page.write_text(text, "utf-8")
     for part in UNUSED:

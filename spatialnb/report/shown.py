@@ -33,7 +33,7 @@ STYLE = """<style>
   vertical-align: bottom; border-top: 2px solid var(--line); border-bottom: 1px solid currentColor;
 }
 .spatialnb table.data tbody tr:hover { background: var(--pst-color-surface, #8881); }
-.spatialnb table.data :is(tbody th, thead :first-child) {
+.spatialnb table.data :is(tbody th, thead tr > :first-child) {
   text-align: left; position: sticky; left: 0; background: var(--pst-color-background, Canvas);
 }
 .spatialnb table.data tbody th { font-weight: 600; white-space: normal; min-width: 6em; }

@@ -32,7 +32,7 @@ def describe(app: Sphinx, config: Config) -> None:
     """Hand version, number of records and day of the newest one to the templates."""
     folder = Path(app.srcdir) / "book" / "records"
     found = [json.loads(path.read_text("utf-8")) for path in folder.glob("*/*.json")]
-    days = [record["provenance"].get("finished", "")[:10] for record in found]
+    days = [record.get("provenance", {}).get("finished", "")[:10] for record in found]
     address = os.environ.get("BOOK_URL", "").rstrip("/")
     config.html_context["edition"] = {
         "description": DESCRIPTION,

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 BUILT = Path(__file__).parents[1] / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def load(browser: Any, path: Path) -> tuple[float, int]:

@@ -19,6 +19,7 @@ from spatialnb import weights
 from spatialnb.datasets import edition
 from spatialnb.records import Record
 from spatialnb.registry import unknown
+from spatialnb.report.behind import RECORDS
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import (
     SMALL,
@@ -200,6 +201,6 @@ def _links(results: Results, found: Mapping[str, Record]) -> str:
     for arm, record in found.items():
         name = record.id
         if results.published or results.interim:
-            name = f'<a href="../records/weights/{record.id}.json">{record.id}</a>'
+            name = f'<a href="{RECORDS}/weights/{record.id}.json">{record.id}</a>'
         items.append(f"{escape(results.study.label(arm))}: {name}")
     return f"<p>Records: {', '.join(items)}</p>"

@@ -8,6 +8,7 @@ from spatialnb.study import Quick, Study
 
 SHARPENING = Sharpen(k_start=3, k_end=50)
 MEAN = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))
+ROOT_MEAN_SQUARE = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential(), power=2))
 SHUFFLED = Sharpen(k_start=3, k_end=50, kernel=Shuffled(kernel=Exponential()))
 
 ARMS = {
@@ -20,6 +21,8 @@ ARMS = {
     "only its rate": Run(schedule=MEAN, folded=("update",)),
     "only its shrink": Run(schedule=MEAN, folded=("shrink",)),
     "linear decay": Run(learning_rate_decay="linear"),
+    "root mean square": Run(schedule=ROOT_MEAN_SQUARE),
+    "cosine decay": Run(learning_rate_decay="cosine"),
 }
 
 STUDY = Study(
@@ -120,6 +123,22 @@ STUDY = Study(
             rule="beats",
             arm="only its shrink",
             against="none",
+        ),
+        Claim(
+            chapter="c2",
+            key="root-mean-square-equals",
+            words="The root mean square of the strengths does as well as their mean.",
+            rule="equals",
+            arm="root mean square",
+            against="one number",
+        ),
+        Claim(
+            chapter="c2",
+            key="cosine-equals-linear",
+            words="A cosine decay of the learning rate does as well as a linear one.",
+            rule="equals",
+            arm="cosine decay",
+            against="linear decay",
         ),
     ),
 )

@@ -1,0 +1,88 @@
+"""c2b: start, rate and shrink, in all their combinations."""
+
+from itertools import combinations
+
+from spatialnb.claims import Claim
+from spatialnb.config import Run
+from spatialnb.schedules import Sharpen
+from spatialnb.study import Quick, Study
+
+SHARPENING = Sharpen(k_start=3, k_end=50)
+PARTS = {"start": "start", "rate": "update", "shrink": "shrink"}
+"""Parts of the folded prior by the arms' names: the rate is the factor K of every step."""
+
+
+def _arms() -> dict[str, Run]:
+    chosen = [names for size in (1, 2, 3) for names in combinations(PARTS, size)]
+    return {
+        " + ".join(names): Run(schedule=SHARPENING, folded=tuple(PARTS[name] for name in names))
+        for names in chosen
+    }
+
+
+STUDY = Study(
+    id="c2b",
+    title="Start, rate and shrink",
+    section="",
+    question="Which of the things that sharpening does to training makes the gain?",
+    changes="Changes relative to c2: the parts of sharpening itself, alone and together.",
+    arms={"none": Run(), **_arms(), "k 3 → 50": Run(schedule=SHARPENING)},
+    baseline="none",
+    metrics=("accuracy", "train_loss", "test_loss"),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    claims=(
+        Claim(
+            chapter="c2b",
+            key="no-part-is-enough",
+            words="Sharpening beats each of start, rate and shrink alone.",
+            rule="beats",
+            arm="k 3 → 50",
+            against=("start", "rate", "shrink"),
+            each=True,
+        ),
+        Claim(
+            chapter="c2b",
+            key="no-two-are-enough",
+            words="Sharpening beats each two of start, rate and shrink.",
+            rule="beats",
+            arm="k 3 → 50",
+            against=("start + rate", "start + shrink", "rate + shrink"),
+            each=True,
+        ),
+        Claim(
+            chapter="c2b",
+            key="three-are-enough",
+            words="Start, rate and shrink together do as well as sharpening.",
+            rule="equals",
+            arm="start + rate + shrink",
+            against="k 3 → 50",
+            note="What is left out is that Adam sees gradients multiplied by the strengths.",
+        ),
+        Claim(
+            chapter="c2b",
+            key="rate-is-the-largest",
+            words="The rate alone gives more than the start or the shrink alone.",
+            rule="beats",
+            arm="rate",
+            against=("start", "shrink"),
+            each=True,
+        ),
+        Claim(
+            chapter="c2b",
+            key="start-helps",
+            words="Starting at smaller weights, and nothing else, beats none.",
+            rule="beats",
+            arm="start",
+            against="none",
+        ),
+        Claim(
+            chapter="c2b",
+            key="shrink-adds-to-rate",
+            words="Rate and shrink together beat the rate alone.",
+            rule="beats",
+            arm="rate + shrink",
+            against="rate",
+        ),
+    ),
+)

@@ -73,6 +73,8 @@ class Run:
     ----------
     dataset : edition of a data set, e.g. ``cifar10-jpeg``.
     train_size : use the first so many training images only; all of them without it.
+    validation_size : hold out the last so many training images and measure on those after every
+        epoch. Such a run never sees the test images, so settings may be chosen by it.
     hidden : widths of the hidden layers, ReLU between.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
     schedule : the kernel, as a function of progress.
@@ -95,6 +97,7 @@ class Run:
 
     dataset: str = "cifar10-jpeg"
     train_size: int | None = None
+    validation_size: int | None = None
     hidden: tuple[int, ...] = (256, 128)
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
@@ -116,8 +119,9 @@ class Run:
             raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
         for width in self.hidden:
             _at_least("hidden", width, 1)
-        if self.train_size is not None:
-            _at_least("train_size", self.train_size, 1)
+        for size in ("train_size", "validation_size"):
+            if getattr(self, size) is not None:
+                _at_least(size, getattr(self, size), 1)
         if self.learning_rate <= 0.0:
             raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
         if self.learning_rate_decay is not None:
@@ -134,7 +138,11 @@ class Run:
     def _check_second(self) -> None:
         if len(self.hidden) < 2:
             raise ValueError(f"hidden: two tasks need at least 2 widths, got {list(self.hidden)}")
-        if self.decay is not None or self.train_size is not None:
+        if (
+            self.decay is not None
+            or self.train_size is not None
+            or self.validation_size is not None
+        ):
             raise ValueError("second: two tasks are trained without decay and on all samples")
         if self.learning_rate_decay is not None or self.folded is not None:
             raise ValueError("second: two tasks have no learning_rate_decay and are not folded")

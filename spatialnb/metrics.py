@@ -219,6 +219,15 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("test_loss"),
     ),
+    "validation_accuracy": _Known(
+        title="validation accuracy",
+        title_at="validation accuracy after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        margin=0.5,
+        read=_epoch("validation_accuracy", 100.0),
+    ),
     "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, margin=0.5, read=_sparsity),
     "cap_share": _Known(
         title="weights at their cap",

@@ -277,7 +277,8 @@ def _train_all(
                 raise WorkerError(
                     f"worker processes died {RESTARTS} times (killed, or out of memory); "
                     f"{len(todo) - len(left)} of {len(todo)} runs are recorded. "
-                    "Try fewer workers; the same command goes on where this one stopped."
+                    "Try fewer workers; the same command goes on where this one stopped. A script "
+                    'of your own needs `if __name__ == "__main__":` around what it does.'
                 )
             before = len(left)
             bar.n = total - sum(run.epochs for run in left.values())

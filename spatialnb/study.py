@@ -48,6 +48,7 @@ class Quick:
     epochs: int = 2
     seeds: tuple[int, ...] = (0, 1)
     train_size: int | None = None
+    validation_size: int | None = None
     second: str | None = None
 
 
@@ -218,6 +219,7 @@ class Study:
                 )
             if changes["dataset"] == self.quick.dataset:
                 changes["train_size"] = self.quick.train_size
+                changes["validation_size"] = self.quick.validation_size
         arms = {**self.arms, **self.others}
         if changes.get("dataset") == self.quick.dataset:
             arms = {arm: self._quick_second(run) for arm, run in arms.items()}

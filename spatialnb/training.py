@@ -55,8 +55,9 @@ def train(
     Returns
     -------
     Trained : per epoch, mean training loss (cross-entropy, over the epoch as it went, without the
-        decay penalty), test loss and test accuracy in [0, 1]; at the end, the share of strengths
-        under 0.1. A loss that is not finite ends the run as ``failed``, with the epoch.
+        decay penalty), test loss and test accuracy in [0, 1], called validation loss and accuracy
+        where images are held out; at the end, the share of strengths under 0.1. A loss that is not
+        finite ends the run as ``failed``, with the epoch.
     """
     data = datasets.load(run.dataset) if data is None else data
     if data.name != run.dataset:
@@ -112,11 +113,7 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 
 def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
-    images = run.train_size or len(data.train.y)
-    if images > len(data.train.y):
-        raise ValueError(
-            f"train_size: {data.name} has {len(data.train.y)} training samples, not {images}"
-        )
+    images, name, measured_on = _samples(run, data)
     model = build(run, data.train.x.shape[1], data.classes)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
@@ -124,7 +121,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     folding = _folding(run, model, optimizer)
     order = generator(run.seed, "order")
     attached = any(True for _ in priors.spatial_priors(model))
-    epochs: dict[str, list[float]] = {"train_loss": [], "test_loss": [], "test_accuracy": []}
+    epochs: dict[str, list[float]] = {"train_loss": [], f"{name}_loss": [], f"{name}_accuracy": []}
 
     for epoch in range(run.epochs):
         if attached:
@@ -139,11 +136,11 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
             rate.step()
             (folding or optimizer).step()
             total += loss.detach().double() * len(index)
-        test_loss, test_accuracy = evaluate(model, data, data.test)
+        loss_after, accuracy = evaluate(model, data, measured_on)
         measured = {
             "train_loss": float(total) / images,
-            "test_loss": test_loss,
-            "test_accuracy": test_accuracy,
+            f"{name}_loss": loss_after,
+            f"{name}_accuracy": accuracy,
         }
         if run.action == "cap":
             measured["cap_share"] = priors.capped_share(model) if attached else 0.0
@@ -153,11 +150,26 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
             return Trained(
                 outcome={"status": "failed", "failed_epoch": epoch, "epochs": epochs}, model=model
             )
-        for name, value in measured.items():
-            epochs.setdefault(name, []).append(value)
+        for quantity, value in measured.items():
+            epochs.setdefault(quantity, []).append(value)
         on_epoch(epoch + 1)
     final = {"sparsity": sparsity(run, model)}
     return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
+
+
+def _samples(run: Run, data: Dataset) -> tuple[int, str, Split]:
+    """How many images to train on, and the split to measure on after every epoch, with its name."""
+    there, held_out = len(data.train.y), run.validation_size or 0
+    needed = (run.train_size or 1) + held_out
+    if needed > there:
+        sizes = [size for size in ("train_size", "validation_size") if getattr(run, size)]
+        raise ValueError(
+            f"{' and '.join(sizes)}: {data.name} has {there} training samples, not {needed}"
+        )
+    images, first = run.train_size or there - held_out, there - held_out
+    if not held_out:
+        return images, "test", data.test
+    return images, "validation", Split(x=data.train.x[first:], y=data.train.y[first:])
 
 
 def _folding(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> folded.Folded | None:

@@ -131,4 +131,5 @@ def _outcome(old: Record, new: Record, mean: float, sd: float) -> Outcome:
 
 
 def _accuracy(record: Record) -> float:
-    return metrics.measure(record, "accuracy")
+    validated = record.config.get("validation_size") is not None
+    return metrics.measure(record, "validation_accuracy" if validated else "accuracy")

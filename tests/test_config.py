@@ -159,7 +159,10 @@ json_data = st.recursive(
 
 
 @PROPERTY
-@given(st.sampled_from([*Run().to_dict(), "decay", "train_size", "folded"]), json_data)
+@given(
+    st.sampled_from([*Run().to_dict(), "decay", "train_size", "validation_size", "folded"]),
+    json_data,
+)
 def test_a_field_of_any_other_json_is_read_or_refused_with_a_value_error(
     name: str, value: Any
 ) -> None:
@@ -175,6 +178,7 @@ def test_a_field_of_any_other_json_is_read_or_refused_with_a_value_error(
 OTHER: dict[str, Any] = {
     "dataset": "cifar10",
     "train_size": 1,
+    "validation_size": 1,
     "hidden": (128, 256),
     "action": "cap",
     "schedule": Static(kernel=Linear()),

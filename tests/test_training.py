@@ -473,6 +473,45 @@ def test_more_images_than_there_are_is_refused() -> None:
         train(replace(BASE, train_size=91), DATA)
 
 
+HELD_OUT = replace(BASE, validation_size=20)
+
+
+def test_held_out_images_are_measured_and_neither_trained_on_nor_the_test_images_seen() -> None:
+    first, last = DATA.train.x[:70], DATA.train.x[70:]
+    y = DATA.train.y
+    only = replace(DATA, train=Split(x=first, y=y[:70]), test=Split(x=last, y=y[70:]))
+    plain, held_out = train(BASE, only), train(HELD_OUT, DATA)
+    assert held_out.outcome["epochs"].keys() == {
+        "train_loss",
+        "validation_loss",
+        "validation_accuracy",
+    }
+    for quantity, ours in held_out.outcome["epochs"].items():
+        assert ours == plain.outcome["epochs"][quantity.replace("validation", "test")]
+    spoilt = replace(DATA, test=Split(x=255 - DATA.test.x, y=torch.zeros_like(DATA.test.y)))
+    assert bits(train(HELD_OUT, spoilt)) == bits(held_out)
+
+
+def test_held_out_images_leave_the_first_ones_to_train_on() -> None:
+    both = replace(HELD_OUT, train_size=70)
+    assert bits(train(both, DATA)) == bits(train(HELD_OUT, DATA))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"validation_size": 90}, "validation_size: quick-made has 90 training samples, not 91"),
+        (
+            {"validation_size": 20, "train_size": 71},
+            "train_size and validation_size: quick-made has 90 training samples, not 91",
+        ),
+    ],
+)
+def test_more_held_out_than_there_is_is_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(replace(BASE, **sizes), DATA)
+
+
 @pytest.mark.parametrize("size", [1, 7, 89, 90, 1000])
 def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
     run = replace(BASE, epochs=1, batch_size=size, learning_rate=1e-12)

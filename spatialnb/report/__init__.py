@@ -22,12 +22,14 @@ from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import figure
 from spatialnb.report.tables import frame, table, table_rows
+from spatialnb.report.tuning import best, rate_figure, rate_table
 from spatialnb.report.words import banner, glue_numbers, numbers
 
 __all__ = [
     "Compared",
     "Shown",
     "banner",
+    "best",
     "compare",
     "compared",
     "comparison_rows",
@@ -43,6 +45,8 @@ __all__ = [
     "ledger",
     "ledger_rows",
     "numbers",
+    "rate_figure",
+    "rate_table",
     "shares",
     "side_by_side",
     "table",

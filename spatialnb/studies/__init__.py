@@ -19,7 +19,9 @@ def _pages() -> dict[str, str]:
     The chapters on the report come first, then those of Part II, such as ``c2_which_part``.
     """
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
-    chapters = [name for form in (r"v\d\d_", r"c\d[a-z]?_") for name in names if re.match(form, name)]
+    chapters = [
+        name for form in (r"v\d\d_", r"c\d[a-z]?_") for name in names if re.match(form, name)
+    ]
     return {name.partition("_")[0]: name for name in chapters}
 
 

@@ -1,0 +1,112 @@
+"""A setting that was searched over: what each value gave, and which one was best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from spatialnb import metrics
+from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.report.shown import Shown
+from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
+from spatialnb.report.summary import summarise
+from spatialnb.report.words import number, setting
+from spatialnb.study import Results
+
+ACCURACY = "validation_accuracy"
+"""What a setting is chosen by: never the test images."""
+Lines = Mapping[str, Mapping[str, Iterable[str]]]
+"""Arms that differ in their learning rate, by panel and by line."""
+
+
+def best(results: Results, arms: Iterable[str]) -> str:
+    """The arm with the highest mean validation accuracy; the first one where two are level.
+
+    Raises
+    ------
+    ValueError : every run of these arms failed.
+    """
+    chosen = set(arms)
+    rows = [row for row in summarise(results, ACCURACY) if row.arm in chosen and row.ours.n]
+    if not rows:
+        raise ValueError(f"no arm of {', '.join(sorted(chosen))} has a validation accuracy")
+    return max(rows, key=lambda row: row.ours.estimate).arm
+
+
+def rate_table(results: Results, lines: Lines) -> Shown:
+    """Mean validation accuracy by learning rate: a row an arm and decay, its best one marked."""
+    wanted = metrics.metric(ACCURACY)
+    rows = {row.arm: row for row in summarise(results, ACCURACY)}
+    cells: dict[str, dict[str, Cell]] = {}
+    for panel, line_of in lines.items():
+        for name, members in line_of.items():
+            arms = list(members)
+            top = best(results, arms)
+            cells[f"{name}, {panel}"] = {
+                f"{results.study.arms[arm].learning_rate:g}": Cell(
+                    number(rows[arm].ours.estimate, wanted.digits) + (" *" if arm == top else ""),
+                    sort=rows[arm].ours.estimate,
+                )
+                for arm in arms
+            }
+    data = pd.DataFrame.from_dict(cells, orient="index")
+    title = f"{wanted.title.capitalize()} ({wanted.unit}) by learning rate: {setting(results)}"
+    note = f"Means over {len(results.seeds)} seeds; * marks the highest of a row."
+    long = [
+        {"arm": row.arm, "mean": row.ours.estimate, "sd": row.ours.sd, "n": row.ours.n}
+        for row in rows.values()
+    ]
+    links = downloads(f"{results.study.id}-learning-rates", pd.DataFrame(long))
+    html = f"{as_html(data, title, corner='arm')}\n<p>{note}</p>\n{links}"
+    return Shown(html, f"{as_text(data, title)}\n{note}")
+
+
+def rate_figure(results: Results, lines: Lines) -> Shown:
+    """Validation accuracy over the learning rate: a panel a decay, a line an arm."""
+    wanted = metrics.metric(ACCURACY)
+    means = {row.arm: row.ours for row in summarise(results, ACCURACY)}
+    alts, data = [], []
+    with look():
+        fig = Figure(figsize=(WIDTH, 2.4 * len(lines) + 0.9), layout="constrained")
+        panels = fig.subplots(len(lines), 1, sharex=True, sharey=True, squeeze=False).flatten()
+        for axes, (panel, line_of) in zip(panels, lines.items(), strict=True):
+            grid(axes)
+            for place, (name, members) in enumerate(line_of.items()):
+                style, arms = line(place - 1, baseline=place == 0), list(members)
+                rates = [results.study.arms[arm].learning_rate for arm in arms]
+                values = [means[arm].estimate for arm in arms]
+                axes.plot(
+                    rates, values, ls=style.dash, color=style.color, marker=style.marker, label=name
+                )
+                alts.append(_said(name, panel, rates, values, wanted.digits))
+                data += [
+                    {"arm": name, "decay": panel, "learning_rate": rate, "mean": value}
+                    for rate, value in zip(rates, values, strict=True)
+                ]
+            axes.set_title(panel, fontsize=SMALL)
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(rates[::2], [f"{rate:g}" for rate in rates[::2]])
+            axes.set_ylabel(f"{wanted.title} ({wanted.unit})")
+        panels[-1].set_xlabel("learning rate")
+        legend(fig, panels[0])
+    return figure(
+        fig,
+        f"{wanted.title.capitalize()} over the learning rate. {' '.join(alts)}",
+        f"{wanted.title.capitalize()} after the last epoch over the learning rate, which stays "
+        f"constant or falls: means of {len(results.seeds)} seeds. {setting(results)}.",
+        name=f"{results.study.id}-learning-rates",
+        rows=data,
+    )
+
+
+def _said(
+    name: str, panel: str, rates: Sequence[float], values: Sequence[float], digits: int
+) -> str:
+    top = max(range(len(values)), key=lambda place: values[place])
+    return (
+        f"{name}, {panel}: {number(values[0], digits)} at {rates[0]:g}, highest "
+        f"{number(values[top], digits)} at {rates[top]:g}, {number(values[-1], digits)} at "
+        f"{rates[-1]:g}."
+    )

@@ -1,0 +1,54 @@
+"""c2c: the learning rate of every arm, chosen on images that are held out."""
+
+import dataclasses
+
+from spatialnb.config import Run
+from spatialnb.kernels import Averaged, Exponential, Shuffled
+from spatialnb.schedules import Sharpen, Static
+from spatialnb.study import Quick, Study
+
+PRIORS = {
+    "none": Run(),
+    "exponential": Run(schedule=Static(kernel=Exponential())),
+    "k 3 → 50": Run(schedule=Sharpen(k_start=3, k_end=50)),
+    "shuffled": Run(schedule=Sharpen(k_start=3, k_end=50, kernel=Shuffled(kernel=Exponential()))),
+    "one number": Run(schedule=Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))),
+}
+"""The main arms of c2."""
+RATES = tuple(0.000125 * 2**step for step in range(7))
+"""From 0.000125 to 0.008 in factors of two."""
+DECAYS = ("constant", "linear")
+"""How the learning rate falls: not at all, or linearly to zero."""
+
+
+def _arms(prior: str, decay: str) -> dict[str, Run]:
+    return {
+        f"{prior}, {rate:g}, {decay}": dataclasses.replace(
+            PRIORS[prior],
+            learning_rate=rate,
+            learning_rate_decay=None if decay == "constant" else decay,
+            validation_size=5000,
+        )
+        for rate in RATES
+    }
+
+
+GRID = {decay: {prior: _arms(prior, decay) for prior in PRIORS} for decay in DECAYS}
+"""The arms by decay and prior, in the order of :data:`RATES`."""
+
+STUDY = Study(
+    id="c2c",
+    title="Learning rates, on images held out",
+    section="",
+    question="Which learning rate suits each arm, and should it fall?",
+    changes="Changes relative to c2: a grid of learning rates; the last 5,000 training images are "
+    "held out and measured instead of the test images.",
+    arms={
+        arm: run for lines in GRID.values() for arms in lines.values() for arm, run in arms.items()
+    },
+    baseline="none, 0.001, constant",
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0, 1),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=1, seeds=(0, 1), validation_size=200),
+)

@@ -26,6 +26,8 @@ RECIPE = 1
 
 OPTIMIZERS = ("adam",)
 """The optimisers that a run can ask for."""
+POSITIONS = ("plane",)
+"""Where neurons can stand besides on a line."""
 LARGEST_SEED = 2**31 - 1
 """Seeds go from 0 to this one."""
 
@@ -86,6 +88,9 @@ class Run:
     learning_rate_decay : how it falls, ``linear`` or ``cosine``, to zero; constant without it.
     folded : instead of attaching the prior, train the effective weights themselves, with these
         parts of what the prior does to the optimiser: see :mod:`spatialnb.folded`.
+    positions : ``plane``: pixels at their own places, see :func:`spatialnb.geometry.plane`; each
+        layer's neurons on a line without it.
+    permuted_pixels : on the plane, the seed of one permutation of the pixels' places.
     batch_size : samples a step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
     seed : fixes initialisation and batch order, so the arms of one seed are paired.
@@ -107,6 +112,8 @@ class Run:
     learning_rate: float = 3e-3
     learning_rate_decay: str | None = None
     folded: tuple[str, ...] | None = None
+    positions: str | None = None
+    permuted_pixels: int | None = None
     batch_size: int = 128
     epochs: int = 12
     seed: int = 0
@@ -128,6 +135,7 @@ class Run:
             rates.decay(self.learning_rate_decay)
         if self.folded is not None:
             self._check_folded(self.folded)
+        self._check_positions()
         if self.second is not None:
             self._check_second()
         _at_least("batch_size", self.batch_size, 1)
@@ -146,6 +154,26 @@ class Run:
             raise ValueError("second: two tasks are trained without decay and on all samples")
         if self.learning_rate_decay is not None or self.folded is not None:
             raise ValueError("second: two tasks have no learning_rate_decay and are not folded")
+
+    def _check_positions(self) -> None:
+        if self.positions is None and self.permuted_pixels is not None:
+            raise ValueError(
+                "permuted_pixels: pixels have places on the plane alone; set positions"
+            )
+        if self.positions is None:
+            return
+        if self.positions not in POSITIONS:
+            known = unknown("positions", self.positions, dict.fromkeys(POSITIONS))
+            raise ValueError(f"{known} Leave positions out for neurons on a line.")
+        if self.decay is not None or self.second is not None or self.folded is not None:
+            raise ValueError(
+                "positions: decay, second and folded take neurons on a line; leave positions out"
+            )
+        if self.permuted_pixels is not None and not 0 <= self.permuted_pixels <= LARGEST_SEED:
+            raise ValueError(
+                f"permuted_pixels: expected a seed from 0 to {LARGEST_SEED}, got "
+                f"{self.permuted_pixels}"
+            )
 
     def _check_folded(self, parts: tuple[str, ...]) -> None:
         for part in parts:

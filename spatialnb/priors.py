@@ -119,6 +119,7 @@ def attach(
     *,
     action: str = "multiply",
     layers: Sequence[str] | None = None,
+    distances: Sequence[Tensor] | None = None,
 ) -> M:
     """Put a spatial prior on the linear layers of any model, and return the model.
 
@@ -128,11 +129,15 @@ def attach(
     prior : a kernel, or a schedule (which starts at progress 0; move it with :func:`step`).
     action : ``multiply``, ``normalise``, ``cap``, or a registered one.
     layers : names of the layers, as in ``model.named_modules()``; all linear ones without it.
+    distances : for each of these layers, in their order, the distances (out, in) of its
+        connections, such as :func:`spatialnb.geometry.plane` gives; without it each layer's neurons
+        stand evenly on a line.
 
     Raises
     ------
     ValueError : no linear layer, an unknown name, a layer that is not ``nn.Linear``, a weight that
-        has a parametrization already (attach once; remove first), or an unknown action.
+        has a parametrization already (attach once; remove first), an unknown action, or distances
+        that do not fit the layers.
     TypeError : `prior` is neither a kernel nor a schedule.
     """
     kernel = _kernel_at(prior, 0.0)
@@ -142,9 +147,9 @@ def attach(
             raise ValueError(
                 f"layer {name!r} has a parametrized weight already; call remove(model) first"
             )
-    for _, layer in chosen:
+    for (_, layer), between in zip(chosen, _distances(chosen, distances), strict=True):
         weight = layer.weight
-        part = SpatialPrior(action, layer_distance(*weight.shape), weight.dtype).to(weight.device)
+        part = SpatialPrior(action, between, weight.dtype).to(weight.device)
         part.set_kernel(kernel)
         parametrize.register_parametrization(layer, "weight", part)
     return model
@@ -246,6 +251,29 @@ def _kernel_at(prior: Kernel | Schedule, progress: float) -> Kernel:
     if isinstance(prior, Kernel):
         return prior
     raise TypeError(f"expected a Kernel or a Schedule, got {prior!r}")
+
+
+def _distances(
+    layers: Sequence[tuple[str, nn.Linear]], given: Sequence[Tensor] | None
+) -> list[Tensor]:
+    """Distances (out, in) of these layers: those given, or those along a line."""
+    if given is None:
+        return [layer_distance(*layer.weight.shape) for _, layer in layers]
+    names = ", ".join(repr(name) for name, _ in layers)
+    if isinstance(given, Tensor) or len(given) != len(layers):
+        raise ValueError(
+            f"distances: expected a list with one tensor for each layer ({names}), got "
+            + (f"a tensor {tuple(given.shape)}" if isinstance(given, Tensor) else f"{len(given)}")
+        )
+    for (name, layer), between in zip(layers, given, strict=True):
+        if between.shape != layer.weight.shape:
+            raise ValueError(
+                f"distances: layer {name!r} is {tuple(layer.weight.shape)}, (out, in), got "
+                f"{tuple(between.shape)}"
+            )
+        if not bool((between >= 0.0).all() & between.isfinite().all()):
+            raise ValueError(f"distances: layer {name!r}: expected finite numbers >= 0")
+    return [between.detach().to("cpu", torch.float64) for between in given]
 
 
 def _prior_of(module: nn.Module) -> SpatialPrior | None:

@@ -188,7 +188,8 @@ def record_weights(run: Run, store: Store) -> Record:
     MissingError : the run is not recorded.
     RecordError : trained again it does not come out as recorded, so these are not its weights; or a
         record is damaged.
-    ValueError : the run failed, or is one of two tasks.
+    ValueError : the run failed, is one of two tasks, or has its neurons not on a line, along which
+        the summary counts distances.
     """
     there = weights.weights_of(run, store)
     if there is not None:
@@ -196,6 +197,11 @@ def record_weights(run: Run, store: Store) -> Record:
     recorded = store.find(run.id)
     if recorded is None:
         raise MissingError(f"the run {run.id} is not recorded; `spatialnb train` makes it")
+    if run.positions is not None:
+        raise ValueError(
+            f"the run {run.id} has its neurons on the {run.positions}; the summary of weights "
+            "counts distances along a line"
+        )
     if recorded.failed or run.second is not None:
         what = "failed" if recorded.failed else "is one of two tasks"
         raise ValueError(f"the run {run.id} {what}; weights are recorded of finished runs of one")
@@ -489,7 +495,7 @@ def _record_pair(first: Run, second: Run, store: Store) -> None:
 def _weights(run: Run) -> tuple[dict[str, Tensor], ...]:
     """Learned and effective weights of a run after training, and the same before."""
     data = datasets.load(run.dataset)
-    model = training.build(run, data.train.x.shape[1], data.classes)
+    model = training.build(run, data.shape, data.classes)
     sides = []
     for trained in (False, True):
         if trained:

@@ -7,9 +7,10 @@ gives the same numbers bit for bit on the same kind of machine and build of torc
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from spatialnb import datasets, folded, models, priors, rates
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
-from spatialnb.geometry import layer_distance
+from spatialnb.geometry import layer_distance, plane
 from spatialnb.kernels import Uniform, share_below
 from spatialnb.schedules import Static, progress
 
@@ -66,20 +67,40 @@ def train(
         return _train(run, data, on_epoch or (lambda epoch: None))
 
 
-def build(run: Run, features: int, classes: int) -> nn.Module:
+def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     """The network of a run at progress 0, initialised from its seed, its prior attached.
 
     Multiplying by one is exact, so the report's "none" is left a plain network. So is one whose
     prior is folded into the optimiser.
+
+    Parameters
+    ----------
+    run : the configuration.
+    shape : of one input, as of a data set: (channels, height, width) or (features,).
+    classes : outputs.
     """
-    model = models.mlp(features, run.hidden, classes, generator(run.seed, "initialisation"))
+    model = models.mlp(math.prod(shape), run.hidden, classes, generator(run.seed, "initialisation"))
     if run.folded is not None:
         if "start" in run.folded:
             folded.start(model, run.schedule.at(progress(0, run.epochs)))
         return model
     if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
         return model
-    return priors.attach(model, run.schedule, action=run.action)
+    between = distances(run, shape, classes)
+    return priors.attach(model, run.schedule, action=run.action, distances=between)
+
+
+def distances(run: Run, shape: Sequence[int], classes: int) -> list[Tensor]:
+    """Distances (out, in) of every layer of a run's network, first to last.
+
+    Raises
+    ------
+    ValueError : positions on the plane, and `shape` is not that of an image.
+    """
+    if run.positions == "plane":
+        return plane(shape, *run.hidden, classes, permuted=run.permuted_pixels)
+    widths = [math.prod(shape), *run.hidden, classes]
+    return [layer_distance(out, into) for into, out in itertools.pairwise(widths)]
 
 
 class LearningRate:
@@ -114,7 +135,7 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     images, name, measured_on = _samples(run, data)
-    model = build(run, data.train.x.shape[1], data.classes)
+    model = build(run, data.shape, data.classes)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
     rate = LearningRate(run, optimizer, images)
@@ -153,7 +174,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
         for quantity, value in measured.items():
             epochs.setdefault(quantity, []).append(value)
         on_epoch(epoch + 1)
-    final = {"sparsity": sparsity(run, model)}
+    final = {"sparsity": sparsity(run, model, distances(run, data.shape, data.classes))}
     return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
 
 
@@ -197,13 +218,14 @@ def evaluate(model: nn.Module, data: Dataset, split: Split) -> tuple[float, floa
     return float(loss) / len(split.y), right / len(split.y)
 
 
-def sparsity(run: Run, model: nn.Module) -> dict[str, float]:
-    """Share of strengths under 0.1 in the last epoch, by layer and over all connections."""
+def sparsity(run: Run, model: nn.Module, between: Sequence[Tensor]) -> dict[str, float]:
+    """Share of strengths under 0.1 in the last epoch, by layer and over all connections.
+
+    `between` are the layers' distances, as :func:`distances` gives them.
+    """
     kernel = run.schedule.at(1.0)
-    strengths = {
-        name: kernel.strength(layer_distance(*layer.weight.shape))
-        for name, layer in models.linear_layers(model)
-    }
+    names = [name for name, _ in models.linear_layers(model)]
+    strengths = {name: kernel.strength(d) for name, d in zip(names, between, strict=True)}
     shares = {name: share_below([strength], SMALL) for name, strength in strengths.items()}
     return {**shares, "overall": share_below(strengths.values(), SMALL)}
 

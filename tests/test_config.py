@@ -187,20 +187,27 @@ OTHER: dict[str, Any] = {
     "learning_rate": 0.001,
     "learning_rate_decay": "linear",
     "folded": ("update",),
+    "positions": "plane",
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,
 }
 SINGLE = {"optimizer"}  # a field that has one allowed value so far
+TOGETHER = {"permuted_pixels"}  # one that needs another
 
 
 def test_every_field_is_tried_below() -> None:
-    assert {field.name for field in dataclasses.fields(Run)} == OTHER.keys() | SINGLE
+    assert {field.name for field in dataclasses.fields(Run)} == OTHER.keys() | SINGLE | TOGETHER
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_any_field_changed_changes_the_id(name: str) -> None:
     assert replace(Run(), **{name: OTHER[name]}).id != Run().id
+
+
+def test_permuted_pixels_are_another_run_on_the_plane() -> None:
+    runs = [Run(positions="plane", permuted_pixels=seed) for seed in (None, 0, 1)]
+    assert len({run.id for run in runs}) == 3
 
 
 @pytest.mark.parametrize("name", Run().to_dict())
@@ -284,6 +291,13 @@ def test_a_list_of_widths_is_the_same_run() -> None:
         ({"folded": ("start",), "decay": Decay(target=Linear())}, "folded: .* without decay"),
         ({"folded": ("start",), "second": SecondTask()}, "second: .* are not folded"),
         ({"learning_rate_decay": "cosine", "second": SecondTask()}, "second: two tasks have no"),
+        ({"positions": "plain"}, "unknown positions 'plain'.* mean 'plane'.*neurons on a line"),
+        ({"positions": "line"}, "unknown positions 'line'; known: plane"),
+        ({"permuted_pixels": 3}, "permuted_pixels: .* on the plane alone; set positions"),
+        ({"positions": "plane", "permuted_pixels": -1}, "permuted_pixels: expected a seed from 0"),
+        ({"positions": "plane", "decay": Decay(target=Linear())}, "positions: decay, second and"),
+        ({"positions": "plane", "second": SecondTask()}, "positions: decay, second and"),
+        ({"positions": "plane", "folded": ("start",)}, "positions: decay, second and"),
         ({"learning_rate": float("nan")}, r"Run\.learning_rate: expected a finite number"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),

@@ -233,8 +233,8 @@ def test_another_seed_is_another_network_in_another_order() -> None:
 
 
 def test_arms_of_one_seed_start_from_the_same_weights_and_biases() -> None:
-    plain = training.build(BASE, FEATURES, CLASSES)
-    prior = training.build(replace(BASE, schedule=STRONG), FEATURES, CLASSES)
+    plain = training.build(BASE, DATA.shape, CLASSES)
+    prior = training.build(replace(BASE, schedule=STRONG), DATA.shape, CLASSES)
     for (_, one), (_, two) in zip(
         models.linear_layers(plain), models.linear_layers(prior), strict=True
     ):
@@ -251,9 +251,9 @@ def test_none_is_bit_for_bit_the_plain_network_that_carries_no_prior(
     plain = train(BASE, DATA)
     assert not list(priors.spatial_priors(plain.model))
 
-    def attached(run: Run, features: int, classes: int) -> nn.Module:
+    def attached(run: Run, shape: tuple[int, ...], classes: int) -> nn.Module:
         drawn = models.mlp(
-            features, run.hidden, classes, training.generator(run.seed, "initialisation")
+            math.prod(shape), run.hidden, classes, training.generator(run.seed, "initialisation")
         )
         return priors.attach(drawn, Uniform())
 
@@ -428,10 +428,10 @@ def test_a_run_with_all_parts_folded_is_the_run_with_the_prior(
 def test_a_folded_run_starts_where_its_parts_say() -> None:
     run = replace(BASE, schedule=STRONG)
     plain, scaled, attached = (
-        models.effective_weights(training.build(one, FEATURES, CLASSES))
+        models.effective_weights(training.build(one, DATA.shape, CLASSES))
         for one in (replace(run, folded=("update",)), replace(run, folded=("start",)), run)
     )
-    first = models.effective_weights(training.build(BASE, FEATURES, CLASSES))
+    first = models.effective_weights(training.build(BASE, DATA.shape, CLASSES))
     assert all(torch.equal(plain[name], first[name]) for name in first)
     assert all(torch.equal(scaled[name], attached[name]) for name in first)
 
@@ -518,7 +518,7 @@ def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
     index = torch.randperm(TRAIN)
     assert torch.equal(torch.cat(list(training.batches(index, size))), index)
     # Weights hardly move, so the mean over batches is the mean over all samples.
-    model = training.build(run, FEATURES, CLASSES)
+    model = training.build(run, DATA.shape, CLASSES)
     whole = cross_entropy(model(DATA.inputs(DATA.train, torch.arange(TRAIN))), DATA.train.y)
     found = train(run, DATA).outcome["epochs"]["train_loss"][0]
     assert found == pytest.approx(whole.item(), abs=1e-5)
@@ -527,7 +527,7 @@ def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
 def test_testing_in_pieces_gives_what_testing_at_once_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = training.build(BASE, FEATURES, CLASSES)
+    model = training.build(BASE, DATA.shape, CLASSES)
     whole = training.evaluate(model, DATA, DATA.test)
     monkeypatch.setattr(training, "CHUNK", 7)
     pieces = training.evaluate(model, DATA, DATA.test)

@@ -433,9 +433,9 @@ def _kept_weights(run_id: str) -> dict[str, Tensor] | None:
         with safe_open(weights_path(run_id), framework="pt") as stored:
             marks = stored.metadata() or {}
             learned = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError):
+        whole = marks == {"run": run_id, "sha256": _weights_digest(run_id, learned)}
+    except (OSError, SafetensorError, TypeError, ValueError):  # the third: numbers NumPy lacks
         return None
-    whole = marks == {"run": run_id, "sha256": _weights_digest(run_id, learned)}
     return learned if whole else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import http.server
 import io
@@ -16,10 +17,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from spatialnb import datasets
 from spatialnb.datasets import archive, cache, catalogue, loading, published, vision
 from spatialnb.datasets.text import review_tensors
+from spatialnb.datasets.torchvision_shim import import_torchvision
 
 TEXTS = {
     f"aclImdb/{split}/{label}/0_{n}.txt": f"{label} word{n}".encode()
@@ -112,6 +115,23 @@ def test_a_download_that_stops_half_way_or_is_another_file_leaves_nothing(
     assert len(datasets.load("imdb", root).train.y) == 2
 
 
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("what", ["half", "other"])
+def test_nothing_stays_of_a_download_that_torchvision_did_not_finish(
+    name: str, what: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = import_torchvision().datasets
+    monkeypatch.setattr(made.MNIST, "mirrors", [f"{server}/{what}/"])
+    monkeypatch.setattr(made.CIFAR10, "url", f"{server}/{what}/{made.CIFAR10.filename}")
+    monkeypatch.setenv("SPATIALNB_CACHE", str(tmp_path / "cache"))
+    mine = tmp_path / "data" / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"was there before")
+    with pytest.raises(FileNotFoundError, match=r"could not be downloaded .*Put into"):
+        datasets.load(name, tmp_path / "data")
+    assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == [mine]
+
+
 def test_a_hostile_file_in_place_of_the_good_one_leaves_the_good_cache_as_it_was(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,8 +213,50 @@ def test_a_zip_that_holds_more_than_it_announces_is_not_inflated(tmp_path: Path)
         member.read()
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_a_method_that_inflates_before_it_looks_is_refused(
+    method: int, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as bomb:
+        bomb.writestr("a.txt", bytes(10_000_000))
+    assert (tmp_path / "a.zip").stat().st_size < 2000
+    with pytest.raises(ValueError, match=r"a\.zip holds 'a\.txt', packed by method 1"):
+        read_all(tmp_path / "a.zip")
+
+
+HOLES = [
+    {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"},
+    {"GNU.sparse.map": "0,1", "GNU.sparse.size": "9"},
+    {"GNU.sparse.size": "9"},
+]
+
+
+@pytest.mark.parametrize("said", HOLES, ids=["1.0", "0.1", "0.0"])
+def test_an_endless_list_of_holes_is_not_read(said: dict[str, str], tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.pax_headers = said
+    head = info.tobuf(tarfile.PAX_FORMAT)
+    (tmp_path / "a.tar.bz2").write_bytes(bz2.compress(head + b"999999999\n" + b"0\n" * 1_000_000))
+    assert (tmp_path / "a.tar.bz2").stat().st_size < 2000
+    with pytest.raises(ValueError, match=r"a\.tar\.bz2 cannot be read .*a file with holes"):
+        read_all(tmp_path / "a.tar.bz2")
+
+
+def test_an_old_file_with_holes_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type = tarfile.GNUTYPE_SPARSE
+    (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(ValueError, match=r"a\.tar cannot be read .*a file with holes"):
+        read_all(tmp_path / "a.tar")
+
+
+def test_a_path_of_the_greatest_length_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(packed({"a/" * 2000 + "b": b"12345"}))
+    assert read_all(tmp_path / "a.tar.gz") == 5
+
+
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
-@pytest.mark.parametrize("size", [2**33, 2**21, -5])
+@pytest.mark.parametrize("size", [2**33, 2**21, 2**14, -5])
 def test_a_header_that_announces_gigabytes_is_not_read(
     kind: bytes, size: int, tmp_path: Path
 ) -> None:
@@ -266,6 +328,19 @@ def test_no_batch_of_the_original_cifar10_is_unpickled_before_its_checksum_fits(
     assert not ran.exists()
 
 
+def test_a_loose_file_of_terabytes_is_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in published.SOURCES["mnist"].md5:
+        with (folder / name).open("wb") as file:
+            file.truncate(2**40)  # a hole: it takes no room
+    monkeypatch.setenv("SPATIALNB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match="is not the published file"):
+        datasets.load("mnist", tmp_path / "data")
+
+
 # ── The cache ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -284,3 +359,14 @@ def test_a_cache_that_cannot_be_written_is_named_and_the_old_one_stays(
         cache.write(path, {"a": "b"}, {"t": torch.ones(3)}, "0")
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_cache_that_is_something_else_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({"t": torch.zeros(3, dtype=torch.bfloat16)}, path, {"checksum": "0"})
+    assert cache.read(path, {}) is None  # numbers that NumPy does not have
+    tensors, state = {"t": torch.zeros(3)}, {"format": "0"}
+    save_file(tensors, path, {**state, "checksum": cache._checksum(tensors, state)})
+    assert cache.read(path, {}) is None  # of another version, with a checksum that fits
+    (tmp_path / "y.safetensors").mkdir()
+    assert cache.read(tmp_path / "y.safetensors", {}) is None

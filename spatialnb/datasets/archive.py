@@ -17,8 +17,12 @@ MOST_BYTES = 2**31
 """An archive that unpacks to more is a bomb: the largest here, IMDB's, has half a gigabyte."""
 MOST_MEMBERS = 300_000
 """The same for the number of members: IMDB's has a third of that."""
-MOST_HEADER = 2**20
-"""A tar's extended header is read into memory whole; honest ones hold a long name."""
+MOST_HEADER = 2**13
+"""A tar's extended header is read into memory whole, and older Pythons take a time that grows with
+its square; honest ones hold a path, of 4 KiB at most."""
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a zip may be packed. Of the other methods zipfile inflates a whole piece, which can be
+thousands of times as large as announced, before it looks at the announced size."""
 
 
 class RefusedError(ValueError):
@@ -65,11 +69,16 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is looked at before what it announces is read."""
+    """A header that is looked at before what it announces is read.
+
+    Files with holes are refused: the list of their holes has no announced length.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         info = super().frombuf(buf, encoding, errors)
+        if info.type == tarfile.GNUTYPE_SPARSE:
+            info._refuse_holes()
         plain = info.type in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
         if info.size < 0 or (not plain and info.size > MOST_HEADER):
             raise ValueError(
@@ -77,6 +86,12 @@ class _Header(tarfile.TarInfo):
                 f"{MOST_HEADER:,} are honest"
             )
         return info
+
+    def _refuse_holes(self, *_: object) -> None:
+        raise ValueError("a file with holes, which no data set here has")
+
+    # What tarfile calls for the three other ways to write holes; private, so a test holds them.
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_holes
 
 
 def _tar_members(path: Path) -> Iterator[Member]:
@@ -105,6 +120,11 @@ def _zip_members(path: Path) -> Iterator[Member]:
             regular = info.is_dir() or kind in (0, stat.S_IFREG)
             _refuse_unsafe(path, info.filename, regular=regular)
             sizes.add(info.file_size)
+            if info.compress_type not in ZIP_METHODS:
+                raise RefusedError(
+                    f"{path} holds {info.filename!r}, packed by method {info.compress_type}; only "
+                    "stored and deflated files are read: fetch it again from a source you trust"
+                )
             if not info.is_dir():
                 read = functools.partial(_read_zip, path, archive, info)
                 yield Member(name=info.filename, size=info.file_size, read=read)

@@ -33,9 +33,10 @@ def fetch(entry: Edition, root: Path) -> None:
             if source.md5 is None:
                 _keep_published(entry, root / source.archive)
         else:
-            vision.download(entry.name, root)
+            vision.download(entry.name, root, source.folder)
     except (OSError, HTTPException, RuntimeError, ValueError) as error:
-        why = f" and could not be downloaded ({type(error).__name__}: {error})"
+        said = " ".join(f"{type(error).__name__}: {error}".split())  # torchvision's has lines
+        why = f" and could not be downloaded ({said})"
         raise FileNotFoundError(missing(entry, root, why)) from error
 
 

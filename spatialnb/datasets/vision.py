@@ -12,15 +12,33 @@ from spatialnb.datasets.images import image_tensors
 from spatialnb.datasets.torchvision_shim import import_torchvision
 
 
-def download(name: str, root: Path) -> None:
+def download(name: str, root: Path, folder: str) -> None:
     """Downloads "mnist" or "cifar10" into `root`, or unpacks the archive that lies there.
+
+    torchvision writes under the final names; what it began and did not finish is removed.
+
+    Parameters
+    ----------
+    folder : where the files go, below `root`.
 
     Raises
     ------
     RuntimeError, OSError : no mirror could be reached, or a file has another MD5.
     """
     datasets = import_torchvision().datasets
-    {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10}[name](root, download=True)
+    maker = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10}[name]
+
+    def there() -> set[Path]:
+        paths = {*(root / folder).rglob("*"), root / datasets.CIFAR10.filename}
+        return {path for path in paths if path.is_file()}
+
+    before = there()
+    try:
+        maker(root, download=True)
+    except BaseException:
+        for path in there() - before:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def mnist(found: Path) -> dict[str, Tensor]:

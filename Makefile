@@ -57,7 +57,7 @@ bench: setup ## measure what is fast, and against what
 	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
 
 faults: setup ## break things on purpose, hundreds of times, and write down what came of it
-	@$(BIN)/python tools/fault_campaign.py
+	@$(BIN)/python -m tools.faults
 
 audit: setup ## look the locked packages up among known vulnerabilities
 	@test -x $(VENV)/audit/bin/python || $(BIN)/python -m venv $(VENV)/audit

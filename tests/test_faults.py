@@ -1,4 +1,4 @@
-"""Every fault of tools/fault_campaign.py, a few times each; book/guarantees.md shows the many."""
+"""Every fault of tools/faults, a few times each; book/guarantees.md shows the many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORD = ROOT / "book" / "faults.json"
 def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
     """What the campaign writes down, in a process of its own: it forks, and mounts where it may."""
     out = tmp_path_factory.mktemp("faults") / "few.json"
-    words = [sys.executable, "tools/fault_campaign.py", "--quick", "--out", str(out)]
+    words = [sys.executable, "-m", "tools.faults", "--quick", "--out", str(out)]
     done = subprocess.run(
         words, cwd=ROOT, capture_output=True, text=True, timeout=600, env={**os.environ}
     )

@@ -1,0 +1,199 @@
+"""Files that are damaged, forged or hostile: every parser that reads one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import struct
+from pathlib import Path
+from unittest import mock
+
+import torch
+from PIL import Image
+
+from spatialnb import metrics, rerun, runs, studies
+from spatialnb.config import Run
+from spatialnb.datasets import archive, cache, images, vision
+from spatialnb.records import Record, RecordError, Store, read
+from tools.faults.trying import Trial, fault, made, mutant, scrambled
+
+
+@fault(times=20_000, few=500)
+def record_bytes(trial: Trial) -> None:
+    """A record damaged, cut, emptied, or swapped with another.
+
+    Refused, with its name and what to do.
+    """
+    # Bytes flipped, cut, emptied, doubled, spliced or swapped with another's.
+    store = Store(trial.folder)
+    path, others = store.add(made(1)), [store.add(made(seed)).read_bytes() for seed in (2, 3)]
+    whole = path.read_bytes()
+    for _ in trial.tries():
+        damaged = whole
+        while damaged == whole:
+            other = trial.chance.choice([*others, b"", b"\0" * 700])
+            damaged = mutant(whole, other, trial.chance)
+        path.write_bytes(damaged)
+        try:
+            read(path)
+            trial.wrong.append(f"not noticed: {damaged!r}")
+        except RecordError as error:
+            trial.expect(str(path) in str(error) and "not used" in str(error), f"{error}")
+
+
+@fault(times=10_000, few=300)
+def forged_record(trial: Trial) -> None:
+    """A record of scrambled content whose checksum fits.
+
+    Refused, or fit to be read.
+    """
+    # What can be read gives its numbers and its run, or a clear error.
+    whole = made(1)
+    for _ in trial.tries():
+        config = whole.config if trial.chance.random() < 0.7 else None
+        while not isinstance(config, dict):  # only an object has an id
+            config = scrambled(whole.config, trial.chance)
+        outcome = scrambled(whole.outcome, trial.chance)
+        forged = Record(kind="run", config=config, outcome=outcome)
+        path = trial.folder / f"{forged.id}.json"
+        path.write_text(forged.to_json(), "utf-8")
+        metric = trial.chance.choice(("accuracy", "train_loss", "sparsity"))
+
+        def use() -> Record:
+            found = read(path)  # noqa: B023
+            with contextlib.suppress(ValueError):  # a metric that it does not have
+                metrics.measure(found, metric)  # noqa: B023
+            with contextlib.suppress(ValueError):  # a run of another version
+                assert isinstance(found.run, Run)
+            return found
+
+        trial.read_or_refuse(use, forged.to_json(), RecordError)
+        path.unlink()
+
+
+@fault(times=800, few=150)
+def manifest(trial: Trial) -> None:
+    """A re-run's manifest damaged or scrambled.
+
+    One clear error.
+    """
+    # Bytes of one half, parts of the other.
+    given = {"seeds": [0, 1], "epochs": 2, "lr": 0.01, "dataset": "quick-digits"}
+    given["arms"] = {"k = 5": {"kind": "exponential", "k": 5}}
+    whole = {"format": rerun.FORMAT, "chapters": {"v01": given, "v03": {"definitions": ["a.py"]}}}
+    text = json.dumps(whole, indent=2).encode()
+    for number in trial.tries():
+        damaged = mutant(text, b'{"format": "spatialnb-rerun/1"}' * 3, trial.chance)
+        if number % 2:
+            damaged = json.dumps(scrambled(whole, trial.chance)).encode()
+        (trial.folder / rerun.MANIFEST).write_bytes(damaged)
+        trial.read_or_refuse(
+            lambda: rerun.load(trial.folder, studies.get), repr(damaged), ValueError, OSError
+        )
+
+
+@fault(times=10_000, few=300)
+def archives(trial: Trial) -> None:
+    """A tar or zip archive with damaged bytes.
+
+    A clear error, or its files as they are, for the digest to refuse; nothing unpacked.
+    """
+    folder, wholes = trial.folder / "top", {}
+    folder.mkdir()
+    for name in "abcdef":
+        (folder / name).write_bytes(trial.chance.randbytes(300))
+    for kind in ("tar", "gztar", "xztar", "bztar", "zip"):
+        made_at = Path(shutil.make_archive(str(trial.folder / "one"), kind, trial.folder, "top"))
+        wholes[made_at] = made_at.read_bytes()
+    shutil.rmtree(folder)
+    for _ in trial.tries():
+        path = trial.chance.choice(list(wholes))
+        other = wholes[trial.chance.choice(list(wholes))]
+        path.write_bytes(mutant(wholes[path], other, trial.chance))
+        trial.read_or_refuse(
+            lambda: [member.read() for member in archive.members(path)],  # noqa: B023
+            path.name,
+            ValueError,
+        )
+        trial.expect({*trial.folder.iterdir()} == {*wholes}, "something was unpacked")
+
+
+@fault(times=4000, few=100)
+def idx(trial: Trial) -> None:
+    """An IDX file with a lying header or damaged bytes, its MD5 not asked.
+
+    A clear error, or as many images as labels.
+    """
+    # Of the four files of a small MNIST, one.
+    chance, good = trial.chance, {}
+    for stem, count in (("train", 6), ("t10k", 3)):
+        pixels, labels = chance.randbytes(count * 784), bytes(n % 10 for n in range(count))
+        good[f"{stem}-images-idx3-ubyte"] = struct.pack(">IIII", 2051, count, 28, 28) + pixels
+        good[f"{stem}-labels-idx1-ubyte"] = struct.pack(">II", 2049, count) + labels
+    for _ in trial.tries():
+        for name, content in good.items():
+            (trial.folder / name).write_bytes(content)
+        name, other = chance.choice(list(good)), good[chance.choice(list(good))]
+        damaged = mutant(good[name], other, chance)
+        if chance.random() < 0.5:  # the header alone
+            head = bytearray(good[name][:16])
+            head[chance.randrange(len(head))] = chance.randrange(256)
+            damaged = bytes(head) + good[name][16:]
+        (trial.folder / name).write_bytes(damaged)
+        found = trial.read_or_refuse(
+            lambda: vision.mnist(trial.folder), repr(damaged[:20]), ValueError
+        )
+        for split in ("train", "test") if found else ():
+            same = len(found[f"{split}.x"]) == len(found[f"{split}.y"])
+            trial.expect(same, f"{split}: images and labels differ in number")
+
+
+@fault(times=10_000, few=300)
+def jpegs(trial: Trial) -> None:
+    """A JPEG file with damaged bytes, its digest not asked.
+
+    A clear error, or an image of the right size.
+    """
+    whole, big = io.BytesIO(), io.BytesIO()
+    Image.frombytes("RGB", (32, 32), trial.chance.randbytes(3072)).save(whole, "JPEG")
+    Image.new("RGB", (64, 48)).save(big, "JPEG")
+    for _ in trial.tries():
+        other = trial.chance.choice((big.getvalue(), b"GIF89a" * 20))
+        damaged = mutant(whole.getvalue(), other, trial.chance)
+        found = trial.read_or_refuse(
+            lambda: images._decode("x.jpg", damaged, (32, 32)),  # noqa: B023
+            "jpeg",
+            ValueError,
+        )
+        trial.expect(found is None or found.shape == (32, 32, 3), "another shape")
+
+
+@fault(times=4000, few=200)
+def caches(trial: Trial) -> None:
+    """A decoded data set, or a run's kept weights, with damaged bytes.
+
+    Not used, made anew.
+    """
+    key = {"edition": "x", "source": "y"}
+    tensors = {"train.x": torch.arange(600, dtype=torch.uint8), "mean": torch.ones(3)}
+    decoded, kept = trial.folder / "x.safetensors", trial.folder / "a.kept"
+    cache.write(decoded, key, tensors, "0" * 64)
+    weights = {name: runs._packed_weights(name, {"0": torch.rand(9, 9)}) for name in ("a", "b")}
+    kept.write_bytes(weights["a"])
+    places = {
+        decoded: (decoded.read_bytes(), weights["a"], lambda: cache.read(decoded, key)),
+        kept: (weights["a"], weights["b"], lambda: runs._kept_weights("a")),
+    }
+    with mock.patch.object(runs, "weights_path", lambda name: trial.folder / f"{name}.kept"):
+        for _, _, use in places.values():
+            trial.expect(use() is not None, "a whole file that is not read")
+        for number in trial.tries():
+            path = list(places)[number % 2]
+            whole, other, use = places[path]
+            damaged = mutant(whole, other, trial.chance)
+            path.write_bytes(damaged)
+            found = trial.read_or_refuse(use, path.name)
+            trial.expect(damaged == whole or found is None, f"{path.name}: damaged, and used")
+    trial.counts.clear()

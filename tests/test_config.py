@@ -173,6 +173,67 @@ def test_a_field_of_any_other_json_is_read_or_refused_with_a_value_error(
     assert Run.from_dict(run.to_dict()) == run
 
 
+def places(plain: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to everything inside plain data."""
+    inside: Any = plain.items() if isinstance(plain, dict) else ()
+    inside = enumerate(plain) if isinstance(plain, list) else inside
+    return [way for key, part in inside for way in [(*here, key), *places(part, (*here, key))]]
+
+
+def changed(plain: Any, way: tuple[Any, ...], how: str, value: Any) -> Any:
+    """Plain data with the part at the end of a way replaced, left out, wrapped or renamed."""
+    if len(way) > 1:
+        inside = plain[way[0]]
+        new = changed(inside, way[1:], how, value)
+        return (
+            {**plain, way[0]: new}
+            if isinstance(plain, dict)
+            else [new if place == way[0] else part for place, part in enumerate(plain)]
+        )
+    items = list(plain.items() if isinstance(plain, dict) else enumerate(plain))
+    left = [(key, part) for key, part in items if key != way[0]]
+    old = plain[way[0]]
+    new = {"replaced": value, "wrapped": [old], "inside": {"kind": old}}.get(how, old)
+    if how != "left out":
+        left.append((f"{way[0]}x" if how == "renamed" else way[0], new))
+    return dict(left) if isinstance(plain, dict) else [part for _, part in left]
+
+
+@PROPERTY
+@given(
+    runs,
+    st.lists(
+        st.tuples(
+            st.integers(0, 60),
+            st.sampled_from(["replaced", "left out", "wrapped", "inside", "renamed"]),
+            json_data,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_a_configuration_changed_anywhere_is_another_run_or_a_value_error(
+    run: Run, changes: list[tuple[int, str, Any]]
+) -> None:
+    plain: Any = run.to_dict()
+    for number, how, value in changes:
+        ways = places(plain)
+        plain = changed(plain, ways[number % len(ways)], how, value)
+    try:
+        other = Run.from_dict(plain)
+    except ValueError:
+        return
+    assert Run.from_dict(json.loads(json.dumps(other.to_dict()))) == other
+    assert (other.id == run.id) == (other == run)
+
+
+@PROPERTY
+@given(json_data)
+def test_any_other_json_is_no_run(data: Any) -> None:
+    with pytest.raises(ValueError, match="run"):
+        Run.from_dict(data)
+
+
 # ── What changes an id, and what does not ───────────────────────────────────────────────────────
 
 OTHER: dict[str, Any] = {

@@ -558,5 +558,7 @@ def test_studies_are_chosen_by_name_each_once_and_an_unknown_one_is_refused():
     everything = [study.id for study in studies.select(["v03", "all"])]
     assert everything[0] == "v03"
     assert sorted(everything) == sorted(EVERY)
-    with pytest.raises(ValueError, match=r"unknown study 'v1'; known: c2, .*v01, .*Did you mean 'v1"):
+    with pytest.raises(
+        ValueError, match=r"unknown study 'v1'; known: c2, .*v01, .*Did you mean 'v1"
+    ):
         studies.select(["v1"])

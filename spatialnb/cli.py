@@ -104,7 +104,7 @@ def train(
     no_pairs: bool,
     store: Path | None,
 ) -> None:
-    """Train what is missing of the runs of STUDY (v01 to v11, c2, or all).
+    """Train what is missing of the runs of STUDY (such as v05 or c2, or all).
 
     Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
     it with Ctrl-C; the same command goes on where it stopped.
@@ -183,7 +183,7 @@ def run(
     workers: int | None,
     store: Path | None,
 ) -> None:
-    """Run the chapter STUDY (v01 to v11, c2, or all) again, with parameters of your own.
+    """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
 
     Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
     Ctrl-C; the same command goes on where it stopped.

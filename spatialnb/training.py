@@ -240,13 +240,17 @@ def deterministic() -> Iterator[None]:
     with _one_at_a_time:
         threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        fills = torch.utils.deterministic.fill_uninitialized_memory
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
+        # Else every new tensor is filled before it is written; nothing here reads one before that.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
+            torch.utils.deterministic.fill_uninitialized_memory = fills
 
 
 def parametrized_once() -> contextlib.AbstractContextManager[None]:

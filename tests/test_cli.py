@@ -116,7 +116,7 @@ def test_the_version_is_the_packages():
 
 MISTAKES = [
     (["train"], 2, "Missing argument 'STUDY...'"),
-    (["train", "v99"], 1, "unknown study 'v99'; known: c2, v01, v02"),
+    (["train", "v99"], 1, "unknown study 'v99'; known: c2, .*v01, v02"),
     (["train", "v01", "--seeds", "x"], 2, "seeds: expected whole numbers, .* 0-9, got 'x'"),
     (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 of them, got 0"),
     (["train", "v01", "--seeds", "-1"], 2, "expected whole numbers, each once, .* got '-1'"),
@@ -429,8 +429,10 @@ def test_the_ledger_reads_where_nothing_is_judged():
 
 def test_the_claims_of_part_ii_are_a_ledger_of_their_own():
     rows = as_json(call("ledger", "--controls", "--json"))
-    assert {row["chapter"] for row in rows} == {"c2"}
-    assert [row["claim"] for row in rows] == [claim.words for claim in STUDIES["c2"].claims]
+    part_ii = [study for study in STUDIES.values() if study.id[0] == "c"]
+    assert [row["claim"] for row in rows] == [
+        claim.words for study in part_ii for claim in study.claims
+    ]
 
 
 def test_a_chapter_with_seeds_to_come_shows_what_is_there_and_judges_nothing(one_chapter, tmp_path):

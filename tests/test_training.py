@@ -202,6 +202,7 @@ def test_settings_of_torch_are_left_as_they_were(fails: bool) -> None:
         assert torch.get_num_threads() == 3
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.utils.deterministic.fill_uninitialized_memory
         torch.use_deterministic_algorithms(False)
         train(replace(BASE, epochs=1), DATA)
         assert not torch.are_deterministic_algorithms_enabled()

@@ -22,7 +22,7 @@ from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import figure
 from spatialnb.report.tables import frame, table, table_rows
-from spatialnb.report.tuning import best, rate_figure, rate_table
+from spatialnb.report.tuning import best, chosen, chosen_table, rate_figure, rate_table
 from spatialnb.report.words import banner, glue_numbers, numbers
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "Shown",
     "banner",
     "best",
+    "chosen",
+    "chosen_table",
     "compare",
     "compared",
     "comparison_rows",

@@ -12,7 +12,7 @@ from spatialnb.report.cells import Cell, as_html, as_text, downloads
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import number, setting
+from spatialnb.report.words import number, setting, spread
 from spatialnb.study import Results
 
 ACCURACY = "validation_accuracy"
@@ -33,6 +33,35 @@ def best(results: Results, arms: Iterable[str]) -> str:
     if not rows:
         raise ValueError(f"no arm of {', '.join(sorted(chosen))} has a validation accuracy")
     return max(rows, key=lambda row: row.ours.estimate).arm
+
+
+def chosen(results: Results, lines: Lines) -> dict[str, str]:
+    """The best arm of every line, over all panels: see :func:`best`."""
+    names = dict.fromkeys(name for line_of in lines.values() for name in line_of)
+    return {
+        name: best(results, [arm for line_of in lines.values() for arm in line_of[name]])
+        for name in names
+    }
+
+
+def chosen_table(results: Results, lines: Lines) -> Shown:
+    """What :func:`chosen` takes: learning rate, decay and accuracy, an arm a row."""
+    wanted = metrics.metric(ACCURACY)
+    rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
+    cells = {}
+    for name, arm in chosen(results, lines).items():
+        run, ours = results.study.arms[arm], rows[arm]
+        cells[name] = {
+            "learning rate": Cell(f"{run.learning_rate:g}", sort=run.learning_rate),
+            "falls": Cell(run.learning_rate_decay or "no"),
+            f"{wanted.title} ({wanted.unit})": Cell(
+                spread(ours.estimate, ours.sd, wanted.digits), sort=ours.estimate
+            ),
+            "n": Cell(str(ours.n)),
+        }
+    data = pd.DataFrame.from_dict(cells, orient="index")
+    title = f"The setting with the highest {wanted.title}: {setting(results)}"
+    return Shown(as_html(data, title, corner="arm"), as_text(data, title))
 
 
 def rate_table(results: Results, lines: Lines) -> Shown:

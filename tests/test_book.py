@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from jupyter_book.config import validate_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -141,3 +142,49 @@ def test_a_warning_inside_a_notebook_fails_the_build(book: Book) -> None:
     ended = book.build()
     assert ended.returncode != 0
     assert "p1.ipynb" in ended.stderr
+
+
+HOSTILE = '<img src=x onerror="alert(1)">**b** [a](javascript:z)'
+
+CHAPTER = f"""\
+import sys
+
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import dataclasses
+
+import synthetic
+from IPython.display import display
+
+from spatialnb import report
+
+claims = [dataclasses.replace(one, words=HOSTILE, note=HOSTILE) for one in synthetic.CLAIMS]
+arms = {{**synthetic.ARMS, HOSTILE: dataclasses.replace(synthetic.ARMS["linear"], batch_size=9)}}
+labels = {{"inverse": HOSTILE + "2"}}
+study = synthetic.study(arms=arms, labels=labels, title=HOSTILE, claims=tuple(claims))
+results = synthetic.results(study, failed=[(HOSTILE, 3)])
+named = {{arm: run.schedule.at(1.0) for arm, run in arms.items()}}
+report.glue_numbers(results)
+report.glue_numbers({{"hostile": HOSTILE}})
+display(report.glance(results), report.verdicts(results), report.ledger(results.findings()))
+display(report.table(results), report.table(results, "similarity"), report.shares(results))
+display(report.curves(results), report.dots(results), report.trade_off(results, "sparsity"))
+display(report.side_by_side(results, ["accuracy", "accuracy@2"]), report.kernel_figure(named))
+display(report.banner(synthetic.results(study, seeds=[0, 1])))
+print(report.frame(results).to_string())
+"""
+
+
+def test_a_name_in_html_or_markdown_puts_no_markup_into_a_built_page(book: Book) -> None:
+    book.notebook("p1", f"HOSTILE = {HOSTILE!r}\n{CHAPTER}")
+    book.page("p2", "# Quoted\n\n{glue:text}`p1.ipynb::hostile:s`\n")
+    ended = book.build()
+    assert ended.returncode == 0, ended.stderr
+    for name, least in (("p1", 20), ("p2", 1)):
+        text = (book.html / "book" / f"{name}.html").read_text("utf-8")
+        page = BeautifulSoup(text, "html.parser")
+        assert page.get_text().count("alert(1)") >= least  # it stands there, and as text
+        assert not page.select('img[src="x"]')
+        for tag in page.find_all(True):
+            assert "onerror" not in tag.attrs, tag
+            assert not str(tag.get("href", "")).lower().startswith("javascript:"), tag
+        assert not [part for part in page.select("b, strong") if part.get_text() == "b"]

@@ -127,11 +127,13 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
     Raises
     ------
     RuntimeError : the notebook failed; the message is its last error.
+    ValueError : in `out` lies something else under the manifest's name.
     """
     import papermill
 
     study, source = planned.study, notebook(planned.study)
     out.mkdir(parents=True, exist_ok=True)
+    _chapters(out / MANIFEST)  # said now, not when all is done
     results = study.run(store=store, train=False, progress=False, **_settings(planned))
     target = out / source.name
     before = os.environ.get("SPATIALNB_STORE")
@@ -172,30 +174,40 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
     path = folder / MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f"no {MANIFEST} in {folder}: `spatialnb run` makes such a folder")
-    try:
-        chapters = json.loads(path.read_text("utf-8"))
-        if chapters["format"] != FORMAT:
-            raise ValueError(f"its format is {chapters['format']!r}, not {FORMAT!r}")
-        items = [(name, dict(given)) for name, given in sorted(chapters["chapters"].items())]
-        for _, given in items:
-            files = given.get("definitions", [])
-            given["definitions"] = [folder / DEFINITIONS / _plain_name(file) for file in files]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
     store = Store(folder / "records", records.published_folder())
+    settings = {}
+    for name, given in sorted(_chapters(path).items()):
+        files = [folder / DEFINITIONS / file for file in given.get("definitions", ())]
+        settings[name] = {**given, "definitions": files}
     return [
         known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
-        for name, given in items
+        for name, given in settings.items()
     ]
 
 
-def _plain_name(file: Any) -> str:
-    """The name of a file beside others: no path, for what is named here is run."""
+def _chapters(path: Path) -> dict[str, dict[str, Any]]:
+    """The parameters of every chapter in a manifest; none where there is no manifest."""
+    if not path.is_file():
+        return {}
+    try:
+        whole = json.loads(path.read_text("utf-8"))
+        if whole["format"] != FORMAT:
+            raise ValueError(f"its format is {whole['format']!r}, not {FORMAT!r}")
+        chapters = {name: dict(given) for name, given in whole["chapters"].items()}
+        for given in chapters.values():
+            for file in given.get("definitions", ()):
+                _plain_name(file)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
+    return chapters
+
+
+def _plain_name(file: Any) -> None:
+    """Raise ValueError unless it names a file beside others: what is named here is run."""
     if not isinstance(file, str) or not file.endswith(".py") or set(file) & set("/\\:\0"):
         raise ValueError(
             f"definitions: expected names of Python files in {DEFINITIONS}/, got {file!r}"
         )
-    return file
 
 
 def _settings(planned: Plan) -> dict[str, Any]:
@@ -307,9 +319,7 @@ def _copied(file: Path, folder: Path) -> str:
 def _note(planned: Plan, out: Path) -> None:
     """Write the chapter's parameters into the manifest."""
     path = out / MANIFEST
-    chapters: dict[str, Any] = {}
-    if path.is_file():
-        chapters = json.loads(path.read_text("utf-8")).get("chapters", {})
+    chapters = _chapters(path)
     given = dict(planned.given)
     if "definitions" in given:
         given["definitions"] = [

@@ -217,6 +217,9 @@ def test_a_manifest_that_is_none_is_named(text, tmp_path):
     (tmp_path / "rerun.json").write_text(text)
     with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
         rerun.load(tmp_path, get)
+    planned = rerun.plan(get("v01"), {"dataset": "quick-digits", "seeds": (0,)})
+    with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
+        rerun.execute(planned, tmp_path, Store(tmp_path / "store"))
 
 
 @pytest.mark.parametrize(

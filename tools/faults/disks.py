@@ -14,10 +14,14 @@ from unittest import mock
 
 from spatialnb.records import Store, read
 from tools.faults import trying
-from tools.faults.trying import GRID, Trial, check_store, completing, fault, joined, made, noted
+from tools.faults.trying import GRID, Trial, check_store, fault, joined, made, noted
 
 NAMES = ("ENOSPC", "EIO", "EROFS", "EDQUOT", "EACCES", "EPERM", "ENOTSUP", "EXDEV", "EMLINK")
 ERRORS = [getattr(errno, name) for name in NAMES]
+
+
+def _completed(place: Path) -> int:
+    return joined(trying.forked(trying.completes(place, GRID)))
 
 
 @contextlib.contextmanager
@@ -51,7 +55,7 @@ def full_disk(trial: Trial) -> None:
     for _ in trial.tries():
         kilobytes = trial.chance.choice((8, 32, *range(68, 93, 4)))
         with _mounted(place, f"{kilobytes}k"):
-            code = joined(completing(place, GRID))
+            code = _completed(place)
             trial.expect(code == errno.ENOSPC, f"ended with {code} where the disk was full")
             if kilobytes < 64:  # too small for the probe
                 trial.counts["noticed before training"] += 1
@@ -74,7 +78,7 @@ def read_only(trial: Trial) -> None:
             if trial.chance.random() < 0.5:
                 Store(place).add(made(0))
             _remount(place, "ro")
-            code = joined(completing(place, GRID))
+            code = _completed(place)
             trial.expect(code == errno.EROFS, f"ended with {code}")
             trial.expect(not noted(place, "asked"), "trained for a store that cannot be written")
 
@@ -104,7 +108,7 @@ def rename(trial: Trial) -> None:
         place, code = trial.folder / str(number), trial.chance.choice(ERRORS)
         after = trial.chance.randrange(len(GRID))
         with _failing("link", errno.EPERM), _failing("rename", code, after):
-            ended = joined(completing(place, GRID))
+            ended = _completed(place)
         trial.expect(ended == code, f"ended with {ended} where a rename failed with {code}")
         there = check_store(trial, place, right)
         trial.expect(len(there) == after, f"{len(there)} records after {after} renames")

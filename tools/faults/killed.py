@@ -49,7 +49,8 @@ def _start(trial: Trial, place: Path, right: dict[str, str]) -> bool:
     place.with_suffix(".asked").unlink(missing_ok=True)
     spawned = trial.times % 4 == 3
     method = "spawn" if spawned else "fork"
-    trainer = psutil.Process(trying.completing(place, LONG, workers=2, method=method))
+    training = trying.completes(place, LONG, workers=2, method=method)
+    trainer = psutil.Process(trying.forked(training))
     while not _is_over(trainer):
         _watch(trial, place, trial.chance.uniform(0.0, 14.0 if spawned else 5.0))
         if not _is_over(trainer):
@@ -92,13 +93,16 @@ def _watch(trial: Trial, place: Path, seconds: float) -> None:
     """Read what stands in the store while others write there."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for record_id in Store(place).ids():
-            try:
-                Store(place).find(record_id)
-                trial.counts["reads beside writers"] += 1
-            except (RecordError, OSError) as error:
-                trial.wrong.append(f"read beside a writer: {error}")
+        _read_all(trial, Store(place), "reads beside writers")
         time.sleep(min(0.1, max(0.0, end - time.monotonic())))
+
+
+def _read_all(trial: Trial, store: Store, what: str) -> None:
+    for record_id in store.ids():
+        try:
+            trial.counts[what] += store.find(record_id) is not None
+        except (RecordError, OSError) as error:
+            trial.wrong.append(f"{error}")
 
 
 def _workers(trainer: psutil.Process) -> list[psutil.Process]:
@@ -143,8 +147,7 @@ def killed_writer(trial: Trial) -> None:
         _end_group(child)
         joined(child)
         store = Store(place)
-        for record_id in store.ids():
-            trial.counts["records"] += store.find(record_id) is not None
+        _read_all(trial, store, "records")
         trial.expect(set(noted(place, "done")) <= store.ids(), "reported, and lost")
         trial.expect(bool(store.add(made(10**6))), "a lock that a killed writer left")
         shutil.rmtree(place, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from collections import Counter
@@ -111,6 +112,18 @@ def forked(work: Callable[[], object]) -> int:
         os._exit(code)
 
 
+def at_once(works: list[Callable[[], object]]) -> list[int]:
+    """How processes end that begin their work at the same moment."""
+    gate = get_context("fork").Barrier(len(works))
+
+    def begin(work: Callable[[], object]) -> None:
+        gate.wait()
+        work()
+
+    children = [forked(functools.partial(begin, work)) for work in works]
+    return [joined(child) for child in children]
+
+
 def joined(child: int) -> int:
     """How a process ended: 0, the number of an OSError, or less than 0 for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -138,8 +151,10 @@ def noted(place: Path, what: str) -> list[str]:
     return log.read_text("utf-8").split() if log.is_file() else []
 
 
-def completing(place: Path, grid: list[Run], workers: int = 0, method: str = "fork") -> int:
-    """The id of a new process that completes a grid, with workers or without, and notes it."""
+def completes(
+    place: Path, grid: list[Run], workers: int = 0, method: str = "fork"
+) -> Callable[[], None]:
+    """Work that completes a grid, with workers or without, and notes what it does."""
     train_all = runs._train_all
 
     def told(todo: list[Run], *rest: Any) -> None:
@@ -157,7 +172,7 @@ def completing(place: Path, grid: list[Run], workers: int = 0, method: str = "fo
                 grid, store=Telling(place), workers=workers, executor=executor, progress=False
             )
 
-    return forked(complete)
+    return complete
 
 
 def undisturbed(grid: list[Run]) -> dict[str, str]:
@@ -186,7 +201,7 @@ def check_next_start(trial: Trial, place: Path, right: dict[str, str]) -> None:
     there = check_store(trial, place, right)
     trial.expect(not list(place.rglob(".*.part")), "a file that was left behind")
     place.with_suffix(".asked").unlink(missing_ok=True)
-    trial.expect(joined(completing(place, GRID)) == 0, "the next start failed")
+    trial.expect(joined(forked(completes(place, GRID))) == 0, "the next start failed")
     exactly = sorted(noted(place, "asked")) == sorted(set(right) - there)
     trial.expect(exactly, "a start that did not train exactly what was missing")
     trial.expect(check_store(trial, place, right) == set(right), "a run that is missing")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+
 from spatialnb.records import Store, read
 from tools.faults import trying
-from tools.faults.trying import Trial, fault, joined, made
+from tools.faults.trying import Trial, fault, made
 
 
 @fault(times=20, few=1)
@@ -19,7 +21,7 @@ def eight(trial: Trial) -> None:
     for number in trial.tries():
         place = trial.folder / str(number)
         asked = [trial.chance.sample(grid, 6) for _ in range(8)]
-        codes = [joined(child) for child in [trying.completing(place, mine) for mine in asked]]
+        codes = trying.at_once([trying.completes(place, mine) for mine in asked])
         trial.expect(not any(codes), f"processes that ended with {codes}")
         wanted = {run.id for mine in asked for run in mine}
         there = trying.check_store(trial, place, right)
@@ -38,8 +40,8 @@ def two_results(trial: Trial) -> None:
     for number in trial.tries():
         store = Store(trial.folder / str(number))
         results = [trial.chance.randrange(3) / 10 for _ in range(8)]
-        children = [trying.forked(lambda r=r: store.add(made(0, r))) for r in results]  # noqa: B023
-        quiet = [joined(child) for child in children].count(0)
+        writing = [functools.partial(store.add, made(0, result)) for result in results]
+        quiet = trying.at_once(writing).count(0)
         kept = [store.find(made(0).id), *(read(path) for path in store.conflicts())]
         values = [record.outcome["epochs"]["test_accuracy"][-1] for record in kept if record]
         trial.expect(sorted(values) == sorted(set(results)), "a result that is lost")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -34,6 +35,7 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
 
     Parameters
     ----------
+    results : of a chapter; no more than the settings of its runs is read.
     arms : which ones.
 
     Raises
@@ -49,19 +51,7 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
     fields = {arm: layer[neuron].reshape(shape).tolist() for arm, layer in layers.items()}
     names = COLOURS if shape[0] == len(COLOURS) else [f"channel {c}" for c in range(shape[0])]
     labels = {arm: results.study.label(arm) for arm in arms}
-    columns = shape[0] if shape[0] > 1 else min(len(arms), IN_A_ROW)
-    below = math.ceil(len(arms) * shape[0] / columns)
-    with look():
-        fig = Figure(figsize=(WIDTH, (WIDTH / columns + 0.2) * below), layout="constrained")
-        panels = iter(fig.subplots(below, columns, squeeze=False).flatten())
-        for arm, field in fields.items():
-            for channel, values in enumerate(field):
-                axes = next(panels)
-                matrix(axes, values, labels[arm] if channel == shape[0] // 2 else "", 1.0)
-                if shape[0] > 1 and arm == arms[-1]:
-                    axes.set_xlabel(names[channel], fontsize=SMALL)
-        for empty in panels:
-            empty.remove()
+    fig = _pictures({labels[arm]: field for arm, field in fields.items()}, names)
     means = "; ".join(f"{labels[arm]}: {number(float(k.mean()), 3)}" for arm, k in layers.items())
     caption = (
         f"Strengths of the weights between every pixel and hidden neuron {neuron}, counted from 0, "
@@ -78,6 +68,25 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
     ]
     alt = f"Mean strength of one hidden neuron's weights. {' '.join(alts)}"
     return figure(fig, alt, caption, name=f"{results.study.id}-receptive-fields", rows=rows)
+
+
+def _pictures(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Figure:
+    """Strengths (channels, height, width) by label: a row each, or two grey ones in a row."""
+    channels = len(names)
+    columns = channels if channels > 1 else min(len(fields), IN_A_ROW)
+    below = math.ceil(len(fields) * channels / columns)
+    with look():
+        fig = Figure(figsize=(WIDTH, (WIDTH / columns + 0.2) * below), layout="constrained")
+        panels = fig.subplots(below, columns, squeeze=False).flatten()
+        drawn = [(label, c, values) for label, f in fields.items() for c, values in enumerate(f)]
+        for axes, (label, channel, values) in zip(panels, drawn, strict=False):
+            matrix(axes, values, label if channel == channels // 2 else "", 1.0)
+        for empty in panels[len(drawn) :]:
+            empty.remove()
+        if channels > 1:
+            for axes, name in zip(panels[-channels:], names, strict=True):
+                axes.set_xlabel(name, fontsize=SMALL)
+    return fig
 
 
 def _run(results: Results, arm: str) -> Run:

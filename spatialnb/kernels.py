@@ -1,7 +1,8 @@
 r"""Kernels: from the distance that a connection spans to its strength.
 
 Distances are those of :mod:`spatialnb.geometry`, (out, in), in [0, 1] along a line; strengths have
-the same shape and are float64. Source of the shapes: report, v1 and v3.
+the same shape and are float64. On the plane distances go up to the square root of 2: there a linear
+kernel goes on below its floor, and an inverse one above 1. Source of the shapes: report, v1 and v3.
 """
 
 from __future__ import annotations

@@ -1,13 +1,19 @@
-"""c2 · Which part of it helps: its grid and its claims, as they were written before its runs."""
+"""c2, c2b and c2c: their grids and their claims, as they were written before their runs."""
 
 from __future__ import annotations
+
+import dataclasses
+import itertools
 
 import pytest
 import synthetic
 
+from spatialnb import report
 from spatialnb.kernels import Averaged, Exponential, Shuffled
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
+from spatialnb.studies.c2c_learning_rates import GRID, PRIORS, RATES
+from spatialnb.study import Results
 
 STUDY = get("c2")
 
@@ -84,3 +90,91 @@ def test_claims_are_judged_when_all_seeds_are_there() -> None:
     findings = synthetic.results(STUDY).findings()
     assert [found.claim.key for found in findings] == list(RULES)
     assert not [found for found in findings if found.verdict == "not judged"]
+
+
+# ── c2b: start, rate and shrink ─────────────────────────────────────────────────────────────────
+
+PARTS_RUNS = {
+    "none": "684b3e46c80a96df",
+    "start": "c8e8eb9bca8a1a30",
+    "rate": "be2d9eda96dd3144",
+    "shrink": "d94baee001cfd98a",
+    "start + rate": "c975dbe9d47227f1",
+    "start + shrink": "6782cd886de1b59b",
+    "rate + shrink": "63a0c8d5e3dd9a83",
+    "start + rate + shrink": "db706d4b5f7f5bd9",
+    "k 3 → 50": "9827560612d9c9de",
+}
+PARTS_RULES = {
+    "no-part-is-enough": "beats",
+    "no-two-are-enough": "beats",
+    "three-are-enough": "equals",
+    "rate-is-the-largest": "beats",
+    "start-helps": "beats",
+    "shrink-adds-to-rate": "beats",
+}
+
+
+def test_the_parts_stand_in_every_combination_once() -> None:
+    study = get("c2b")
+    assert {arm: run.id for arm, run in study.arms.items()} == PARTS_RUNS
+    folded = {run.folded for run in study.arms.values()}
+    assert len(folded) == 8  # none and sharpening itself fold nothing
+    assert {part for parts in folded for part in parts or ()} == {"start", "update", "shrink"}
+    assert {run.schedule for run in study.arms.values() if run.folded} == {
+        study.arms["k 3 → 50"].schedule
+    }
+
+
+def test_the_claims_on_the_parts_stay_as_they_were_written() -> None:
+    assert {claim.key: claim.rule for claim in get("c2b").claims} == PARTS_RULES
+
+
+# ── c2c: learning rates ─────────────────────────────────────────────────────────────────────────
+
+
+def test_the_grid_of_rates_never_sees_a_test_image_and_claims_nothing() -> None:
+    study = get("c2c")
+    assert study.claims == ()
+    assert {run.validation_size for run in study.arms.values()} == {5000}
+    assert {run.learning_rate for run in study.arms.values()} == set(RATES)
+    assert (min(RATES), max(RATES)) == (0.000125, 0.008)
+    assert {b / a for a, b in itertools.pairwise(RATES)} == {2.0}
+
+
+def test_every_prior_stands_at_every_rate_constant_and_falling() -> None:
+    settings = {
+        (run.schedule, run.learning_rate, run.learning_rate_decay)
+        for run in get("c2c").arms.values()
+    }
+    priors = {get("c2").arms[arm].schedule for arm in PRIORS}
+    decays = {None, "linear"}
+    assert settings == set(itertools.product(priors, RATES, decays))
+    assert [prior for lines in GRID.values() for prior in lines] == 2 * list(PRIORS)
+
+
+def test_the_best_arm_is_the_one_with_the_highest_mean_on_held_out_images() -> None:
+    study = get("c2c")
+    wanted = {"none": "none, 0.004, linear", "k 3 → 50": "k 3 → 50, 0.002, constant"}
+    records = {
+        arm: {
+            seed: synthetic.validation_record(
+                dataclasses.replace(run, seed=seed),
+                0.6 if arm in wanted.values() and seed else 0.5,
+            )
+            for seed in study.seeds
+        }
+        for arm, run in study.arms.items()
+    }
+    results = Results(
+        study=study, dataset=study.dataset, epochs=study.epochs, seeds=study.seeds, records=records
+    )
+    found = report.chosen(results, GRID)
+    assert list(found) == list(PRIORS)
+    assert wanted.items() <= found.items()
+    assert found["one number"] == "one number, 0.000125, constant"  # all level: the first
+    table = report.rate_table(results, GRID)
+    assert table.text.count("55.00 *") == 2
+    assert "0.004, linear" not in report.chosen_table(results, GRID).text
+    figure = report.rate_figure(results, GRID)
+    assert "none, linear: 50.00 at 0.000125, highest 55.00 at 0.004, 50.00 at 0.008" in figure.text

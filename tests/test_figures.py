@@ -68,6 +68,7 @@ FIGURES = {
     "kernels": lambda: report.kernel_figure(
         {f"exponential → k = {k}": Exponential(k=k) for k in range(1, 8)}
     ),
+    "receptive": lambda: report.receptive_fields(results(), ["none", "linear"]),
 }
 
 

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import parametrize
 
 from spatialnb import models, priors
-from spatialnb.geometry import layer_distance
+from spatialnb.geometry import layer_distance, plane
 from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Shuffled, Uniform
 from spatialnb.priors import DecayTarget, SpatialPrior, attach, remove, spatial_priors, step
 from spatialnb.schedules import Anneal, Sharpen, Static
@@ -396,6 +396,41 @@ def test_layers_that_cannot_be_chosen_are_named(layers: list[str], message: str)
     model = small()
     with pytest.raises(ValueError, match=message):
         attach(model, Linear(), layers=layers)
+    assert not list(spatial_priors(model))
+
+
+def test_distances_that_are_given_are_those_of_the_layers_in_their_order() -> None:
+    between = plane((1, 2, 3), 5, 4, 3)
+    model = attach(small(), Exponential(), distances=between)
+    for (_, part), expected in zip(spatial_priors(model), between, strict=True):
+        assert torch.equal(part.strength, Exponential().strength(expected).float())
+    step(model, Exponential(k=9), 0.0)
+    for (_, part), expected in zip(spatial_priors(model), between, strict=True):
+        assert torch.equal(part.strength, Exponential(k=9).strength(expected).float())
+
+
+def test_distances_go_with_the_layers_that_are_named() -> None:
+    between = torch.rand(3, 4, generator=made())
+    model = attach(small(), Linear(), layers=["4"], distances=[between])
+    ((layer, part),) = spatial_priors(model)
+    assert layer is model[4]
+    assert torch.equal(part.strength, Linear().strength(between).float())
+
+
+@pytest.mark.parametrize(
+    ("distances", "message"),
+    [
+        ([torch.zeros(5, 6)], r"one tensor for each layer \('0', '2', '4'\), got 1"),
+        (torch.zeros(3, 5, 6), r"expected a list .* got a tensor \(3, 5, 6\)"),
+        (plane((1, 6, 1), 4, 4, 3), r"layer '0' is \(5, 6\), \(out, in\), got \(4, 6\)"),
+        ([-between for between in plane((1, 6, 1), 5, 4, 3)], "'0': expected finite numbers >= 0"),
+        ([between / 0.0 for between in plane((1, 6, 1), 5, 4, 3)], "'0': expected finite numbers"),
+    ],
+)
+def test_distances_that_do_not_fit_are_named(distances: list[Tensor], message: str) -> None:
+    model = small()
+    with pytest.raises(ValueError, match=f"^distances: .*{message}"):
+        attach(model, Linear(), distances=distances)
     assert not list(spatial_priors(model))
 
 

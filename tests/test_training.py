@@ -6,6 +6,7 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from spatialnb import models, priors, training
 from spatialnb.config import Decay, Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.folded import PARTS
-from spatialnb.geometry import layer_distance
+from spatialnb.geometry import layer_distance, plane
 from spatialnb.kernels import Averaged, Exponential, Linear, Shuffled, Uniform
 from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
 from spatialnb.training import Trained, train
@@ -202,7 +203,8 @@ def test_settings_of_torch_are_left_as_they_were(fails: bool) -> None:
         assert torch.get_num_threads() == 3
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
-        assert torch.utils.deterministic.fill_uninitialized_memory
+        memory: Any = torch.utils.deterministic
+        assert memory.fill_uninitialized_memory
         torch.use_deterministic_algorithms(False)
         train(replace(BASE, epochs=1), DATA)
         assert not torch.are_deterministic_algorithms_enabled()
@@ -289,6 +291,33 @@ def test_the_kernel_moves_once_an_epoch_from_progress_nought_to_one(
     for layer, part in priors.spatial_priors(trained.model):
         expected = Exponential(k=11.0).strength(layer_distance(*layer.weight.shape))
         assert torch.equal(part.strength, expected.float())
+
+
+@pytest.mark.parametrize("permuted", [None, 4])
+def test_a_run_on_the_plane_is_trained_and_measured_there(permuted: int | None) -> None:
+    run = replace(BASE, schedule=STRONG, positions="plane", permuted_pixels=permuted)
+    trained = train(run, DATA)
+    between = plane(DATA.shape, 8, 7, CLASSES, permuted=permuted)
+    strengths = [Exponential(k=6.0).strength(one) for one in between]
+    for (_, part), strength in zip(priors.spatial_priors(trained.model), strengths, strict=True):
+        assert torch.equal(part.strength, strength.float())
+    small = sum(int((strength < 0.1).sum()) for strength in strengths)
+    overall = small / sum(strength.numel() for strength in strengths)
+    assert trained.outcome["final"]["sparsity"]["overall"] == pytest.approx(overall, abs=1e-12)
+    assert bits(trained) != bits(train(replace(BASE, schedule=STRONG), DATA))
+
+
+def test_a_kernel_of_one_number_trains_alike_wherever_the_pixels_stand() -> None:
+    one = replace(BASE, schedule=Static(kernel=Uniform(value=0.5)))
+    runs = [one, *(replace(one, positions="plane", permuted_pixels=seed) for seed in (None, 4))]
+    assert len({run.id for run in runs}) == 3
+    assert len({str(bits(train(run, DATA))) for run in runs}) == 1
+
+
+def test_text_has_no_places_on_the_plane() -> None:
+    run = replace(BASE, schedule=STRONG, positions="plane")
+    with pytest.raises(ValueError, match=r"only an image has pixels.*got \(12,\)"):
+        train(run, replace(DATA, shape=(FEATURES,)))
 
 
 def test_one_epoch_is_trained_with_the_last_kernel() -> None:

@@ -18,6 +18,7 @@ from spatialnb.report.glance import glance
 from spatialnb.report.kernels import idea_figure, kernel_figure
 from spatialnb.report.learned import weights_figure, weights_numbers
 from spatialnb.report.overview import side_by_side
+from spatialnb.report.receptive import receptive_fields
 from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import figure
@@ -49,6 +50,7 @@ __all__ = [
     "numbers",
     "rate_figure",
     "rate_table",
+    "receptive_fields",
     "shares",
     "side_by_side",
     "table",

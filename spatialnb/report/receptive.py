@@ -1,0 +1,114 @@
+"""A picture of geometry: the strengths of one hidden neuron's weights, over the image it sees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from spatialnb.config import Run
+from spatialnb.datasets import edition
+from spatialnb.geometry import grid
+from spatialnb.registry import unknown
+from spatialnb.report.shown import Shown
+from spatialnb.report.style import SMALL, WIDTH, figure, look, matrix
+from spatialnb.report.words import number
+from spatialnb.study import Results
+from spatialnb.training import distances
+
+COLOURS = ("red", "green", "blue")
+"""The channels of a colour image."""
+IN_A_ROW = 2
+"""Grey pictures in a row; of a colour image the three channels stand in one."""
+DIGITS = 4
+"""Decimal places of the strengths below the figure."""
+
+
+def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
+    """Strengths of the weights of one hidden neuron, in the last epoch, pixel by pixel.
+
+    The neuron is the one nearest to the middle of the first hidden layer's grid. All arms have the
+    same one.
+
+    Parameters
+    ----------
+    results : of a chapter; no more than the settings of its runs is read.
+    arms : which ones.
+
+    Raises
+    ------
+    ValueError : an unknown arm, none at all, or data that are no images.
+    """
+    shape = edition(results.dataset).shape
+    if len(shape) != 3 or not arms:
+        raise ValueError(f"receptive_fields: expected arms, and images; {results.dataset}: {shape}")
+    runs = {arm: _run(results, arm) for arm in arms}
+    layers = {arm: _strengths(run, results.dataset) for arm, run in runs.items()}
+    neuron = _middle(next(iter(layers.values())).shape[0])
+    fields = {arm: layer[neuron].reshape(shape).tolist() for arm, layer in layers.items()}
+    names = COLOURS if shape[0] == len(COLOURS) else [f"channel {c}" for c in range(shape[0])]
+    labels = {arm: results.study.label(arm) for arm in arms}
+    fig = _pictures({labels[arm]: field for arm, field in fields.items()}, names)
+    means = "; ".join(f"{labels[arm]}: {number(float(k.mean()), 3)}" for arm, k in layers.items())
+    caption = (
+        f"Strengths of the weights between every pixel and hidden neuron {neuron}, counted from 0, "
+        "in the last epoch, from 0, dark, to 1, bright. Mean strength of the whole layer: "
+        f"{means}. {results.dataset}."
+    )
+    alts = [f"{labels[arm]}: {_said(layers[arm][neuron], shape, names)}." for arm in arms]
+    rows = [
+        {"arm": arm, "channel": names[channel], "row": row}
+        | {f"column {column}": round(value, DIGITS) for column, value in enumerate(line)}
+        for arm, field in fields.items()
+        for channel, lines in enumerate(field)
+        for row, line in enumerate(lines)
+    ]
+    alt = f"Mean strength of one hidden neuron's weights. {' '.join(alts)}"
+    return figure(fig, alt, caption, name=f"{results.study.id}-receptive-fields", rows=rows)
+
+
+def _pictures(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Figure:
+    """Strengths (channels, height, width) by label: a row each, or two grey ones in a row."""
+    channels = len(names)
+    columns = channels if channels > 1 else min(len(fields), IN_A_ROW)
+    below = math.ceil(len(fields) * channels / columns)
+    with look():
+        fig = Figure(figsize=(WIDTH, (WIDTH / columns + 0.2) * below), layout="constrained")
+        panels = fig.subplots(below, columns, squeeze=False).flatten()
+        drawn = [(label, c, values) for label, f in fields.items() for c, values in enumerate(f)]
+        for axes, (label, channel, values) in zip(panels, drawn, strict=False):
+            matrix(axes, values, label if channel == channels // 2 else "", 1.0)
+        for empty in panels[len(drawn) :]:
+            empty.remove()
+        if channels > 1:
+            for axes, name in zip(panels[-channels:], names, strict=True):
+                axes.set_xlabel(name, fontsize=SMALL)
+    return fig
+
+
+def _run(results: Results, arm: str) -> Run:
+    if arm not in results.arms:
+        raise ValueError(unknown("arm", arm, dict.fromkeys(results.arms)))
+    return next(iter(results.records[arm].values())).run
+
+
+def _strengths(run: Run, dataset: str) -> Tensor:
+    """Strengths (out, in) of the first layer in the last epoch."""
+    entry = edition(dataset)
+    return run.schedule.at(1.0).strength(distances(run, entry.shape, entry.classes)[0])
+
+
+def _middle(neurons: int) -> int:
+    """The neuron nearest to the middle of the grid; of several the first."""
+    apart = (grid(neurons) - 0.5).norm(dim=1).tolist()
+    return min(range(neurons), key=lambda neuron: (round(apart[neuron], 9), neuron))
+
+
+def _said(field: Tensor, shape: Sequence[int], names: Sequence[str]) -> str:
+    means = field.reshape(shape).mean(dim=(1, 2)).tolist()
+    if len(means) == 1:
+        return number(means[0], 3)
+    return ", ".join(f"{number(mean, 3)} {name}" for mean, name in zip(means, names, strict=True))

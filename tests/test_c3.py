@@ -1,0 +1,165 @@
+"""c3 and c3b · Locality on the plane: their grids and claims, as they were before their runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import synthetic
+
+from spatialnb import report, runs
+from spatialnb.kernels import Averaged, Exponential, Shuffled
+from spatialnb.schedules import progress
+from spatialnb.studies import STUDIES, get
+
+PLANE, MNIST = get("c3"), get("c3b")
+BOTH = pytest.mark.parametrize("study", [PLANE, MNIST], ids=["c3", "c3b"])
+
+FIRST_RUNS = {
+    "none": ("684b3e46c80a96df", "c554135b21d4a835"),
+    "line, k = 3": ("ed818cb32bad2291", "caf23e76d0d2eaf7"),
+    "line, k = 15": ("256309c511891c8b", "a5ddea733c01f547"),
+    "line, k 3 → 50": ("9827560612d9c9de", "9357488d79a64153"),
+    "line, inverse": ("93289a842283b8b8", "c478d6459ec85c99"),
+    "plane, k = 3": ("a55977dbe686d1d5", "657c53cad279067b"),
+    "plane, k = 15": ("df715e8d3b58452e", "98c7877266b2d3f6"),
+    "plane, k = 30": ("3be9602256b06bec", "1c7742cf63aa9883"),
+    "plane, k 3 → 50": ("1860a899dfc4705d", "d589b1c276c67235"),
+    "shuffled, k = 15": ("d44f67d80dc82d96", "2c8bda41194d6788"),
+    "one number, k = 15": ("d8de94718b9045be", "3413f1c52ce0e0f4"),
+    "shuffled, k 3 → 50": ("4f4932aa97f3e8d1", None),
+    "one number, k 3 → 50": ("cd132fcd99a492b0", None),
+    "permuted, k = 15": ("d979baf035f43245", "e867d31b805b8426"),
+    "permuted, k 3 → 50": ("48b1ccd1a1253105", None),
+}
+"""Ids of the runs of seed 0 on both data sets: they name records, so they may never move."""
+
+RULES = {
+    "c3": {
+        "plane-beats-line": "beats",
+        "pixels-matter": "beats",
+        "places-matter": "beats",
+        "inequality-matters": "beats",
+        "static-beats-its-controls": "beats",
+        "static-beats-sharpening": "beats",
+        "permuted-equals-shuffled": "equals",
+        "inverse-hurts": "beats",
+    },
+    "c3b": {
+        "inverse-best": "beats",
+        "exponential-worse": "beats",
+        "plane-beats-line": "beats",
+        "pixels-matter": "beats",
+        "places-matter": "beats",
+        "inequality-matters": "beats",
+        "static-beats-sharpening": "beats",
+        "permuted-equals-shuffled": "equals",
+    },
+}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_runs_keep_their_ids(place: int) -> None:
+    expected = {arm: ids[place] for arm, ids in FIRST_RUNS.items() if ids[place]}
+    assert {arm: run.id for arm, run in (PLANE, MNIST)[place].arms.items()} == expected
+
+
+def test_what_the_report_ran_is_not_run_again() -> None:
+    reported = {
+        run.id for study in STUDIES.values() if study.section for run in study.arms.values()
+    }
+    there = {
+        arm for study in (PLANE, MNIST) for arm, run in study.arms.items() if run.id in reported
+    }
+    assert there == {"none", "line, k = 3", "line, k = 15", "line, k 3 → 50"}
+    assert MNIST.arms["none"].id in reported
+
+
+@BOTH
+def test_the_claims_and_their_rules_stay_as_they_were_written(study) -> None:
+    assert {claim.key: claim.rule for claim in study.claims} == RULES[study.id]
+    assert {claim.chapter for claim in study.claims} == {study.id}
+    assert {claim.margin for claim in study.claims} == {0.5 if study is PLANE else 0.2}
+    assert study.seeds == tuple(range(20))
+
+
+@BOTH
+def test_every_arm_multiplies_and_says_where_its_neurons_are(study) -> None:
+    for arm, run in study.arms.items():
+        on_line = arm == "none" or arm.startswith("line")
+        assert run.positions == (None if on_line else "plane")
+        assert run.permuted_pixels == (1000 if arm.startswith("permuted") else None)
+        assert run.action == "multiply"
+        plain = replace(
+            run, positions=None, permuted_pixels=None, schedule=study.arms["none"].schedule
+        )
+        assert plain == study.arms["none"]
+
+
+@BOTH
+@pytest.mark.parametrize("epoch", [0, 2, 4])
+@pytest.mark.parametrize("name", ["k = 15", "k 3 → 50"])
+def test_the_controls_have_the_plane_s_strengths_at_every_epoch(study, name, epoch) -> None:
+    at = progress(epoch, study.epochs)
+    kernel = study.arms[f"plane, {name}"].schedule.at(at)
+    assert isinstance(kernel, Exponential)
+    expected = {
+        "line": kernel,
+        "permuted": kernel,
+        "shuffled": Shuffled(kernel=kernel, seed=1000),
+        "one number": Averaged(kernel=kernel),
+    }
+    for control, found in expected.items():
+        arm = study.arms.get(f"{control}, {name}")
+        assert arm is None or arm.schedule.at(at) == found
+
+
+@BOTH
+def test_claims_are_judged_when_all_seeds_are_there(study) -> None:
+    findings = synthetic.results(study).findings()
+    assert [found.claim.key for found in findings] == list(RULES[study.id])
+    assert not [found for found in findings if found.verdict == "not judged"]
+
+
+# ── What has no places on the plane ─────────────────────────────────────────────────────────────
+
+
+def test_weights_are_not_summarised_along_a_line_where_neurons_are_not_on_one(tmp_path) -> None:
+    store = runs.Store(tmp_path)
+    run = replace(PLANE.arms["plane, k = 15"], dataset="quick-colours", epochs=1)
+    store.add(synthetic.run_record(run))
+    with pytest.raises(ValueError, match=r"neurons on the plane; .* along a line"):
+        runs.record_weights(run, store)
+
+
+# ── The picture of one neuron's weights ─────────────────────────────────────────────────────────
+
+SHOWN = ["line, k = 15", "plane, k = 15", "permuted, k = 15"]
+
+
+def test_a_neuron_on_the_line_sees_a_colour_and_one_on_the_plane_a_place() -> None:
+    text = report.receptive_fields(synthetic.results(PLANE), SHOWN).text
+    line, plane, permuted = (
+        [float(part.split()[0]) for part in text.split(f"{arm}: ")[1].split(", ")[:3]]
+        for arm in SHOWN
+    )
+    assert line[1] > 4 * max(line[0], line[2])
+    assert plane[0] == plane[1] == plane[2]
+    assert permuted[0] == permuted[1] == permuted[2]
+    assert "hidden neuron 119" in text
+    assert "Mean strength of the whole layer" in text
+
+
+def test_grey_images_are_shown_arm_by_arm() -> None:
+    shown = report.receptive_fields(synthetic.results(MNIST), SHOWN)
+    assert "mnist" in shown.text
+    assert "red" not in shown.text
+    assert all(arm in shown.html for arm in SHOWN)
+
+
+def test_arms_that_are_not_there_are_not_shown() -> None:
+    found = synthetic.results(PLANE)
+    with pytest.raises(ValueError, match=r"unknown arm 'plain, k = 15'.*mean 'plane, k = 15'"):
+        report.receptive_fields(found, ["plain, k = 15"])
+    with pytest.raises(ValueError, match="expected arms, and images"):
+        report.receptive_fields(found, [])

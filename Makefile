@@ -13,14 +13,16 @@ NOTEBOOKS := $(wildcard book/*.ipynb)
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## create the environment in .venv, as constraints.txt states it
+setup: $(READY) ## create the environment in .venv, as constraints.txt and hashes.txt state it
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hashes.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "spatialnb needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Name another one: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 	@echo "Installing into $(VENV); the first time this takes some minutes, most of them for torch."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --require-hashes --no-deps --requirement hashes.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt --editable '.[book,test]'
 	@touch $@
@@ -64,11 +66,15 @@ audit: setup ## look the locked packages up among known vulnerabilities
 	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	@$(VENV)/audit/bin/python tools/audit.py
 
-lock: setup ## bring constraints.txt up to date, within what pyproject.toml allows
+lock: setup ## bring constraints.txt and hashes.txt up to date, within what pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-python-downloads --fork-strategy fewest --upgrade --no-annotate --quiet \
 	  --custom-compile-command "make lock" --output-file constraints.txt
+	@grep -Ev '^ *#|^(torch|torchvision|triton)==|^(nvidia|cuda)-' constraints.txt | \
+	  $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --no-python-downloads \
+	  --no-annotate --generate-hashes --quiet --custom-compile-command "make lock" \
+	  --output-file hashes.txt
 
 clean: ## remove the environment, the built book and every cache
 	@rm -rf $(VENV) _build .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

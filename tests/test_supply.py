@@ -83,6 +83,27 @@ def test_the_environment_states_one_version_of_each_package() -> None:
         assert re.match(r"[A-Za-z0-9._-]+==[^\s;]+( ; .+)?$", line), line
 
 
+TORCH = re.compile(r"(torch|torchvision|triton)==|(nvidia|cuda)-")
+"""torch's builds for processors and for CUDA share a version and differ in content."""
+
+
+def test_every_locked_package_but_torch_s_has_its_hashes() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    packages = [line for line in lines if not line.lstrip().startswith("#")]
+    hashed = re.split(r"\n(?=\S)", (ROOT / "hashes.txt").read_text("utf-8").strip())
+    found = {entry.split(" \\\n")[0]: entry for entry in hashed if not entry.startswith("#")}
+    assert list(found) == [line for line in packages if not TORCH.match(line)]
+    for name, entry in found.items():
+        assert re.search(r"\n    --hash=sha256:[0-9a-f]{64}", entry), name
+
+
+def test_setup_installs_by_hash_what_has_one() -> None:
+    rule = (ROOT / "Makefile").read_text("utf-8").partition("$(READY):")[2].partition("touch")[0]
+    first, second = re.findall(r"pip install [^@]*", rule)
+    assert "--require-hashes --no-deps --requirement hashes.txt" in first
+    assert "--constraint constraints.txt" in second
+
+
 # ── The audit ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,6 +1,6 @@
 """Break things on purpose, many times, and write down what came of it.
 
-    python -m tools.faults                        # every fault; most of an hour
+    python -m tools.faults                        # every fault; half an hour
     python -m tools.faults --only kill --times 3  # one of them, a few times
     python -m tools.faults --quick                # all of them, a few times each
 

@@ -23,7 +23,14 @@ from spatialnb.report.shares import shares
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import figure
 from spatialnb.report.tables import frame, table, table_rows
-from spatialnb.report.tuning import best, chosen, chosen_table, rate_figure, rate_table
+from spatialnb.report.tuning import (
+    best,
+    chosen,
+    chosen_numbers,
+    chosen_table,
+    rate_figure,
+    rate_table,
+)
 from spatialnb.report.words import banner, glue_numbers, numbers
 
 __all__ = [
@@ -32,6 +39,7 @@ __all__ = [
     "banner",
     "best",
     "chosen",
+    "chosen_numbers",
     "chosen_table",
     "compare",
     "compared",

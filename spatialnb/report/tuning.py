@@ -12,7 +12,7 @@ from spatialnb.report.cells import Cell, as_html, as_text, downloads
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import number, setting, spread
+from spatialnb.report.words import number, setting, slug, spread
 from spatialnb.study import Results
 
 ACCURACY = "validation_accuracy"
@@ -62,6 +62,15 @@ def chosen_table(results: Results, lines: Lines) -> Shown:
     data = pd.DataFrame.from_dict(cells, orient="index")
     title = f"The setting with the highest {wanted.title}: {setting(results)}"
     return Shown(as_html(data, title, corner="arm"), as_text(data, title))
+
+
+def chosen_numbers(results: Results, lines: Lines) -> dict[str, str]:
+    """The accuracy of what :func:`chosen` takes, for the prose, by keys like ``c2c-none-best``."""
+    rows = {row.arm: row.ours.estimate for row in summarise(results, ACCURACY)}
+    return {
+        f"{results.study.id}-{slug(name)}-best": number(rows[arm], metrics.metric(ACCURACY).digits)
+        for name, arm in chosen(results, lines).items()
+    }
 
 
 def rate_table(results: Results, lines: Lines) -> Shown:

@@ -111,10 +111,15 @@ def _seconds_per_epoch(like: tuple[Any, ...], store: Store) -> float:
 
 
 def notebook(study: Study) -> Path:
-    """The chapter's notebook. FileNotFoundError where there is no checkout of the book."""
+    """The chapter's notebook. FileNotFoundError where there is none, or no checkout of the book."""
     book = records.published_folder().parent
     for path in sorted(book.glob(f"{study.id}_*.ipynb")):
         return path
+    if any(book.glob("*.ipynb")):
+        raise FileNotFoundError(
+            f"{study.id} has no chapter yet: its runs are still to be made and recorded, by "
+            f"`spatialnb train {study.id}`"
+        )
     raise FileNotFoundError(
         f"no notebook of {study.id} in {book}. The notebooks come with the repository, not with "
         "the installed package: run this in a checkout of it."

@@ -454,3 +454,8 @@ def test_a_notebook_is_found_by_its_chapter():
     assert rerun.notebook(get("v05")) == Path(
         records.published_folder().parent, "v05_cifar10.ipynb"
     )
+
+
+def test_a_study_whose_runs_are_still_to_be_made_has_no_chapter() -> None:
+    with pytest.raises(FileNotFoundError, match=r"v99 has no chapter yet: .*`spatialnb train v99`"):
+        rerun.notebook(synthetic.study(id="v99"))

@@ -138,7 +138,7 @@ def test_the_grid_of_rates_never_sees_a_test_image_and_claims_nothing() -> None:
     assert study.claims == ()
     assert {run.validation_size for run in study.arms.values()} == {5000}
     assert {run.learning_rate for run in study.arms.values()} == set(RATES)
-    assert (min(RATES), max(RATES)) == (0.000125, 0.008)
+    assert (min(RATES), max(RATES)) == (0.000125, 0.016)
     assert {b / a for a, b in itertools.pairwise(RATES)} == {2.0}
 
 
@@ -177,4 +177,4 @@ def test_the_best_arm_is_the_one_with_the_highest_mean_on_held_out_images() -> N
     assert table.text.count("55.00 *") == 2
     assert "0.004, linear" not in report.chosen_table(results, GRID).text
     figure = report.rate_figure(results, GRID)
-    assert "none, linear: 50.00 at 0.000125, highest 55.00 at 0.004, 50.00 at 0.008" in figure.text
+    assert "none, linear: 50.00 at 0.000125, highest 55.00 at 0.004, 50.00 at 0.016" in figure.text

@@ -15,8 +15,8 @@ PRIORS = {
     "one number": Run(schedule=Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))),
 }
 """The main arms of c2."""
-RATES = tuple(0.000125 * 2**step for step in range(7))
-"""From 0.000125 to 0.008 in factors of two."""
+RATES = tuple(0.000125 * 2**step for step in range(8))
+"""From 0.000125 to 0.016 in factors of two."""
 DECAYS = ("constant", "linear")
 """How the learning rate falls: not at all, or linearly to zero."""
 

@@ -1,4 +1,4 @@
-"""c2, c2b and c2c: their grids and their claims, as they were written before their runs."""
+"""c2, c2b, c2c and c2d: their grids and their claims, as they were written before their runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from spatialnb.kernels import Averaged, Exponential, Shuffled
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import GRID, PRIORS, RATES
+from spatialnb.studies.c2d_at_their_best import CHOSEN
 from spatialnb.study import Results
 
 STUDY = get("c2")
@@ -178,3 +179,40 @@ def test_the_best_arm_is_the_one_with_the_highest_mean_on_held_out_images() -> N
     assert "0.004, linear" not in report.chosen_table(results, GRID).text
     figure = report.rate_figure(results, GRID)
     assert "none, linear: 50.00 at 0.000125, highest 55.00 at 0.004, 50.00 at 0.016" in figure.text
+
+
+# ── c2d: each at its best ───────────────────────────────────────────────────────────────────────
+
+BEST_RULES = {
+    "sharpening-beats-none": "beats",
+    "inequality-matters": "beats",
+    "places-matter": "beats",
+    "exponential-beats-none": "beats",
+    "one-number-beats-none": "beats",
+    "rate-gives-most": "beats",
+    "none-reaches-sharpening": "at_least",
+}
+"""Claims of c2d and their rules, as written down before its runs."""
+
+
+def test_every_arm_stands_at_the_rate_that_the_records_of_the_grid_chose() -> None:
+    results = get("c2c").recorded()
+    assert results is not None
+    arms = get("c2c").arms
+    best = {prior: arms[arm] for prior, arm in report.chosen(results, GRID).items()}
+    assert {p: (run.learning_rate, run.learning_rate_decay) for p, run in best.items()} == CHOSEN
+    for prior, run in best.items():
+        assert get("c2d").arms[prior] == dataclasses.replace(run, validation_size=None)
+
+
+def test_the_best_rates_are_not_at_the_edge_of_the_grid() -> None:
+    assert all(min(RATES) < rate < max(RATES) for rate, _ in CHOSEN.values())
+
+
+def test_the_arms_at_the_reference_protocol_are_those_of_c2() -> None:
+    for prior in ("none", "k 3 → 50"):
+        assert get("c2d").arms[f"{prior} at 0.003"] == get("c2").arms[prior]
+
+
+def test_the_claims_of_c2d_keep_the_rules_they_were_given() -> None:
+    assert {claim.key: claim.rule for claim in get("c2d").claims} == BEST_RULES

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import datasets, folded, models, priors, rates
+from spatialnb import backprop, datasets, folded, models, priors, rates
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance, plane
@@ -140,6 +140,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
     rate = LearningRate(run, optimizer, images)
     folding = _folding(run, model, optimizer)
+    gradients = backprop.gradients(model, decay)
     order = generator(run.seed, "order")
     attached = any(True for _ in priors.spatial_priors(model))
     epochs: dict[str, list[float]] = {"train_loss": [], f"{name}_loss": [], f"{name}_accuracy": []}
@@ -151,12 +152,10 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
             folding.move(run.schedule.at(progress(epoch, run.epochs)))
         total = torch.zeros((), dtype=torch.float64)
         for index in batches(torch.randperm(images, generator=order), run.batch_size):
-            loss = cross_entropy(model(data.inputs(data.train, index)), data.train.y[index])
-            optimizer.zero_grad()
-            (loss if decay is None else loss + decay()).backward()  # type: ignore[no-untyped-call]
+            loss = gradients(data.inputs(data.train, index), data.train.y[index])
             rate.step()
             (folding or optimizer).step()
-            total += loss.detach().double() * len(index)
+            total += loss.double() * len(index)
         loss_after, accuracy = evaluate(model, data, measured_on)
         measured = {
             "train_loss": float(total) / images,

@@ -25,6 +25,7 @@ FLOORS = {
     "schedules": 2,
     "folded": 3,
     "priors": 3,
+    "backprop": 4,
     "config": 4,
     "similarity": 4,
     "datasets": 5,

@@ -259,7 +259,6 @@ METRICS: dict[str, _Known] = {
         digits=2,
         number="needed",
         example="94.2",
-        margin=0.5,
         read=_pruned("accuracy"),
     ),
     "tuned": _Known(
@@ -268,7 +267,6 @@ METRICS: dict[str, _Known] = {
         unit="%",
         digits=2,
         number="optional",
-        margin=0.5,
         read=_pruned("tuned_accuracy"),
     ),
     "zeros": _Known(

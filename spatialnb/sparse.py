@@ -96,8 +96,8 @@ class Prune:
 
 
 def count(shape: Sequence[int], zeros: float) -> int:
-    r"""How many weights a layer (out, in) keeps: its connections within $1 - \sqrt z$."""
-    return int((layer_distance(*shape) <= 1.0 - math.sqrt(zeros)).sum())
+    r"""How many weights a layer (out, in) keeps: its connections within $1 - \sqrt z$, or one."""
+    return max(1, int((layer_distance(*shape) <= 1.0 - math.sqrt(zeros)).sum()))
 
 
 def keep(score: Tensor, number: int) -> Tensor:

@@ -25,6 +25,7 @@ from spatialnb.report.style import figure
 from spatialnb.report.tables import frame, table, table_rows
 from spatialnb.report.tuning import best, chosen, chosen_table, rate_figure, rate_table
 from spatialnb.report.words import banner, glue_numbers, numbers
+from spatialnb.report.zeros import latency_table, zeros_figure, zeros_table
 
 __all__ = [
     "Compared",
@@ -45,6 +46,7 @@ __all__ = [
     "glue_numbers",
     "idea_figure",
     "kernel_figure",
+    "latency_table",
     "ledger",
     "ledger_rows",
     "numbers",
@@ -60,4 +62,6 @@ __all__ = [
     "verdicts",
     "weights_figure",
     "weights_numbers",
+    "zeros_figure",
+    "zeros_table",
 ]

@@ -53,6 +53,42 @@ ARMS = {
 ZEROED, TUNED = "pruned:kernel@94.2", "tuned:kernel@94.2"
 """Accuracy with the report's 94.2 % of small strengths set to zero, and after one more epoch."""
 
+
+def _cut(name: str, arm: str, by: str) -> list[tuple[float, str, str]]:
+    """Points of a network that is cut: share of zeros in percent, arm, metric."""
+    whole = "accuracy" if name == "pruned" else "tuned"
+    levels = [round(100 * level, 1) for level in LEVELS]
+    return [(0.0, arm, whole), *((level, arm, f"{name}:{by}@{level:g}") for level in levels)]
+
+
+def _cuts(name: str) -> dict[str, list[tuple[float, str, str]]]:
+    return {
+        "none, largest": _cut(name, "none", "magnitude"),
+        "none, random": _cut(name, "none", "random"),
+        "one number, largest": _cut(name, "one number", "magnitude"),
+        "k 3 → 100, nearest": _cut(name, "k 3 → 100", "kernel"),
+        "k 3 → 100, largest": _cut(name, "k 3 → 100", "magnitude"),
+        "k 3 → 50, nearest": _cut(name, "k 3 → 50", "kernel"),
+        "floor 0, nearest": _cut(name, "floor 0", "kernel"),
+    }
+
+
+RIGHT_AFTER, ONE_MORE = _cuts("pruned"), _cuts("tuned")
+"""Lines of the figures: right after weights are set to zero, and after one more epoch."""
+
+FROM_THE_START = {
+    "k 3 → 100, nearest": ONE_MORE["k 3 → 100, nearest"],
+    **{
+        fewer.partition(",")[0]: [(81.4, fewer, "accuracy"), (94.2, fewest, "accuracy")]
+        for fewer, fewest in zip(FEWER, FEWEST, strict=True)
+    },
+    **{
+        arm: [(94.2, arm, "accuracy")]
+        for arm in ("band mask", "RigL, one number", "narrower, one number")
+    },
+}
+"""One of them beside networks that are sparse, or narrower, from the start."""
+
 STUDY = Study(
     id="c4",
     title="Sparse, or only small?",
@@ -74,6 +110,7 @@ STUDY = Study(
         "tuned:magnitude@94.2",
         "pruned:random@94.2",
         "tuned:random@94.2",
+        "zeros:kernel@94.2",
         "zeros",
     ),
     # A run with its levels takes twice as long as another one, and the claims are of differences

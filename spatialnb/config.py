@@ -14,9 +14,10 @@ from typing import Any
 
 from spatialnb import priors, rates
 from spatialnb.folded import PARTS
-from spatialnb.kernels import Kernel
+from spatialnb.kernels import Averaged, Kernel, Uniform
 from spatialnb.registry import check_fields, check_name, decode, encode, unknown
 from spatialnb.schedules import Schedule, Static
+from spatialnb.sparse import Prune, Sparse
 
 SCHEMA = 1
 """Version of the configuration's format."""
@@ -91,6 +92,8 @@ class Run:
     positions : ``plane``: pixels at their own places, see :func:`spatialnb.geometry.plane`; each
         layer's neurons on a line without it.
     permuted_pixels : on the plane, the seed of one permutation of the pixels' places.
+    sparse : zeros from the first step on, or none; see :class:`~spatialnb.sparse.Sparse`.
+    prune : weights set to zero after the training, or none; see :class:`~spatialnb.sparse.Prune`.
     batch_size : samples a step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
     seed : fixes initialisation and batch order, so the arms of one seed are paired.
@@ -114,6 +117,8 @@ class Run:
     folded: tuple[str, ...] | None = None
     positions: str | None = None
     permuted_pixels: int | None = None
+    sparse: Sparse | None = None
+    prune: Prune | None = None
     batch_size: int = 128
     epochs: int = 12
     seed: int = 0
@@ -136,6 +141,8 @@ class Run:
         if self.folded is not None:
             self._check_folded(self.folded)
         self._check_positions()
+        if self.sparse is not None or self.prune is not None:
+            self._check_zeros()
         if self.second is not None:
             self._check_second()
         _at_least("batch_size", self.batch_size, 1)
@@ -188,6 +195,24 @@ class Run:
             raise ValueError("folded: only the action multiply can be folded, without decay")
         # One set of parts has one id, in whatever order they are written.
         object.__setattr__(self, "folded", tuple(part for part in PARTS if part in parts))
+
+    def _check_zeros(self) -> None:
+        if self.sparse is not None and self.prune is not None:
+            raise ValueError("sparse and prune: give one, zeros from the start or zeros at the end")
+        if self.second is not None or self.folded is not None:
+            raise ValueError("sparse and prune: expected one task, and a prior that is not folded")
+        if self.prune is None:
+            return
+        if self.decay is not None or self.learning_rate_decay is not None:
+            raise ValueError(
+                "prune: the epoch after it has a constant learning rate and no decay; leave out "
+                "learning_rate_decay and decay"
+            )
+        if "kernel" in self.prune.by and isinstance(self.schedule.at(1.0), Uniform | Averaged):
+            raise ValueError(
+                "prune: by kernel needs strengths that differ within a layer; this one's are all "
+                "the same, so prune by magnitude or random"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, with schema and recipe."""

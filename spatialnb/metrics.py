@@ -2,7 +2,8 @@
 
 A name is a quantity, then optionally ``:part`` and ``@number``: ``accuracy``, ``accuracy@2`` (after
 epoch 2, counted from 0 as in the report), ``accuracy:imdb`` (of one task), ``sparsity:0`` and
-``similarity:2`` (of one layer), ``epochs_to@45``.
+``similarity:2`` (of one layer), ``epochs_to@45``, ``pruned:kernel@94.2`` (by the kernel, at
+94.2 % zeros).
 """
 
 from __future__ import annotations
@@ -155,6 +156,28 @@ def _sparsity(outcome: dict[str, Any], part: str | None, number: float | None) -
     return 100.0 * float(outcome["final"]["sparsity"][part or "overall"])
 
 
+def _pruned(quantity: str) -> Read:
+    """Of a network with weights set to zero: the part is the criterion, the number the level."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        pruned = outcome["pruned"]
+        if part is None and number is None:
+            return 100.0 * float(pruned[quantity])
+        for row in pruned["levels"]:
+            # A level of 94.2 % is recorded as the share 0.942, which is no binary fraction.
+            if number is not None and row["by"] == part and abs(100 * row["level"] - number) < 1e-9:
+                return 100.0 * float(row[quantity])
+        raise KeyError(f"level {number} by {part}")
+
+    return read
+
+
+def _zeros(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    if part is None and number is None:
+        return 100.0 * float(outcome["final"]["zeros"])
+    return _pruned("zeros")(outcome, part, number)
+
+
 def _pair(kind: str, of: str = "") -> Read:
     """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` of a null."""
 
@@ -229,6 +252,31 @@ METRICS: dict[str, _Known] = {
         read=_epoch("validation_accuracy", 100.0),
     ),
     "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, margin=0.5, read=_sparsity),
+    "pruned": _Known(
+        title="test accuracy with zeros",
+        title_at="test accuracy at {} % zeros",
+        unit="%",
+        digits=2,
+        number="needed",
+        example="94.2",
+        read=_pruned("accuracy"),
+    ),
+    "tuned": _Known(
+        title="test accuracy after one more epoch",
+        title_at="test accuracy at {} % zeros after one more epoch",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_pruned("tuned_accuracy"),
+    ),
+    "zeros": _Known(
+        title="weights that are zero",
+        title_at="weights that are zero at {} %",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_zeros,
+    ),
     "cap_share": _Known(
         title="weights at their cap",
         title_at="weights at their cap after epoch {}",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import backprop, datasets, folded, models, priors, rates
+from spatialnb import backprop, datasets, folded, models, priors, pruning, rates, sparse
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance, plane
@@ -57,8 +57,9 @@ def train(
     -------
     Trained : per epoch, mean training loss (cross-entropy, over the epoch as it went, without the
         decay penalty), test loss and test accuracy in [0, 1], called validation loss and accuracy
-        where images are held out; at the end, the share of strengths under 0.1. A loss that is not
-        finite ends the run as ``failed``, with the epoch.
+        where images are held out; at the end, the share of strengths under 0.1, of zeros where
+        training was sparse, and what :func:`spatialnb.pruning.outcome` gives where weights are
+        pruned. A loss that is not finite ends the run as ``failed``, with the epoch.
     """
     data = datasets.load(run.dataset) if data is None else data
     if data.name != run.dataset:
@@ -84,6 +85,8 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
         if "start" in run.folded:
             folded.start(model, run.schedule.at(progress(0, run.epochs)))
         return model
+    if run.sparse is not None:
+        sparse.start(*_kept(run, run.sparse, model, generator(run.seed, "mask")))
     if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
         return model
     between = distances(run, shape, classes)
@@ -130,6 +133,7 @@ class LearningRate:
 def generator(seed: int, purpose: str) -> torch.Generator:
     """A generator for one purpose: initialisation and batch order do not share a stream."""
     streams = {"initialisation": 2 * seed, "order": 2 * seed + 1, "second order": 2**40 + seed}
+    streams["mask"] = 2**41 + seed
     return torch.Generator().manual_seed(streams[purpose])
 
 
@@ -140,6 +144,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
     rate = LearningRate(run, optimizer, images)
     folding = _folding(run, model, optimizer)
+    held = _held(run, model, optimizer, images)
     gradients = backprop.gradients(model, decay)
     order = generator(run.seed, "order")
     attached = any(True for _ in priors.spatial_priors(model))
@@ -154,7 +159,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
         for index in batches(torch.randperm(images, generator=order), run.batch_size):
             loss = gradients(data.inputs(data.train, index), data.train.y[index])
             rate.step()
-            (folding or optimizer).step()
+            (folding or held or optimizer).step()
             total += loss.double() * len(index)
         loss_after, accuracy = evaluate(model, data, measured_on)
         measured = {
@@ -173,8 +178,22 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
         for quantity, value in measured.items():
             epochs.setdefault(quantity, []).append(value)
         on_epoch(epoch + 1)
-    final = {"sparsity": sparsity(run, model, distances(run, data.shape, data.classes))}
-    return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
+    between = distances(run, data.shape, data.classes)
+    final: dict[str, Any] = {"sparsity": sparsity(run, model, between)}
+    if run.sparse is not None:
+        final["zeros"] = pruning.zeros(model)
+    outcome = {"status": "finished", "epochs": epochs, "final": final}
+    if run.prune is not None:
+        outcome["pruned"] = pruning.outcome(
+            run.prune,
+            model,
+            optimizer,
+            [run.schedule.at(1.0).strength(distance) for distance in between],
+            further=_further(run, data, torch.randperm(images, generator=order)),
+            accuracy=lambda network: evaluate(network, data, measured_on)[1],
+            generator=generator(run.seed, "mask"),
+        )
+    return Trained(outcome=outcome, model=model)
 
 
 def samples(run: Run, data: Dataset) -> tuple[int, str, Split]:
@@ -196,6 +215,43 @@ def _folding(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> fo
     if run.folded is None:
         return None
     return folded.Folded(model, optimizer, run.schedule.at(progress(0, run.epochs)), run.folded)
+
+
+def _kept(
+    run: Run, wanted: sparse.Sparse, model: nn.Module, chance: torch.Generator
+) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+    """The learned weights of a network, and which of them are there at the start."""
+    weights = [priors.learned_weight(layer) for _, layer in models.linear_layers(model)]
+    return weights, sparse.masks(weights, wanted, chance)
+
+
+def _held(
+    run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, images: int
+) -> sparse.Masked | None:
+    """The optimiser of a sparse network. Its masks are those of :func:`build`."""
+    if run.sparse is None:
+        return None
+    chance = generator(run.seed, "mask")
+    weights, kept = _kept(run, run.sparse, model, chance)
+    epoch = math.ceil(images / run.batch_size)
+    steps = run.epochs * epoch
+    if run.sparse.method == "set":
+        return sparse.Set(optimizer, weights, kept, epoch=epoch, steps=steps, generator=chance)
+    if run.sparse.method == "rigl":
+        return sparse.Rigl(optimizer, weights, kept, steps=steps)
+    return sparse.Masked(optimizer, weights, kept)
+
+
+def _further(run: Run, data: Dataset, order: Tensor) -> pruning.Further:
+    """One more epoch in this order for a network with zeros, at the run's learning rate."""
+
+    def train_on(network: nn.Module, held: sparse.Masked) -> None:
+        gradients = backprop.gradients(network)
+        for index in batches(order, run.batch_size):
+            gradients(data.inputs(data.train, index), data.train.y[index])
+            held.step()
+
+    return train_on
 
 
 def batches(index: Tensor, size: int) -> Iterator[Tensor]:

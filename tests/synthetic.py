@@ -80,6 +80,8 @@ def validation_record(run, final):
 def run_record(run, final=0.97, **epochs):
     """A finished run whose accuracy rises evenly to `final`."""
     rising = [final - 0.01 * (run.epochs - 1 - epoch) for epoch in range(run.epochs)]
+    prune = {} if run.prune is None else {"pruned": pruned(run.prune, final)}
+    zeros = {} if run.sparse is None else {"zeros": run.sparse.zeros}
     quantities = {"test_accuracy": rising, "train_loss": rising[::-1], "test_loss": rising[::-1]}
     return Record(
         kind="run",
@@ -87,9 +89,26 @@ def run_record(run, final=0.97, **epochs):
         outcome={
             "status": "finished",
             "epochs": {**quantities, **epochs},
-            "final": {"sparsity": {"0": 0.7, "2": 0.5, "overall": 0.647}},
+            "final": {"sparsity": {"0": 0.7, "2": 0.5, "overall": 0.647}, **zeros},
+            **prune,
         },
     )
+
+
+def pruned(prune, dense):
+    """Accuracies that fall with the share of zeros, and come back in part with one more epoch."""
+    levels = [
+        {
+            "by": by,
+            "level": level,
+            "zeros": level,
+            "accuracy": dense * (1 - level),
+            "tuned_accuracy": dense * (1 - 0.1 * level),
+        }
+        for by in prune.by
+        for level in prune.zeros
+    ]
+    return {"tuned_accuracy": dense + 0.001, "levels": levels}
 
 
 def failed_record(run):

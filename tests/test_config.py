@@ -27,6 +27,7 @@ from spatialnb.kernels import (
     Uniform,
 )
 from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
+from spatialnb.sparse import METHODS, PLACES, Prune, Sparse
 
 PROPERTY = settings(deadline=None, max_examples=80)
 
@@ -120,6 +121,13 @@ runs = st.builds(
     decay=st.none() | st.builds(Decay, target=kernels, weight=st.floats(0.0, 1.0)),
     learning_rate=st.floats(1e-8, 1e30),
     learning_rate_decay=st.none() | st.sampled_from(["linear", "cosine"]),
+    sparse=st.none()
+    | st.builds(
+        Sparse,
+        zeros=st.floats(0.01, 0.99),
+        method=st.sampled_from(METHODS),
+        places=st.sampled_from(PLACES),
+    ),
     batch_size=st.integers(1, 10_000),
     epochs=st.integers(1, 1000),
     seed=st.integers(0, 2**31 - 1),
@@ -160,7 +168,9 @@ json_data = st.recursive(
 
 @PROPERTY
 @given(
-    st.sampled_from([*Run().to_dict(), "decay", "train_size", "validation_size", "folded"]),
+    st.sampled_from(
+        [*Run().to_dict(), "decay", "train_size", "validation_size", "folded", "sparse", "prune"]
+    ),
     json_data,
 )
 def test_a_field_of_any_other_json_is_read_or_refused_with_a_value_error(
@@ -249,6 +259,8 @@ OTHER: dict[str, Any] = {
     "learning_rate_decay": "linear",
     "folded": ("update",),
     "positions": "plane",
+    "sparse": Sparse(zeros=0.5),
+    "prune": Prune(by=("magnitude",), zeros=(0.5,)),
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,
@@ -331,7 +343,15 @@ def test_a_list_of_widths_is_the_same_run() -> None:
     assert Run(hidden=[256, 128]).id == Run().id  # type: ignore[arg-type]
 
 
+def test_the_levels_of_pruning_have_one_order() -> None:
+    prune = Prune(by=("random", "magnitude"), zeros=(0.9, 0.5))
+    assert prune == Prune(by=("magnitude", "random"), zeros=(0.5, 0.9))
+    assert Run.from_dict(Run(prune=prune).to_dict()) == Run(prune=prune)
+
+
 # ── What is refused ─────────────────────────────────────────────────────────────────────────────
+
+PRUNE = Prune(by=("magnitude",), zeros=(0.5,))
 
 
 @pytest.mark.parametrize(
@@ -359,6 +379,15 @@ def test_a_list_of_widths_is_the_same_run() -> None:
         ({"positions": "plane", "decay": Decay(target=Linear())}, "positions: decay, second and"),
         ({"positions": "plane", "second": SecondTask()}, "positions: decay, second and"),
         ({"positions": "plane", "folded": ("start",)}, "positions: decay, second and"),
+        ({"sparse": Sparse(zeros=0.5), "prune": PRUNE}, "sparse and prune: give one"),
+        (
+            {"sparse": Sparse(zeros=0.5), "folded": ("start",)},
+            "sparse and prune: expected one task",
+        ),
+        ({"sparse": Sparse(zeros=0.5), "second": SecondTask()}, "sparse and prune: expected one"),
+        ({"prune": PRUNE, "decay": Decay(target=Linear())}, "prune: .* leave out"),
+        ({"prune": PRUNE, "learning_rate_decay": "linear"}, "prune: .* leave out"),
+        ({"prune": replace(PRUNE, by=("kernel",))}, "prune: by kernel needs strengths that differ"),
         ({"learning_rate": float("nan")}, r"Run\.learning_rate: expected a finite number"),
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),

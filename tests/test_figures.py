@@ -19,6 +19,7 @@ from spatialnb.report import learned
 from spatialnb.report.style import COLOURS, INK, LINES, PAGES, PALE
 from spatialnb.schedules import Static
 from spatialnb.statistics import mean_interval
+from spatialnb.studies import c4_sparse_or_small
 
 PHONE = 343.0
 """CSS pixels that a phone of 375 leaves a figure."""
@@ -64,6 +65,9 @@ FIGURES = {
     "panels": lambda: report.curves(more_arms()),
     "dots": lambda: report.dots(results()),
     "trade-off": lambda: report.trade_off(results(), "sparsity"),
+    "zeros": lambda: report.zeros_figure(
+        results(c4_sparse_or_small.STUDY), c4_sparse_or_small.FROM_THE_START, "from the start"
+    ),
     "idea": lambda: report.idea_figure(),
     "kernels": lambda: report.kernel_figure(
         {f"exponential → k = {k}": Exponential(k=k) for k in range(1, 8)}

@@ -32,6 +32,7 @@ from spatialnb.report.tuning import (
     rate_table,
 )
 from spatialnb.report.words import banner, glue_numbers, numbers
+from spatialnb.report.zeros import latency_table, zeros_figure, zeros_table
 
 __all__ = [
     "Compared",
@@ -53,6 +54,7 @@ __all__ = [
     "glue_numbers",
     "idea_figure",
     "kernel_figure",
+    "latency_table",
     "ledger",
     "ledger_rows",
     "numbers",
@@ -68,4 +70,6 @@ __all__ = [
     "verdicts",
     "weights_figure",
     "weights_numbers",
+    "zeros_figure",
+    "zeros_table",
 ]

@@ -1,0 +1,276 @@
+"""c4: sparse, or only small?"""
+
+from dataclasses import replace
+
+from spatialnb.claims import Claim
+from spatialnb.config import Run
+from spatialnb.kernels import Averaged, Exponential
+from spatialnb.schedules import Schedule, Sharpen, Static
+from spatialnb.sparse import Prune, Sparse, narrowed
+from spatialnb.study import Quick, Study
+
+LEVELS = (0.647, 0.814, 0.886, 0.942, 0.98)
+"""Shares of zeros: those of the report's v11 for k = 15, 30, 50 and 100, and one beyond."""
+LESS, MOST = 0.814, 0.942
+"""Levels at which networks are trained sparse, or narrower, from the start."""
+
+TO_50 = Sharpen(k_start=3, k_end=50)
+TO_100 = Sharpen(k_start=3, k_end=100)
+WITHOUT_FLOOR = Sharpen(k_start=3, k_end=100, kernel=Exponential(floor=0.0))
+ONE_NUMBER = Sharpen(k_start=3, k_end=100, kernel=Averaged(kernel=Exponential()))
+
+
+def _pruned(schedule: Schedule, *by: str) -> Run:
+    return Run(schedule=schedule, prune=Prune(by=by, zeros=LEVELS))
+
+
+def _from_the_start(zeros: float) -> dict[str, Run]:
+    at = f"{100 * zeros:g} %"
+    return {
+        f"random mask, {at}": Run(sparse=Sparse(zeros=zeros)),
+        f"SET, {at}": Run(sparse=Sparse(zeros=zeros, method="set")),
+        f"RigL, {at}": Run(sparse=Sparse(zeros=zeros, method="rigl")),
+        f"narrower, {at}": Run(hidden=narrowed(3072, Run().hidden, 10, zeros)),
+    }
+
+
+FEWER, FEWEST = _from_the_start(LESS), _from_the_start(MOST)
+RANDOM, SET, RIGL, NARROWER = FEWEST
+
+ARMS = {
+    "none": _pruned(Static(), "magnitude", "random"),
+    "k 3 → 50": _pruned(TO_50, "kernel", "magnitude"),
+    "k 3 → 100": _pruned(TO_100, "kernel", "magnitude"),
+    "floor 0": _pruned(WITHOUT_FLOOR, "kernel"),
+    "one number": _pruned(ONE_NUMBER, "magnitude"),
+    **FEWER,
+    **FEWEST,
+    "band mask": Run(sparse=Sparse(zeros=MOST, places="band")),
+    "RigL, one number": replace(FEWEST[RIGL], schedule=ONE_NUMBER),
+    "narrower, one number": replace(FEWEST[NARROWER], schedule=ONE_NUMBER),
+}
+
+ZEROED, TUNED = "pruned:kernel@94.2", "tuned:kernel@94.2"
+"""Accuracy with the report's 94.2 % of small strengths set to zero, and after one more epoch."""
+
+
+def _cut(name: str, arm: str, by: str) -> list[tuple[float, str, str]]:
+    """Points of a network that is cut: share of zeros in percent, arm, metric."""
+    whole = "accuracy" if name == "pruned" else "tuned"
+    levels = [round(100 * level, 1) for level in LEVELS]
+    return [(0.0, arm, whole), *((level, arm, f"{name}:{by}@{level:g}") for level in levels)]
+
+
+def _cuts(name: str) -> dict[str, list[tuple[float, str, str]]]:
+    return {
+        "none, largest": _cut(name, "none", "magnitude"),
+        "none, random": _cut(name, "none", "random"),
+        "one number, largest": _cut(name, "one number", "magnitude"),
+        "k 3 → 100, nearest": _cut(name, "k 3 → 100", "kernel"),
+        "k 3 → 100, largest": _cut(name, "k 3 → 100", "magnitude"),
+        "k 3 → 50, nearest": _cut(name, "k 3 → 50", "kernel"),
+        "floor 0, nearest": _cut(name, "floor 0", "kernel"),
+    }
+
+
+RIGHT_AFTER, ONE_MORE = _cuts("pruned"), _cuts("tuned")
+"""Lines of the figures: right after weights are set to zero, and after one more epoch."""
+
+FROM_THE_START = {
+    "k 3 → 100, nearest": ONE_MORE["k 3 → 100, nearest"],
+    **{
+        fewer.partition(",")[0]: [(81.4, fewer, "accuracy"), (94.2, fewest, "accuracy")]
+        for fewer, fewest in zip(FEWER, FEWEST, strict=True)
+    },
+    **{
+        arm: [(94.2, arm, "accuracy")]
+        for arm in ("band mask", "RigL, one number", "narrower, one number")
+    },
+}
+"""One of them beside networks that are sparse, or narrower, from the start."""
+
+STUDY = Study(
+    id="c4",
+    title="Sparse, or only small?",
+    section="",
+    question="Are the weights with small strengths needed, and are the others a good network?",
+    changes=(
+        "Changes relative to v11: weights are set to zero, beside other ways to sparse networks."
+    ),
+    arms=ARMS,
+    baseline="none",
+    metrics=(
+        "accuracy",
+        "tuned",
+        ZEROED,
+        TUNED,
+        "pruned:kernel@88.6",
+        "tuned:kernel@88.6",
+        "pruned:magnitude@94.2",
+        "tuned:magnitude@94.2",
+        "pruned:random@94.2",
+        "tuned:random@94.2",
+        "zeros:kernel@94.2",
+        "zeros",
+    ),
+    datasets=("cifar10",),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # First what would show the sparsity to be real, then what would show it to be good.
+    claims=(
+        Claim(
+            chapter="c4",
+            key="small-weights-idle",
+            words="With its 94.2 % of small strengths set to zero, sharpening 3 → 100 loses less "
+            "than half a point.",
+            rule="at_least",
+            arm="k 3 → 100",
+            metric=ZEROED,
+            against="k 3 → 100",
+            against_metric="accuracy",
+            note="If not, the small weights are at work, and nothing is sparse yet.",
+        ),
+        Claim(
+            chapter="c4",
+            key="small-weights-idle-at-50",
+            words="With its 88.6 % of small strengths set to zero, sharpening 3 → 50 loses less "
+            "than half a point.",
+            rule="at_least",
+            arm="k 3 → 50",
+            metric="pruned:kernel@88.6",
+            against="k 3 → 50",
+            against_metric="accuracy",
+        ),
+        Claim(
+            chapter="c4",
+            key="one-epoch-restores",
+            words="After one more epoch at 94.2 % zeros, sharpening 3 → 100 loses less than half a "
+            "point against one more epoch without zeros.",
+            rule="at_least",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against="k 3 → 100",
+            against_metric="tuned",
+            note="If not, the small weights are needed.",
+        ),
+        Claim(
+            chapter="c4",
+            key="floor-not-needed",
+            words="Without a floor, so that far weights vanish while it is trained, sharpening "
+            "3 → 100 loses less than half a point.",
+            rule="at_least",
+            arm="floor 0",
+            against="k 3 → 100",
+        ),
+        Claim(
+            chapter="c4",
+            key="floor-zero-idle",
+            words="Without a floor, 94.2 % of the weights can be set to zero for less than half a "
+            "point.",
+            rule="at_least",
+            arm="floor 0",
+            metric=ZEROED,
+            against="floor 0",
+            against_metric="accuracy",
+        ),
+        Claim(
+            chapter="c4",
+            key="distance-beats-magnitude",
+            words="In the same sharpened network, keeping the nearest weights beats keeping the "
+            "largest.",
+            rule="beats",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against="k 3 → 100",
+            against_metric="tuned:magnitude@94.2",
+            note="94.2 % zeros and one more epoch in both.",
+        ),
+        Claim(
+            chapter="c4",
+            key="beats-pruning-none",
+            words="Sharpening, cut to its nearest weights, beats a plain network pruned by "
+            "magnitude.",
+            rule="beats",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against="none",
+            against_metric="tuned:magnitude@94.2",
+            note="94.2 % zeros and one more epoch in both.",
+        ),
+        Claim(
+            chapter="c4",
+            key="beats-pruning-one-number",
+            words="It beats a network with one number for all weights of a layer, pruned by "
+            "magnitude.",
+            rule="beats",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against="one number",
+            against_metric="tuned:magnitude@94.2",
+            note="94.2 % zeros and one more epoch in both. The number is the mean strength.",
+        ),
+        Claim(
+            chapter="c4",
+            key="beats-random-mask",
+            words="It beats as many weights at random places, trained from the start.",
+            rule="beats",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against=RANDOM,
+            against_metric="accuracy",
+            note="Thirteen epochs against twelve, here and in the next three.",
+        ),
+        Claim(
+            chapter="c4",
+            key="beats-narrower",
+            words="It beats a narrower dense network with as many weights.",
+            rule="beats",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against=NARROWER,
+            against_metric="accuracy",
+        ),
+        Claim(
+            chapter="c4",
+            key="as-good-as-sparse-training",
+            words="It does at least as well as SET and as RigL.",
+            rule="at_least",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against=(SET, RIGL),
+            against_metric="accuracy",
+            each=True,
+        ),
+        Claim(
+            chapter="c4",
+            key="as-good-as-one-number",
+            words="It does at least as well as RigL, and as a narrower network, with one number "
+            "for all weights of a layer.",
+            rule="at_least",
+            arm="k 3 → 100",
+            metric=TUNED,
+            against=("RigL, one number", "narrower, one number"),
+            against_metric="accuracy",
+            each=True,
+        ),
+        Claim(
+            chapter="c4",
+            key="floor-zero-beats-random-mask",
+            words="Without a floor and cut to its nearest weights, sharpening beats as many "
+            "weights at random places.",
+            rule="beats",
+            arm="floor 0",
+            metric=ZEROED,
+            against=RANDOM,
+            against_metric="accuracy",
+            note="Twelve epochs in both.",
+        ),
+        Claim(
+            chapter="c4",
+            key="band-beats-random",
+            words="From the start, the nearest weights beat as many at random places.",
+            rule="beats",
+            arm="band mask",
+            against=RANDOM,
+        ),
+    ),
+)

@@ -38,8 +38,10 @@ from spatialnb import (
     two_tasks,
     weights,
 )
-from spatialnb.config import RECIPE, SCHEMA, Run, canonical, digest
+from spatialnb.config import Run, canonical
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
+from spatialnb.todo import Pair, cores, editions, pair_config, pair_id
+from spatialnb.todo import missing as missing
 
 POLL_SECONDS = 0.2
 """How often the bar is brought up to date."""
@@ -48,8 +50,6 @@ RESTARTS = 3
 
 Done = tuple[Record, bytes | None]
 """A finished run: its record, and its learned weights where they are kept."""
-Pair = tuple[Run, Run]
-"""Two runs whose networks are compared."""
 
 
 class WorkerError(RuntimeError):
@@ -151,12 +151,6 @@ def complete(
     return Completed(runs=records, pairs=found)
 
 
-def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
-    """The runs that are not recorded yet, each once, in order. Reads file names only."""
-    there = (store or default_store()).ids()
-    return list({run.id: run for run in configs if run.id not in there}.values())
-
-
 def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) -> Done:
     """Train a run here and now: its record, and its learned weights if they are to be kept."""
     started = time.perf_counter()
@@ -223,26 +217,6 @@ def record_weights(run: Run, store: Store) -> Record:
     )
     _keep(record, None, store)
     return _found(store, record.id, "weight")
-
-
-def editions(run: Run) -> tuple[str, ...]:
-    """The data sets that a run is trained on."""
-    return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
-
-
-def pair_config(first: Run, second: Run) -> dict[str, Any]:
-    """What the record of a pair is asked for."""
-    return {
-        "schema": SCHEMA,
-        "recipe": RECIPE,
-        "measure": "similarity",
-        "runs": [first.id, second.id],
-    }
-
-
-def pair_id(first: Run, second: Run) -> str:
-    """The id of the record of a pair."""
-    return digest(pair_config(first, second))[:16]
 
 
 def weights_path(run_id: str) -> Path:
@@ -539,8 +513,3 @@ def _found(store: Store, record_id: str, kind: str) -> Record:
             f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
         )
     return record
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

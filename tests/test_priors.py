@@ -473,6 +473,6 @@ def test_an_action_of_one_s_own_is_used_by_its_name() -> None:
 
     layer = attach(nn.Linear(3, 2), Uniform(), action="shift")
     assert torch.equal(layer.weight, priors.learned_weight(layer) + 1.0)
-    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.priors\.cap"):
+    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.actions\.cap"):
         priors.register("cap")(shift)
     assert isinstance(SpatialPrior("shift", layer_distance(1, 1), torch.float32), nn.Module)

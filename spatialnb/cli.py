@@ -5,7 +5,9 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,14 @@ workers_option = click.option(
     help="Processes of one thread each.  [default: one a core]",
 )
 
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    envvar="SPATIALNB_CLUSTER",
+    help="Train on the Dask cluster with this scheduler, e.g. tcp://login-node:8786.  "
+    "[default: $SPATIALNB_CLUSTER, or this machine]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -92,6 +102,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 )
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @workers_option
+@cluster_option
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
 def train(
@@ -101,6 +112,7 @@ def train(
     dataset: str | None,
     quick: bool,
     workers: int | None,
+    cluster: str | None,
     no_pairs: bool,
     store: Path | None,
 ) -> None:
@@ -135,7 +147,8 @@ def train(
         f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
         f"{len(unmeasured)} pairs to measure"
     )
-    runs.complete(configs, pairs=pairs, store=where, workers=workers)
+    with _elsewhere(cluster if missing or unmeasured else None, workers) as (executor, _):
+        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=workers)
     click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
 
 
@@ -169,6 +182,7 @@ def train(
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @workers_option
+@cluster_option
 @store_option
 def run(
     studies: tuple[str, ...],
@@ -181,6 +195,7 @@ def run(
     out: Path,
     dry_run: bool,
     workers: int | None,
+    cluster: str | None,
     store: Path | None,
 ) -> None:
     """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
@@ -224,14 +239,35 @@ def run(
         click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
         click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
         click.echo(f", {len(missing)} to train")
-    count = workers or todo.cores()
-    _say_time(todo.missing(configs, where), where, count)
-    if dry_run:
-        return
-    runs.complete(configs, pairs=pairs, store=where, workers=count)
+    missing = todo.missing(configs, where)
+    with _elsewhere(cluster if missing else None, workers) as (executor, count):
+        _say_time(missing, where, count)
+        if dry_run:
+            return
+        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=count)
     for planned in plans:
         rerun.execute(planned, out, where, click.echo)
     click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+
+
+@contextlib.contextmanager
+def _elsewhere(address: str | None, workers: int | None) -> Iterator[tuple[Any, int]]:
+    """The executor of the cluster at an address, none without one; and its worker processes."""
+    from spatialnb import todo
+
+    if address is None:
+        yield None, workers or todo.cores()
+        return
+    if workers is not None:
+        raise click.UsageError(
+            "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
+            "trains on others; leave out one of the two"
+        )
+    from spatialnb import cluster
+
+    with cluster.connected(address, click.echo) as (executor, count):
+        click.echo(f"{count} worker processes at {address}")
+        yield executor, count
 
 
 def _say_time(missing: list[Any], where: Any, workers: int) -> None:

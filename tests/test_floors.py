@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "spatialnb"
 
 FLOORS = {
+    "cluster": 0,
     "geometry": 0,
     "provenance": 0,
     "registry": 0,

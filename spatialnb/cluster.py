@@ -16,9 +16,7 @@ CONNECT_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def connected(
-    address: str, say: Callable[[str], None] = print
-) -> Iterator[tuple[Executor, int]]:
+def connected(address: str, say: Callable[[str], None] = print) -> Iterator[tuple[Executor, int]]:
     """An executor on the cluster of this scheduler, and how many processes it has now.
 
     A worker that is lost costs the runs that it had in flight, which others try again; workers may

@@ -307,8 +307,8 @@ def _train_elsewhere(
         _collect(jobs, done, lambda: None)
     except (BrokenExecutor, CancelledError) as error:
         raise WorkerError(
-            f"the workers are lost ({error or type(error).__name__}); {len(left)} runs are left. "
-            "What is finished is recorded, and the same command goes on where this one stopped."
+            f"the workers are lost ({str(error) or type(error).__name__}); {len(left)} runs are "
+            "left. What is finished is recorded, and the same command goes on where this one stopped."
         ) from error
 
 

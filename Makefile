@@ -56,7 +56,9 @@ format: setup ## put code and notebooks into their stored form
 	@$(if $(NOTEBOOKS),$(BIN)/nbstripout --keep-id $(NOTEBOOKS))
 
 bench: setup ## measure what is fast, and against what
-	@for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python "$$file" || exit 1; done
+	@mkdir -p book/speed
+	@for file in benchmarks/*.py; do echo "$$file"; \
+	  $(BIN)/python "$$file" --json "book/speed/$$(basename "$$file" .py).json" || exit 1; done
 
 faults: setup ## break things on purpose, hundreds of times, and write down what came of it
 	@$(BIN)/python -m tools.faults

@@ -9,6 +9,7 @@ own measure, Chromium's, in a new tab with nothing kept from before, network off
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 from pathlib import Path
@@ -39,7 +40,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", type=Path, default=BUILT)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
+    figures = {}
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None or not (options.folder / "book").is_dir():
         print("skipped: it needs the built book (make book) and Chromium")
@@ -54,11 +57,18 @@ def main() -> None:
             paints, weights = zip(
                 *(load(browser, path) for _ in range(options.rounds)), strict=True
             )
+            figures[path.stem] = {
+                "kb": max(weights) / 1000,
+                "median_ms": statistics.median(paints),
+                "worst_ms": max(paints),
+            }
             print(
                 f"{path.stem:34}{max(weights) / 1000:8.0f}"
                 f"{statistics.median(paints):26.0f}{max(paints):8.0f}"
             )
         browser.close()
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

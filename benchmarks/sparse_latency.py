@@ -31,7 +31,8 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from spatialnb import provenance
-from spatialnb.sparse import Sparse, masks, narrowed
+from spatialnb.masks import masks, narrowed
+from spatialnb.sparse import Sparse
 
 WIDTHS = (3072, 256, 128, 10)
 LEVELS = (0.814, 0.886, 0.942, 0.98)

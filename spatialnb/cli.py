@@ -5,7 +5,9 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,14 @@ workers_option = click.option(
     help="Processes of one thread each.  [default: one a core]",
 )
 
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    envvar="SPATIALNB_CLUSTER",
+    help="Train on the Dask cluster with this scheduler, e.g. tcp://login-node:8786.  "
+    "[default: $SPATIALNB_CLUSTER, or this machine]",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -92,6 +102,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 )
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @workers_option
+@cluster_option
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
 def train(
@@ -101,6 +112,7 @@ def train(
     dataset: str | None,
     quick: bool,
     workers: int | None,
+    cluster: str | None,
     no_pairs: bool,
     store: Path | None,
 ) -> None:
@@ -109,7 +121,7 @@ def train(
     Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
     it with Ctrl-C; the same command goes on where it stopped.
     """
-    from spatialnb import runs
+    from spatialnb import runs, todo
     from spatialnb.records import default_store
     from spatialnb.studies import select
     from spatialnb.study import by_seed
@@ -129,13 +141,14 @@ def train(
         for arm in grid.values():
             pairs += [] if no_pairs else study.couples(arm)
     distinct = len({run.id for run in configs})
-    todo = runs.missing(configs, where)
-    unmeasured = {runs.pair_id(*pair) for pair in pairs} - where.ids("pair")
+    missing = todo.missing(configs, where)
+    unmeasured = {todo.pair_id(*pair) for pair in pairs} - where.ids("pair")
     click.echo(
-        f"{distinct} runs, {distinct - len(todo)} recorded, {len(todo)} to train; "
+        f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
         f"{len(unmeasured)} pairs to measure"
     )
-    runs.complete(configs, pairs=pairs, store=where, workers=workers)
+    with _elsewhere(cluster if missing or unmeasured else None, workers) as (executor, _):
+        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=workers)
     click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
 
 
@@ -169,6 +182,7 @@ def train(
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @workers_option
+@cluster_option
 @store_option
 def run(
     studies: tuple[str, ...],
@@ -181,6 +195,7 @@ def run(
     out: Path,
     dry_run: bool,
     workers: int | None,
+    cluster: str | None,
     store: Path | None,
 ) -> None:
     """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
@@ -188,7 +203,7 @@ def run(
     Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
     Ctrl-C; the same command goes on where it stopped.
     """
-    from spatialnb import parameters, rerun, runs
+    from spatialnb import parameters, rerun, runs, todo
     from spatialnb.records import default_store
     from spatialnb.report.words import setting_text
     from spatialnb.studies import select
@@ -220,30 +235,50 @@ def run(
     pairs = [pair for planned in plans for pair in planned.pairs]
     for planned in plans:
         ids = {config.id for config in planned.configs}
-        missing = runs.missing(planned.configs, where)
+        missing = todo.missing(planned.configs, where)
         click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
         click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
         click.echo(f", {len(missing)} to train")
-    todo = runs.missing(configs, where)
-    count = workers or runs.cores()
-    _say_time(todo, where, count)
-    if dry_run:
-        return
-    runs.complete(configs, pairs=pairs, store=where, workers=count)
+    missing = todo.missing(configs, where)
+    with _elsewhere(cluster if missing else None, workers) as (executor, count):
+        _say_time(missing, where, count)
+        if dry_run:
+            return
+        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=count)
     for planned in plans:
         rerun.execute(planned, out, where, click.echo)
     click.echo(f"Compare it with the published runs: spatialnb compare {out}")
 
 
-def _say_time(todo: list[Any], where: Any, workers: int) -> None:
-    """How long the training of these runs takes, by the speed of runs recorded like them."""
-    from spatialnb.rerun import minutes
+@contextlib.contextmanager
+def _elsewhere(address: str | None, workers: int | None) -> Iterator[tuple[Any, int]]:
+    """The executor of the cluster at an address, none without one; and its worker processes."""
+    from spatialnb import todo
 
-    if not todo:
+    if address is None:
+        yield None, workers or todo.cores()
+        return
+    if workers is not None:
+        raise click.UsageError(
+            "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
+            "trains on others; leave out one of the two"
+        )
+    from spatialnb import cluster
+
+    with cluster.connected(address, click.echo) as (executor, count):
+        click.echo(f"{count} worker processes at {address}")
+        yield executor, count
+
+
+def _say_time(missing: list[Any], where: Any, workers: int) -> None:
+    """How long the training of these runs takes, by the speed of runs recorded like them."""
+    from spatialnb.todo import minutes
+
+    if not missing:
         click.echo("Nothing to train.")
         return
-    time = minutes(todo, where, workers)
-    runs_text = f"{len(todo)} runs to train with {workers} at once"
+    time = minutes(missing, where, workers)
+    runs_text = f"{len(missing)} runs to train with {workers} at once"
     if time != time:  # NaN
         click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
     elif time < 1.5:
@@ -288,14 +323,14 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
     """
     import tempfile
 
-    from spatialnb import runs, verify
+    from spatialnb import todo, verify
     from spatialnb.records import Store, published_folder
     from spatialnb.studies import select
 
     chosen = select(studies or ("all",))
     published = Store(published_folder())
     picked = verify.sample(chosen, published, sample, seed)
-    _say_time([config for _, config in picked], published, workers or runs.cores())
+    _say_time([config for _, config in picked], published, workers or todo.cores())
     different = 0
     with tempfile.TemporaryDirectory() as folder:
         for one in verify.verify(picked, published, chosen, Path(folder), workers):
@@ -367,19 +402,23 @@ def status(store: Path | None, as_json: bool) -> None:
 
     Stale runs were recorded under an earlier recipe number, so they are made anew.
     """
-    from spatialnb import rerun, runs
+    from spatialnb import todo
     from spatialnb.records import default_store
     from spatialnb.studies import STUDIES
 
     where = default_store((store,) if store else ())
     there, pairs_there = where.ids(), where.ids("pair")
+    grids = {study.id: study.configs() for study in STUDIES.values()}
+    every = {run.id: run for grid in grids.values() for arm in grid.values() for run in arm}
+    left = [run_id for run_id in every if run_id not in there]
+    times = dict(zip(left, todo.seconds([every[run_id] for run_id in left], where), strict=True))
     rows = []
     for study in STUDIES.values():
-        grid = study.configs().values()
+        grid = grids[study.id].values()
         planned = {config.id: config for arm in grid for config in arm}
-        missing = [config for run_id, config in planned.items() if run_id not in there]
-        pairs = {runs.pair_id(*pair) for arm in grid for pair in study.couples(arm)}
-        time = rerun.minutes(missing, where, runs.cores())
+        missing = [config for run_id, config in planned.items() if run_id in times]
+        pairs = {todo.pair_id(*pair) for arm in grid for pair in study.couples(arm)}
+        time = sum(times[config.id] for config in missing) / todo.cores() / 60.0
         rows.append(
             {
                 "chapter": study.id,

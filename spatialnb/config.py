@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from spatialnb import priors, rates
-from spatialnb.folded import PARTS
+from spatialnb import rates
+from spatialnb.actions import PARTS, action
 from spatialnb.kernels import Averaged, Kernel, Uniform
 from spatialnb.registry import check_fields, check_name, decode, encode, unknown
 from spatialnb.schedules import Schedule, Static
@@ -126,7 +126,7 @@ class Run:
     def __post_init__(self) -> None:
         check_fields(self)
         check_name("dataset", self.dataset)
-        priors.action(self.action)
+        action(self.action)
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
         for width in self.hidden:

@@ -57,7 +57,7 @@ def compare(
     ----------
     schedules : by name.
     optimizers : names of :data:`OPTIMIZERS`.
-    parts : sets of :data:`spatialnb.folded.PARTS`.
+    parts : sets of :data:`spatialnb.actions.PARTS`.
     epochs, steps : how often the kernel moves, and the steps of an epoch.
     """
     with deterministic():

@@ -23,12 +23,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from spatialnb.actions import PARTS as PARTS
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Kernel
 from spatialnb.registry import unknown
-
-PARTS = ("start", "gradient", "update", "shrink")
-"""What a multiplicative prior does to the training of the effective weights."""
 
 
 def start(model: nn.Module, kernel: Kernel) -> None:
@@ -52,7 +50,7 @@ class Folded:
     optimizer : of the model's parameters, and one whose steps depend on gradients alone: Adam, or
         SGD with or without momentum. Weight decay is of $W_\text{eff}$, not of W.
     kernel : the strengths to begin with.
-    parts : some of :data:`PARTS`; all of them are training with the prior.
+    parts : some of :data:`spatialnb.actions.PARTS`; all of them are training with the prior.
 
     Raises
     ------

@@ -11,11 +11,12 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from spatialnb.registry import Registry, check_fields
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Kernel:
@@ -71,7 +72,7 @@ class Uniform(Kernel):
             raise ValueError(f"Uniform.value: expected a strength >= 0, got {self.value}")
 
     def strength(self, distance: Tensor) -> Tensor:
-        return torch.full_like(distance, self.value, dtype=torch.float64)
+        return distance.double().new_full(distance.shape, self.value)
 
     def share_below(self, threshold: float) -> float:
         return float(self.value < threshold)
@@ -119,7 +120,7 @@ class Exponential(Kernel):
             raise ValueError(f"Exponential.k: expected a rate > 0, got {self.k}")
 
     def strength(self, distance: Tensor) -> Tensor:
-        return self.floor + (1.0 - self.floor) * torch.exp(-self.k * distance.double())
+        return self.floor + (1.0 - self.floor) * (-self.k * distance.double()).exp()
 
     def share_below(self, threshold: float) -> float:
         r"""$(1 - \ln((1 - f) / (\tau - f)) / k)^2$; $(1 - \ln 19 / k)^2$ at f = 0.05, τ = 0.1."""
@@ -146,7 +147,7 @@ class Gaussian(Kernel):
             raise ValueError(f"Gaussian.width: expected a width > 0, got {self.width}")
 
     def strength(self, distance: Tensor) -> Tensor:
-        return self.floor + (1.0 - self.floor) * torch.exp(-distance.double().square() / self.width)
+        return self.floor + (1.0 - self.floor) * (-distance.double().square() / self.width).exp()
 
     def share_below(self, threshold: float) -> float:
         if threshold <= self.floor:
@@ -195,6 +196,8 @@ class Shuffled(Kernel):
             raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it")
 
     def strength(self, distance: Tensor) -> Tensor:
+        import torch  # here: to describe a kernel needs none
+
         strength = self.kernel.strength(distance)
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(strength.numel(), generator=generator)
@@ -228,7 +231,8 @@ class Averaged(Kernel):
 
     def strength(self, distance: Tensor) -> Tensor:
         strength = self.kernel.strength(distance)
-        return torch.full_like(strength, float(strength.pow(self.power).mean()) ** (1 / self.power))
+        average = float(strength.pow(self.power).mean()) ** (1 / self.power)
+        return strength.new_full(strength.shape, average)
 
     def label(self) -> str:
         return f"{'mean' if self.power == 1 else 'root mean square'} of {self.kernel.label()}"
@@ -249,8 +253,8 @@ class Blend(Kernel):
             raise ValueError(f"Blend.weight: expected 0 <= weight <= 1, got {self.weight}")
 
     def strength(self, distance: Tensor) -> Tensor:
-        # torch.lerp is exact at both ends, so an annealed kernel really arrives.
-        return torch.lerp(self.start.strength(distance), self.end.strength(distance), self.weight)
+        # lerp is exact at both ends, so an annealed kernel really arrives.
+        return self.start.strength(distance).lerp(self.end.strength(distance), self.weight)
 
 
 def sharpened(kernel: Kernel, k: float) -> Kernel:

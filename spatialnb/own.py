@@ -15,11 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from spatialnb import kernels, priors, schedules
+from spatialnb import actions, kernels, schedules
 from spatialnb.config import Run
-from spatialnb.geometry import layer_distance
 
 PACKAGE = "spatialnb"
 """What is defined elsewhere is one's own."""
@@ -56,7 +53,7 @@ def kinds() -> list[tuple[str, str, Any]]:
     every = [
         *(("kernel", name, kind) for name, kind in kernels.kernels.items()),
         *(("schedule", name, kind) for name, kind in schedules.schedules.items()),
-        *(("action", name, function) for name, function in priors.actions().items()),
+        *(("action", name, function) for name, function in actions.actions().items()),
     ]
     return [(what, name, kind) for what, name, kind in every if _is_own(kind)]
 
@@ -83,7 +80,7 @@ def unpack(data: bytes) -> None:
     into: dict[str, Any] = {
         "kernel": kernels.register,
         "schedule": schedules.register,
-        "action": priors.register,
+        "action": actions.register,
     }
     for what, name, kind in pickle.loads(data):
         into[what](name)(kind)
@@ -93,13 +90,17 @@ def definition(run: Run) -> list[float] | None:
     """A few numbers that a run's formulas give, where any is one's own; None where none is."""
     if not any(_is_own(kind) for kind in _kinds_of(run)):
         return None
+    import torch  # here: to say what is one's own needs none
+
+    from spatialnb.geometry import layer_distance
+
     distance = layer_distance(5, 7)
     place = torch.arange(35, dtype=torch.float64).reshape(5, 7)
     weight, every = torch.sin(place), torch.cos(place)
     plans = [run.schedule, *([run.second.schedule] if run.second else [])]
     steps = [plan.at(progress) for plan in plans for progress in (0.0, 0.3, 1.0)]
     targets = [run.decay.target] if run.decay else []
-    act = priors.action(run.action)
+    act = actions.action(run.action)
     numbers = [act(weight, kernel.strength(distance)) for kernel in steps]
     numbers += [target.strength(distance) for target in targets]
     return [float((part * every).sum()) for part in numbers]
@@ -120,7 +121,7 @@ def same_definition(run: Run, recorded: Any) -> bool:
 
 def _kinds_of(run: Run) -> Iterator[Any]:
     """Classes of the kernels and schedules of a run, and the function of its action."""
-    yield priors.action(run.action)
+    yield actions.action(run.action)
     parts: list[Any] = [run]
     while parts:
         part = parts.pop()

@@ -11,73 +11,26 @@ leaves the learned weight as it is. Source: report, v1 (multiply), v2 (normalise
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spatialnb.actions import ROW_NORM as ROW_NORM
+from spatialnb.actions import action as action
+from spatialnb.actions import actions as actions
+from spatialnb.actions import cap as cap
+from spatialnb.actions import multiply as multiply
+from spatialnb.actions import normalise as normalise
+from spatialnb.actions import register as register
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Kernel
-from spatialnb.registry import check_free, check_name, unknown
+from spatialnb.registry import unknown
 from spatialnb.schedules import Schedule
 
-Action = Callable[[Tensor, Tensor], Tensor]
-"""From a learned weight and a strength, both (out, in), to the effective weight."""
 M = TypeVar("M", bound=nn.Module)
-
-ROW_NORM = math.sqrt(2.0)
-"""Row norm that Kaiming initialisation gives: ``fan_in`` weights of variance ``2 / fan_in``."""
-
-_actions: dict[str, Action] = {}
-
-
-def register(name: str) -> Callable[[Action], Action]:
-    """Function decorator: make an action known as `name`. ValueError where the name is taken."""
-    check_name("action", name)
-
-    def keep(function: Action) -> Action:
-        check_free("action", name, _actions, function)
-        _actions[name] = function
-        return function
-
-    return keep
-
-
-def action(name: str) -> Action:
-    """The action of that name: multiply, normalise, cap, or one's own."""
-    if name not in _actions:
-        raise ValueError(unknown("action", name, _actions))
-    return _actions[name]
-
-
-def actions() -> dict[str, Action]:
-    """Every action by name."""
-    return dict(_actions)
-
-
-@register("multiply")
-def multiply(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = W \circ K$. Report, v1 and v5 on. Both (out, in)."""
-    return weight * strength
-
-
-@register("normalise")
-def normalise(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = \sqrt 2\, K \circ W / \lVert W \rVert$, the norm taken by row. Report, v2.
-
-    The report's scale is not printed; $\sqrt 2$ is the row norm of the initialisation. A row of
-    zeros stays zeros.
-    """
-    norm: Tensor = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
-    return weight / torch.where(norm == 0.0, 1.0, norm) * (strength * ROW_NORM)
-
-
-@register("cap")
-def cap(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. Beyond the cap there is no gradient."""
-    return torch.clamp(weight, -strength, strength)
 
 
 class SpatialPrior(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -26,6 +27,16 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if edited else "")
+
+
+@functools.cache
+def code() -> str:
+    """SHA-256 over the package's source files: the same wherever the same code is installed."""
+    folder = Path(__file__).resolve().parent
+    value = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        value.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return value.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from spatialnb import priors
-from spatialnb.sparse import Masked, Prune, count, keep
+from spatialnb.masks import Masked, count, keep
+from spatialnb.sparse import Prune
 
 Further = Callable[[nn.Module, Masked], None]
 """Train a network for one more epoch with this optimiser."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from spatialnb import own, records
 from spatialnb.datasets import edition
 from spatialnb.records import Record, Store
-from spatialnb.runs import editions, pair_id
 from spatialnb.study import Study
+from spatialnb.todo import editions, pair_id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 import sys
@@ -157,7 +158,7 @@ def decode(kind: type[T], data: Any, where: str = "configuration") -> T:
         if not isinstance(name, str):
             raise ValueError(f"{where}: expected a 'kind', one of {', '.join(registry)}")
         kind = registry.get(name)
-    hints = typing.get_type_hints(kind)
+    hints = _hints(typing.cast(Any, kind))
     names = {field.name: field for field in dataclasses.fields(typing.cast(Any, kind))}
     for name in data:
         if name not in names:
@@ -175,12 +176,18 @@ def check_fields(value: Any) -> None:
     Called from ``__post_init__``. Raises TypeError on another type and ValueError on NaN or
     infinity: neither has a place in JSON, and neither is a setting.
     """
-    hints = typing.get_type_hints(type(value))
+    hints = _hints(typing.cast(Any, type(value)))
     for field in dataclasses.fields(value):
         where = f"{type(value).__name__}.{field.name}"
         object.__setattr__(
             value, field.name, _fit(hints[field.name], getattr(value, field.name), where)
         )
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """The annotations of a class, evaluated once: that takes longer than what is done with them."""
+    return typing.get_type_hints(kind)
 
 
 def _fit(hint: Any, value: Any, where: str) -> Any:

@@ -6,9 +6,7 @@ the new records, and ``rerun.json``, which says with what parameters each chapte
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import os
 import re
 import shutil
@@ -19,9 +17,9 @@ from typing import Any
 
 from spatialnb import parameters, records
 from spatialnb.config import Run
-from spatialnb.records import RecordError, Store, read
-from spatialnb.runs import Pair
+from spatialnb.records import Store
 from spatialnb.study import Results, Study
+from spatialnb.todo import Pair
 
 NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
 """What nbconvert's pages would ask the network for."""
@@ -67,47 +65,6 @@ def plan(study: Study, given: Mapping[str, Any]) -> Plan:
         configs=[run for arm in grid.values() for run in arm],
         pairs=[pair for arm in grid.values() for pair in whole.couples(arm)],
     )
-
-
-def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
-    """Minutes that training these runs takes, from the seconds of runs recorded like them.
-
-    A run like them has the same data and widths; NaN where nothing of the kind is recorded.
-    """
-    speeds: dict[object, float] = {}
-    total = 0.0
-    for run in todo:
-        like = _like(run.to_dict())
-        if like not in speeds:
-            speeds[like] = _seconds_per_epoch(like, store)
-        total += speeds[like] * run.epochs
-    return total / workers / 60.0
-
-
-def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides the time of an epoch, of a run's configuration."""
-    return (
-        config["dataset"],
-        tuple(config["hidden"]),
-        config.get("train_size"),
-        "second" in config,
-    )
-
-
-def _seconds_per_epoch(like: tuple[Any, ...], store: Store) -> float:
-    """Median of a few runs, the user's own before the published ones. Damaged ones do not count."""
-    for folder in store.folders:
-        found: list[float] = []
-        for path in sorted((folder / "runs").glob("*.json")):
-            with contextlib.suppress(RecordError, KeyError, TypeError):
-                record = read(path)
-                if _like(record.config) == like:
-                    found.append(record.provenance["seconds"] / record.config["epochs"])
-            if len(found) == 9:
-                break
-        if found:
-            return sorted(found)[len(found) // 2]
-    return math.nan
 
 
 def notebook(study: Study) -> Path:

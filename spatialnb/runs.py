@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
+import platform
 import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 import safetensors.torch
@@ -38,22 +47,24 @@ from spatialnb import (
     two_tasks,
     weights,
 )
-from spatialnb.config import RECIPE, SCHEMA, Run, canonical, digest
+from spatialnb.config import Run, canonical
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
+from spatialnb.todo import Pair, cores, editions, pair_config, pair_id
+from spatialnb.todo import missing as missing
 
 POLL_SECONDS = 0.2
 """How often the bar is brought up to date."""
+AHEAD = 10_000
+"""So many runs are submitted ahead: more than an executor has workers."""
 RESTARTS = 3
 """How often in a row a pool may lose a worker and finish no run."""
 
 Done = tuple[Record, bytes | None]
 """A finished run: its record, and its learned weights where they are kept."""
-Pair = tuple[Run, Run]
-"""Two runs whose networks are compared."""
 
 
 class WorkerError(RuntimeError):
-    """Worker processes died again and again."""
+    """Workers died again and again, or are not of this version."""
 
 
 class Ticks(Protocol):
@@ -96,7 +107,8 @@ def complete(
     configs : the runs; one that is named twice is trained once.
     pairs : pairs of runs whose likeness is wanted.
     store : where to look and to write; the working store and the published records without it.
-    executor : does the training; a pool of one-thread processes on this machine without it.
+    executor : does the training; a pool of one-thread processes on this machine without it. Its
+        workers need this package, the same as here, and the data; nothing else is sent or shared.
     workers : processes of that pool; one a core without it.
     progress : whether to show a bar.
     train : whether to train what is missing; without it that is an error.
@@ -108,7 +120,8 @@ def complete(
         kernel of one's own.
     FileNotFoundError : a data set is not there and could not be downloaded.
     OSError : the store cannot be written; said before anything is trained.
-    WorkerError : worker processes died repeatedly (killed, or out of memory).
+    WorkerError : worker processes died repeatedly (killed, or out of memory), or have another
+        version of this package.
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
     """
     store = store or default_store()
@@ -136,8 +149,10 @@ def complete(
     if todo or new_pairs:
         store.prepare()
     if todo:
-        for edition in sorted({name for run in todo for name in editions(run)}):
-            datasets.load(edition)  # once, before any worker: a missing file is one clear error
+        for name in sorted({name for run in todo for name in editions(run)}):
+            datasets.edition(name)
+            if executor is None:  # once, before any worker: a missing file is one clear error
+                datasets.load(name)
         keep = {run.id for pair in new_pairs for run in pair}
         _train_all(todo, keep, store, executor, workers, progress)
     records = {run_id: _found(store, run_id, "run") for run_id in wanted}
@@ -149,12 +164,6 @@ def complete(
         weights_path(run.id).unlink(missing_ok=True)
     found = {pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in whole}
     return Completed(runs=records, pairs=found)
-
-
-def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
-    """The runs that are not recorded yet, each once, in order. Reads file names only."""
-    there = (store or default_store()).ids()
-    return list({run.id: run for run in configs if run.id not in there}.values())
 
 
 def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) -> Done:
@@ -225,26 +234,6 @@ def record_weights(run: Run, store: Store) -> Record:
     return _found(store, record.id, "weight")
 
 
-def editions(run: Run) -> tuple[str, ...]:
-    """The data sets that a run is trained on."""
-    return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
-
-
-def pair_config(first: Run, second: Run) -> dict[str, Any]:
-    """What the record of a pair is asked for."""
-    return {
-        "schema": SCHEMA,
-        "recipe": RECIPE,
-        "measure": "similarity",
-        "runs": [first.id, second.id],
-    }
-
-
-def pair_id(first: Run, second: Run) -> str:
-    """The id of the record of a pair."""
-    return digest(pair_config(first, second))[:16]
-
-
 def weights_path(run_id: str) -> Path:
     """Where the learned weights of a run are kept until its pairs are measured."""
     folder: Path = datasets.cache_root()
@@ -274,8 +263,7 @@ def _train_all(
 
         bar.set_description(f"0 of {len(todo)} runs")
         if executor is not None:
-            ahead = [executor.submit(train_one, run, run.id in keep) for run in todo]
-            _collect(ahead, done, lambda: None)
+            _train_elsewhere(executor, left, keep, done)
             return
         deaths = 0
         while left:
@@ -293,31 +281,74 @@ def _train_all(
                 _pool(workers or cores(), bar) as (pool, drain),
             ):
                 paths = {run_id: weights_path(run_id) for run_id in keep}
+                jobs = (
+                    pool.submit(_work, run.to_dict(), paths.get(run.id))
+                    for run in list(left.values())
+                )
                 with _uninterrupted():
-                    ahead = [
-                        pool.submit(_work, run.to_dict(), paths.get(run.id))
-                        for run in left.values()
-                    ]
-                _collect(ahead, done, drain)
+                    first = list(itertools.islice(jobs, AHEAD))
+                _collect(itertools.chain(first, jobs), done, drain)
             deaths = deaths + 1 if len(left) == before else 0
 
 
-def _collect(
-    futures: list[Future[Done]], done: Callable[[Future[Done]], None], drain: Callable[[], None]
+def _train_elsewhere(
+    executor: Executor,
+    left: dict[str, Run],
+    keep: set[str],
+    done: Callable[[Future[Done]], None],
 ) -> None:
-    pending = set(futures)
+    """Send runs to workers that this process did not start."""
+    there = (own.packed(), provenance.code())
+    jobs = (
+        executor.submit(_work_elsewhere, run.to_dict(), run.id in keep, *there)
+        for run in list(left.values())
+    )
     try:
-        while pending:
-            finished, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        _collect(jobs, done, lambda: None)
+    except (BrokenExecutor, CancelledError) as error:
+        raise WorkerError(
+            f"the workers are lost ({str(error) or type(error).__name__}); {len(left)} runs are "
+            "left. What is finished is recorded, and the same command goes on where this one "
+            "stopped."
+        ) from error
+
+
+def _collect(
+    futures: Iterator[Future[Done]], done: Callable[[Future[Done]], None], drain: Callable[[], None]
+) -> None:
+    """Hand every future on as it ends; `futures` submits them, a number of them ahead.
+
+    The ends are queued by the futures themselves: to ask each of thousands again and again takes
+    longer than their runs.
+    """
+    ended: SimpleQueue[Future[Done]] = SimpleQueue()
+    pending: set[Future[Done]] = set()
+    try:
+        while True:
+            for future in itertools.islice(futures, AHEAD - len(pending)):
+                pending.add(future)
+                future.add_done_callback(ended.put)
+            if not pending:
+                return
+            batch = set(_waited_for(ended))
             drain()
-            broken = [future for future in finished if future.exception() is not None]
-            for future in finished - set(broken):
+            pending -= batch
+            good = {one for one in batch if not one.cancelled() and one.exception() is None}
+            for future in good:
                 done(future)
-            for future in broken:
+            for future in batch - good:
                 future.result()
     finally:
         for future in pending:
             future.cancel()
+
+
+def _waited_for(ended: SimpleQueue[Future[Done]]) -> Iterator[Future[Done]]:
+    """What has ended, after a moment if nothing has yet."""
+    with contextlib.suppress(Empty):
+        yield ended.get(timeout=POLL_SECONDS)
+        while True:
+            yield ended.get_nowait()
 
 
 @contextlib.contextmanager
@@ -421,6 +452,24 @@ def _work(config: dict[str, Any], keep_at: Path | None) -> Done:
     return record, None
 
 
+def _work_elsewhere(
+    config: dict[str, Any], keep_weights: bool, definitions: bytes, code: str
+) -> Done:
+    """Train in a worker of somebody's executor, maybe on another machine: it gets all it needs."""
+    here = f"worker on {platform.node()}"
+    if provenance.code() != code:
+        version = provenance.versions()["spatialnb"]
+        raise WorkerError(
+            f"{here}: its spatialnb ({version}) is not that of the caller. Install the same "
+            "one there, start the workers again, and repeat the command."
+        )
+    own.unpack(definitions)
+    try:
+        return train_one(Run.from_dict(config), keep_weights)
+    except OSError as error:  # most of all data that are not there
+        raise type(error)(f"{here}: {error}") from error
+
+
 def _packed_weights(run_id: str, learned: dict[str, Tensor]) -> bytes:
     """Weights as a file that says whose they are, with a checksum."""
     marks = {"run": run_id, "sha256": _weights_digest(run_id, learned)}
@@ -494,8 +543,8 @@ def _record_pair(first: Run, second: Run, store: Store) -> None:
 
 def _weights(run: Run) -> tuple[dict[str, Tensor], ...]:
     """Learned and effective weights of a run after training, and the same before."""
-    data = datasets.load(run.dataset)
-    model = training.build(run, data.shape, data.classes)
+    edition = datasets.edition(run.dataset)  # the data themselves need not be here
+    model = training.build(run, edition.shape, edition.classes)
     sides = []
     for trained in (False, True):
         if trained:
@@ -539,8 +588,3 @@ def _found(store: Store, record_id: str, kind: str) -> Record:
             f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
         )
     return record
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import backprop, datasets, folded, models, priors, pruning, rates, sparse
+from spatialnb import backprop, datasets, folded, masks, models, priors, pruning, rates
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance, plane
 from spatialnb.kernels import Uniform, share_below
 from spatialnb.schedules import Static, progress
+from spatialnb.sparse import Sparse
 
 SMALL = 0.1
 """The report's threshold: "Sparsity = % of kernel values < 0.1" (v10)."""
@@ -86,7 +87,7 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
             folded.start(model, run.schedule.at(progress(0, run.epochs)))
         return model
     if run.sparse is not None:
-        sparse.start(*_kept(run, run.sparse, model, generator(run.seed, "mask")))
+        masks.start(*_kept(run, run.sparse, model, generator(run.seed, "mask")))
     if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
         return model
     between = distances(run, shape, classes)
@@ -218,16 +219,16 @@ def _folding(run: Run, model: nn.Module, optimizer: torch.optim.Optimizer) -> fo
 
 
 def _kept(
-    run: Run, wanted: sparse.Sparse, model: nn.Module, chance: torch.Generator
+    run: Run, wanted: Sparse, model: nn.Module, chance: torch.Generator
 ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
     """The learned weights of a network, and which of them are there at the start."""
     weights = [priors.learned_weight(layer) for _, layer in models.linear_layers(model)]
-    return weights, sparse.masks(weights, wanted, chance)
+    return weights, masks.masks(weights, wanted, chance)
 
 
 def _held(
     run: Run, model: nn.Module, optimizer: torch.optim.Optimizer, images: int
-) -> sparse.Masked | None:
+) -> masks.Masked | None:
     """The optimiser of a sparse network. Its masks are those of :func:`build`."""
     if run.sparse is None:
         return None
@@ -236,16 +237,16 @@ def _held(
     epoch = math.ceil(images / run.batch_size)
     steps = run.epochs * epoch
     if run.sparse.method == "set":
-        return sparse.Set(optimizer, weights, kept, epoch=epoch, steps=steps, generator=chance)
+        return masks.Set(optimizer, weights, kept, epoch=epoch, steps=steps, generator=chance)
     if run.sparse.method == "rigl":
-        return sparse.Rigl(optimizer, weights, kept, steps=steps)
-    return sparse.Masked(optimizer, weights, kept)
+        return masks.Rigl(optimizer, weights, kept, steps=steps)
+    return masks.Masked(optimizer, weights, kept)
 
 
 def _further(run: Run, data: Dataset, order: Tensor) -> pruning.Further:
     """One more epoch in this order for a network with zeros, at the run's learning rate."""
 
-    def train_on(network: nn.Module, held: sparse.Masked) -> None:
+    def train_on(network: nn.Module, held: masks.Masked) -> None:
         gradients = backprop.gradients(network)
         for index in batches(order, run.batch_size):
             gradients(data.inputs(data.train, index), data.train.y[index])

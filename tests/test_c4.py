@@ -16,9 +16,9 @@ import torch
 from spatialnb import report
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Averaged, Exponential, share_below
+from spatialnb.masks import count, narrowed
 from spatialnb.records import Store, published_folder
 from spatialnb.schedules import Sharpen, Static
-from spatialnb.sparse import count
 from spatialnb.studies import c4_sparse_or_small, get
 
 STUDY = get("c4")
@@ -114,6 +114,7 @@ def test_before_anything_is_cut_a_run_is_the_one_of_v11() -> None:
 def test_a_narrower_network_has_as_many_weights_as_the_others(level: str) -> None:
     zeros = float(level.split()[0]) / 100
     run = STUDY.arms[f"narrower, {level}"]
+    assert run.hidden == narrowed(3072, (256, 128), 10, zeros)
     ours = sum(a * b for a, b in itertools.pairwise([3072, *run.hidden, 10]))
     theirs = sum(count(shape, zeros) for shape in SHAPES)
     assert 0 <= theirs - ours < run.hidden[0] + 10

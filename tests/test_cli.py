@@ -274,7 +274,8 @@ def asked(monkeypatch):
     """What a command asks to be trained; nothing is."""
     calls = []
 
-    def note(configs, *, pairs, store, workers):
+    def note(configs, *, pairs, store, executor, workers):
+        assert executor is None
         calls.append({"configs": configs, "pairs": pairs, "store": store, "workers": workers})
 
     monkeypatch.setattr(runs, "complete", note)

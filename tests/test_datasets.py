@@ -12,7 +12,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from spatialnb import datasets
-from spatialnb.datasets import catalogue, fetch, published
+from spatialnb.datasets import cache, catalogue, fetch, published
 
 QUICK = [entry.name for entry in datasets.editions() if entry.quick]
 DOWNLOADED = [entry.name for entry in datasets.editions() if not entry.quick]
@@ -144,3 +144,28 @@ def test_the_shim_declares_nothing_that_is_there():
         "shim._load_operators = lambda folder: None; shim.import_torchvision()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+SHARED = """
+import re, sys
+from pathlib import Path
+from spatialnb.datasets import cache
+
+def own():  # kB that no other process can share
+    return int(re.search(r"Anonymous:\\s+(\\d+)", Path("/proc/self/smaps_rollup").read_text())[1])
+
+before = own()
+tensors, _ = cache.read(Path(sys.argv[1]), {})
+assert tensors["x"].sum() == 0
+print(own() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not say what is shared")
+def test_what_is_read_from_the_cache_is_one_copy_for_all_processes(tmp_path):
+    size = 64_000_000
+    path = tmp_path / "x.safetensors"
+    cache.write(path, {}, {"x": torch.zeros(size, dtype=torch.uint8)}, "")
+    command = [sys.executable, "-c", SHARED, str(path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert 1024 * int(said) < size / 8  # measured a hundredth

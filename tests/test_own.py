@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from spatialnb import kernels, own, priors, runs, schedules
+from spatialnb import actions, kernels, own, runs, schedules
 from spatialnb.config import Decay, Run
 from spatialnb.kernels import Kernel, Shuffled
 from spatialnb.records import RecordError, Store
@@ -38,7 +38,7 @@ class Step(kernels.Kernel):
 def _nothing_stays_registered(monkeypatch):
     monkeypatch.setattr(kernels.kernels, "_kinds", dict(kernels.kernels._kinds))
     monkeypatch.setattr(schedules.schedules, "_kinds", dict(schedules.schedules._kinds))
-    monkeypatch.setattr(priors, "_actions", dict(priors._actions))
+    monkeypatch.setattr(actions, "_actions", dict(actions._actions))
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_formula_that_changed_under_its_old_name_is_refused(step, tmp_path):
 def test_ones_own_part_is_noticed_wherever_it_stands(where, step):
     kernel = kernels.kernels.get("own-step")()
 
-    @priors.register("own-halve")
+    @actions.register("own-halve")
     def halve(weight, strength):
         return weight * strength / 2.0
 

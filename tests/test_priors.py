@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import parametrize
 
-from spatialnb import models, priors
+from spatialnb import actions, models, priors
 from spatialnb.geometry import layer_distance, plane
 from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Shuffled, Uniform
 from spatialnb.priors import DecayTarget, SpatialPrior, attach, remove, spatial_priors, step
@@ -466,13 +466,15 @@ def test_a_decay_that_is_not_a_number_from_nought_is_refused(weight: float) -> N
         DecayTarget(small(), Linear(), weight)
 
 
-def test_an_action_of_one_s_own_is_used_by_its_name() -> None:
+def test_an_action_of_one_s_own_is_used_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "_actions", dict(actions._actions))
+
     @priors.register("shift")
     def shift(weight: Tensor, strength: Tensor) -> Tensor:
         return weight + strength
 
     layer = attach(nn.Linear(3, 2), Uniform(), action="shift")
     assert torch.equal(layer.weight, priors.learned_weight(layer) + 1.0)
-    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.priors\.cap"):
+    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.actions\.cap"):
         priors.register("cap")(shift)
     assert isinstance(SpatialPrior("shift", layer_distance(1, 1), torch.float32), nn.Module)

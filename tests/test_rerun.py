@@ -13,7 +13,7 @@ import synthetic
 from click.testing import CliRunner
 from synthetic import ARMS, results, run_record, study
 
-from spatialnb import publish, records, report, rerun, verify
+from spatialnb import publish, records, report, rerun, todo, verify
 from spatialnb.cli import main
 from spatialnb.config import Run
 from spatialnb.kernels import Linear
@@ -248,14 +248,14 @@ def test_a_manifest_of_no_chapter_is_refused(chapter, tmp_path):
 def test_the_time_is_estimated_from_runs_like_them(tmp_path):
     store = Store(tmp_path)
     run = Run(dataset="mnist", epochs=5)
-    assert rerun.minutes([], store, 2) == 0.0
-    assert rerun.minutes([run], store, 2) != rerun.minutes([run], store, 2)  # NaN
+    assert todo.minutes([], store, 2) == 0.0
+    assert todo.minutes([run], store, 2) != todo.minutes([run], store, 2)  # NaN
     for seed, seconds in enumerate((10.0, 20.0, 90.0)):
         made = run_record(dataclasses.replace(run, seed=seed))
         store.add(dataclasses.replace(made, provenance={"seconds": seconds}))
     (tmp_path / "runs" / "0000000000000000.json").write_text("damaged")
-    todo = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
-    assert rerun.minutes(todo, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
+    wanted = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
+    assert todo.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
 
 
 # ── Verification ────────────────────────────────────────────────────────────────────────────────

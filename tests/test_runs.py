@@ -51,7 +51,7 @@ class Inline(Executor):
         self.asked: list[Run] = []
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        self.asked.append(arguments[0])
+        self.asked.append(Run.from_dict(arguments[0]))
         future: Future[Any] = Future()
         try:
             future.set_result(work(*arguments, **named))

@@ -19,22 +19,10 @@ from spatialnb import models, priors, pruning, training
 from spatialnb.config import Run
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Averaged, Exponential
+from spatialnb.masks import Masked, Rigl, Set, count, keep, masks, narrowed, start
 from spatialnb.metrics import metric
 from spatialnb.schedules import Sharpen, Static
-from spatialnb.sparse import (
-    METHODS,
-    PLACES,
-    Masked,
-    Prune,
-    Rigl,
-    Set,
-    Sparse,
-    count,
-    keep,
-    masks,
-    narrowed,
-    start,
-)
+from spatialnb.sparse import METHODS, PLACES, Prune, Sparse
 from spatialnb.training import train
 
 PROPERTY = settings(deadline=None, max_examples=40)

@@ -8,6 +8,7 @@ import pytest
 import synthetic
 
 from spatialnb import report, runs, studies
+from spatialnb.config import Run
 from spatialnb.records import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
 from spatialnb.study import QUICK
@@ -333,7 +334,8 @@ class Counting(Executor):
     def __init__(self):
         self.asked = []
 
-    def submit(self, work, run, keep_weights):
+    def submit(self, work, config, *rest):
+        run = Run.from_dict(config)
         self.asked.append(run)
         future = Future()
         future.set_result((synthetic.run_record(run), None))

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = "1"  # of the cached files; raised when what they hold changes
+FORMAT = "2"  # of the cached files; raised when what they hold changes
 
 
 def read(path: Path, key: Mapping[str, str]) -> tuple[dict[str, Tensor], str] | None:

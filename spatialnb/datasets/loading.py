@@ -14,7 +14,6 @@ from torch import Tensor
 from spatialnb.datasets import cache, images, quick, vision
 from spatialnb.datasets.catalogue import Edition, edition
 from spatialnb.datasets.dataset import Dataset, Split
-from spatialnb.datasets.dense import dense_rows
 from spatialnb.datasets.fetch import fetch
 from spatialnb.datasets.published import SOURCES, missing, read_checked
 from spatialnb.datasets.root import cache_root, data_root
@@ -32,7 +31,7 @@ DECODERS = {
 
 
 def load(name: str, root: str | Path | None = None) -> Dataset:
-    """A data set in memory: IMDB takes 1 GB in each process, images are shared between processes.
+    """A data set in memory, one copy for all processes of a machine: a file of the cache.
 
     Parameters
     ----------
@@ -111,17 +110,15 @@ def _decode(entry: Edition, found: Path, contents: Mapping[str, bytes]) -> dict[
 def _dataset(entry: Edition, tensors: Mapping[str, Tensor], digest: str) -> Dataset:
     if entry.kind == "image":
         pixels = entry.features // entry.shape[0]
-        x = {split: tensors[f"{split}.x"] for split in ("train", "test")}
         mean, std = (tensors[name].repeat_interleave(pixels) for name in ("mean", "std"))
     else:
-        x = {split: dense_rows(tensors, split, entry.features) for split in ("train", "test")}
         mean, std = torch.zeros(entry.features), torch.ones(entry.features)
     return Dataset(
         name=entry.name,
         title=entry.title,
         quick=entry.quick,
-        train=Split(x=x["train"], y=tensors["train.y"]),
-        test=Split(x=x["test"], y=tensors["test.y"]),
+        train=Split(x=tensors["train.x"], y=tensors["train.y"]),
+        test=Split(x=tensors["test.x"], y=tensors["test.y"]),
         shape=entry.shape,
         classes=entry.classes,
         mean=mean,

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from torch import Tensor
 
@@ -14,7 +13,7 @@ from spatialnb.datasets.content import split_names
 
 
 def review_tensors(files: Mapping[str, bytes], features: int) -> dict[str, Tensor]:
-    """The sparse tensors of {train,test}/{neg,pos}/<name>.txt in UTF-8.
+    """The tensors of {train,test}/{neg,pos}/<name>.txt in UTF-8.
 
     neg is 0, pos is 1; samples are in the order of `split_names`.
 
@@ -38,7 +37,7 @@ def _utf8(name: str, content: bytes) -> str:
 def text_tensors(
     texts: Mapping[str, Sequence[str]], labels: Mapping[str, Sequence[int]], features: int
 ) -> dict[str, Tensor]:
-    """TF-IDF of the `features` most frequent words of the training split, as sparse rows (CSR).
+    """TF-IDF of the `features` most frequent words of the training split, (n, features).
 
     A word is two or more word characters in lower case. With tf its count in a text, n the training
     texts and df those that hold it, x = tf · (ln((1 + n) / (1 + df)) + 1), each row divided by its
@@ -67,15 +66,8 @@ def text_tensors(
     }
     tensors: dict[str, Tensor] = {}
     for split, matrix in rows.items():
-        tensors |= {f"{split}.{part}": tensor for part, tensor in _sparse(matrix).items()}
+        narrow = matrix.astype(np.float32)
+        narrow.resize(matrix.shape[0], features)  # there may be fewer words than features
+        tensors[f"{split}.x"] = torch.from_numpy(narrow.toarray())
         tensors[f"{split}.y"] = torch.tensor(labels[split])
     return tensors
-
-
-def _sparse(matrix: csr_matrix) -> dict[str, Tensor]:
-    matrix.sort_indices()
-    return {
-        "values": torch.from_numpy(matrix.data.astype(np.float32)),
-        "columns": torch.from_numpy(matrix.indices.astype(np.int32)),
-        "starts": torch.from_numpy(matrix.indptr.astype(np.int64)),
-    }

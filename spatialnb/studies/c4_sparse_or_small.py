@@ -6,13 +6,15 @@ from spatialnb.claims import Claim
 from spatialnb.config import Run
 from spatialnb.kernels import Averaged, Exponential
 from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.sparse import Prune, Sparse, narrowed
+from spatialnb.sparse import Prune, Sparse
 from spatialnb.study import Quick, Study
 
 LEVELS = (0.647, 0.814, 0.886, 0.942, 0.98)
 """Shares of zeros: those of the report's v11 for k = 15, 30, 50 and 100, and one beyond."""
 LESS, MOST = 0.814, 0.942
 """Levels at which networks are trained sparse, or narrower, from the start."""
+NARROWER_WIDTHS = {LESS: (47, 138), MOST: (14, 185)}
+"""Hidden widths with as many weights: what :func:`spatialnb.masks.narrowed` gives."""
 
 TO_50 = Sharpen(k_start=3, k_end=50)
 TO_100 = Sharpen(k_start=3, k_end=100)
@@ -30,7 +32,7 @@ def _from_the_start(zeros: float) -> dict[str, Run]:
         f"random mask, {at}": Run(sparse=Sparse(zeros=zeros)),
         f"SET, {at}": Run(sparse=Sparse(zeros=zeros, method="set")),
         f"RigL, {at}": Run(sparse=Sparse(zeros=zeros, method="rigl")),
-        f"narrower, {at}": Run(hidden=narrowed(3072, Run().hidden, 10, zeros)),
+        f"narrower, {at}": Run(hidden=NARROWER_WIDTHS[zeros]),
     }
 
 

@@ -1,0 +1,245 @@
+"""How time and memory grow with the number of runs, and what would break first on a cluster.
+
+    python benchmarks/growth.py [--largest 10000] [--json FILE]
+
+Records are made up, so nothing is trained here but for the last line. For 10, 100, ... records,
+each in a process of its own: `spatialnb status`; looking all of them up (`complete`, every record
+read and checked); and scheduling as many missing runs, whose records come back at once and are
+written. Time is processor time, user and system, less that of the same process with nothing to do;
+memory is the peak. Then a worker's peak after one run, after ten, and after one of ten times the
+epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+LARGEST = 10_000
+NODES, CORES, RUNS = 100, 64, 100_000
+"""The cluster and the grid of the estimate."""
+
+
+def configs(count: int) -> list[Any]:
+    """Small runs of the quick edition."""
+    from spatialnb.config import Run
+
+    return [
+        Run(dataset="quick-colours", hidden=(8,), train_size=64, epochs=1, seed=seed)
+        for seed in range(count)
+    ]
+
+
+def made(config: dict[str, Any]) -> Any:
+    """The record that a run of twelve epochs could have left."""
+    from spatialnb.records import Record
+
+    curve = [1.0 / (3 + epoch + config["seed"]) for epoch in range(12)]
+    epochs = dict.fromkeys(("train_loss", "test_loss", "test_accuracy"), curve)
+    return Record(
+        kind="run",
+        config=config,
+        outcome={"status": "finished", "epochs": epochs, "final": {"sparsity": {"overall": 0.0}}},
+        provenance={"seconds": 1.0, "versions": {"torch": "made up"}, "engine": "none"},
+    )
+
+
+class Made(Executor):
+    """Trains nothing."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+        """A made record, at once."""
+        future: Future[Any] = Future()
+        future.set_result((made(arguments[0]), None))
+        return future
+
+
+# What a process of its own does: nothing but imports and configurations where `count` is 0.
+
+
+def status(folder: Path, count: int) -> None:
+    from spatialnb.cli import main
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        main(["status", "--store", str(folder)], standalone_mode=False)
+
+
+def look_up(folder: Path, count: int) -> None:
+    from spatialnb import runs
+    from spatialnb.records import Store
+
+    runs.complete(configs(count), store=Store(folder), train=False, progress=False)
+
+
+def schedule(folder: Path, count: int) -> None:
+    from spatialnb import runs
+    from spatialnb.records import Store
+
+    with tempfile.TemporaryDirectory(dir=folder) as empty:
+        runs.complete(configs(count), store=Store(empty), executor=Made(), progress=False)
+
+
+def train(folder: Path, count: int) -> None:
+    """So many runs if `count` is positive; one run of so many times the epochs if negative."""
+    from dataclasses import replace
+
+    from spatialnb import runs
+
+    (run,) = configs(1)
+    several = (
+        [replace(run, seed=seed, epochs=20) for seed in range(count)]
+        if count > 0
+        else [replace(run, epochs=-20 * count)]
+    )
+    for one in several:
+        runs.train_one(one)
+
+
+CHILDREN = {"status": status, "look_up": look_up, "schedule": schedule, "train": train}
+
+
+def measured(name: str, folder: Path, count: int) -> tuple[float, float]:
+    """Processor seconds and peak megabytes of a process of its own."""
+    command = [sys.executable, __file__, "--child", name, str(folder), str(count)]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=variables)
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6
+
+
+def growth(sizes: Sequence[int]) -> list[dict[str, float]]:
+    """A row a size: seconds beyond those of nothing, and megabytes."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder)
+        nothing = {  # the least of three: the first one warms up
+            name: min(measured(name, store, 0)[0] for _ in range(3))
+            for name in ("look_up", "schedule")
+        }
+        for size in sizes:
+            fill(store, size)
+            row: dict[str, float] = {"records": size}
+            for name in ("status", "look_up", "schedule"):
+                seconds, row[f"{name}_mb"] = measured(name, store, size)
+                row[f"{name}_s"] = seconds - nothing.get(name, 0.0)
+            rows.append(row)
+    return rows
+
+
+def fill(folder: Path, count: int) -> None:
+    """Write made records. Without a sync each, for this is not what is measured."""
+    (folder / "runs").mkdir(exist_ok=True)
+    for config in configs(count):
+        record = made(config.to_dict())
+        (folder / "runs" / f"{record.id}.json").write_text(record.to_json(), encoding="utf-8")
+
+
+def recorded_seconds() -> float:
+    """Median of the published runs of CIFAR-10, over twelve epochs on one core."""
+    import statistics
+
+    from spatialnb.records import published_folder
+
+    found = []
+    for path in sorted((published_folder() / "runs").glob("*.json")):
+        record = json.loads(path.read_text("utf-8"))
+        if (record["config"]["dataset"], record["config"]["epochs"]) == ("cifar10-jpeg", 12):
+            found.append(record["provenance"]["seconds"])
+    return statistics.median(found)
+
+
+def estimate(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """What the slopes between the two largest sizes give for a large grid on a cluster."""
+    before, last = rows[-2:]
+    more = last["records"] - before["records"]
+
+    def slope(name: str) -> float:
+        return (last[name] - before[name]) / more
+
+    workers, run_s = NODES * CORES, recorded_seconds()
+    return {
+        "nodes": NODES,
+        "workers": workers,
+        "runs": RUNS,
+        "run_s": run_s,
+        "hours": RUNS * run_s / workers / 3600,
+        "ended_per_s": workers / run_s,
+        "taken_per_s": 1.0 / slope("schedule_s"),  # by processor time alone
+        "look_up_s": RUNS * slope("look_up_s"),
+        "status_s": last["status_s"] + (RUNS - last["records"]) * slope("status_s"),
+        "caller_gb": (last["schedule_mb"] + (RUNS - last["records"]) * slope("schedule_mb")) / 1e3,
+    }
+
+
+def words(found: dict[str, float]) -> str:
+    """The estimate as text."""
+    load = found["ended_per_s"] / found["taken_per_s"]
+    first = (
+        "more than it can take: the one process that records is what breaks first, so split the "
+        "grid between several callers, by chapter or by seeds"
+        if load > 1.0
+        else f"{load:.0%} of what it can take; it would break first, at {1 / load:.1f} times the "
+        "workers, or where its disk syncs more slowly"
+    )
+    return (
+        f"{found['runs']:,} runs of {found['run_s']:.0f} s on {found['nodes']} nodes "
+        f"({found['workers']:,} workers) take {found['hours']:.1f} hours. In each second "
+        f"{found['ended_per_s']:.0f} runs end, and the caller can record "
+        f"{found['taken_per_s']:.0f}: {first}. It takes {found['look_up_s']:.0f} s to look all of "
+        f"them up and {found['caller_gb']:.1f} GB of memory to schedule them; status then takes "
+        f"{found['status_s']:.1f} s."
+    )
+
+
+def main() -> None:
+    """Measure, and print the tables and the estimate."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--largest", type=int, default=LARGEST, help=f"records  [{LARGEST}]")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        name, folder, count = arguments.child
+        CHILDREN[name](Path(folder), int(count))
+        return
+    if arguments.largest < 1000:
+        parser.error(f"--largest: expected at least 1000, got {arguments.largest}")
+    rows = growth([size for size in (10, 100, 1000, 10_000) if size <= arguments.largest])
+    print(f"{'':>8}{'status':>16}{'looking up':>16}{'scheduling':>16}")
+    print(f"{'records':>8}" + f"{'s':>8}{'MB':>8}" * 3)
+    for row in rows:
+        cells = [
+            f"{row[f'{name}_s']:8.2f}{row[f'{name}_mb']:8.0f}"
+            for name in ("status", "look_up", "schedule")
+        ]
+        print(f"{row['records']:8,}" + "".join(cells))
+    with tempfile.TemporaryDirectory() as folder:
+        peaks = {
+            name: measured("train", Path(folder), count)[1]
+            for name, count in (("one run", 1), ("ten runs", 10), ("ten times the epochs", -10))
+        }
+    print("a worker's peak, MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in peaks.items()))
+    found = estimate(rows)
+    print(words(found))
+    if arguments.json:
+        figures = {"growth": rows, "worker_mb": peaks, "estimate": found, "says": words(found)}
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

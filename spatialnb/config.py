@@ -25,8 +25,10 @@ SCHEMA = 1
 RECIPE = 1
 """Bumped by hand when a change to the code alters any number that a run records."""
 
-OPTIMIZERS = ("adam",)
+OPTIMIZERS = ("adam", "sgd", "adamw")
 """The optimisers that a run can ask for."""
+NETWORKS = ("convolutional", "transformer")
+"""The networks that a run can ask for instead of a multilayer perceptron."""
 POSITIONS = ("plane",)
 """Where neurons can stand besides on a line."""
 LARGEST_SEED = 2**31 - 1
@@ -70,7 +72,7 @@ class SecondTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training run. The defaults are the reference protocol on CIFAR-10.
+    r"""One training run. The defaults are the reference protocol on CIFAR-10.
 
     Parameters
     ----------
@@ -78,14 +80,19 @@ class Run:
     train_size : use the first so many training images only; all of them without it.
     validation_size : hold out the last so many training images and measure on those after every
         epoch. Such a run never sees the test images, so settings may be chosen by it.
-    hidden : widths of the hidden layers, ReLU between.
+    network : ``convolutional`` or ``transformer``, see :mod:`spatialnb.models`, with the prior on
+        its classifier or on the MLPs of its blocks; a multilayer perceptron without it.
+    hidden : widths of the hidden layers, ReLU between: those of the classifier of a convolutional
+        network, and those of a transformer's MLPs, one a block.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.
     second : a second task, or none. The first hidden width is then that of the adapters, which each
         task has of its own, and the prior acts on the layers between the others.
-    optimizer : ``adam``.
+    optimizer : ``adam``, ``sgd`` with momentum 0.9, or ``adamw``.
     learning_rate : greater than 0.
+    weight_decay : of ``adamw`` alone: a step of learning rate $\eta$ first multiplies every learned
+        parameter by $1 - \eta \lambda$, $\lambda$ being this number.
     learning_rate_decay : how it falls, ``linear`` or ``cosine``, to zero; constant without it.
     folded : instead of attaching the prior, train the effective weights themselves, with these
         parts of what the prior does to the optimiser: see :mod:`spatialnb.folded`.
@@ -106,6 +113,7 @@ class Run:
     dataset: str = "cifar10-jpeg"
     train_size: int | None = None
     validation_size: int | None = None
+    network: str | None = None
     hidden: tuple[int, ...] = (256, 128)
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
@@ -113,6 +121,7 @@ class Run:
     second: SecondTask | None = None
     optimizer: str = "adam"
     learning_rate: float = 3e-3
+    weight_decay: float | None = None
     learning_rate_decay: str | None = None
     folded: tuple[str, ...] | None = None
     positions: str | None = None
@@ -127,8 +136,9 @@ class Run:
         check_fields(self)
         check_name("dataset", self.dataset)
         action(self.action)
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
+        self._check_optimizer()
+        if self.network is not None:
+            self._check_network(self.network)
         for width in self.hidden:
             _at_least("hidden", width, 1)
         for size in ("train_size", "validation_size"):
@@ -161,6 +171,27 @@ class Run:
             raise ValueError("second: two tasks are trained without decay and on all samples")
         if self.learning_rate_decay is not None or self.folded is not None:
             raise ValueError("second: two tasks have no learning_rate_decay and are not folded")
+
+    def _check_optimizer(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
+        if (self.optimizer == "adamw") != (self.weight_decay is not None):
+            raise ValueError("weight_decay: expected with the optimizer adamw, and with no other")
+        if self.weight_decay is not None:
+            _at_least("weight_decay", self.weight_decay, 0.0)
+            if self.folded is not None:
+                raise ValueError("folded: weight decay of learned weights cannot be folded")
+        zeros = self.sparse is not None or self.prune is not None
+        if self.optimizer != "adam" and (self.second is not None or zeros):
+            raise ValueError("second, sparse and prune: expected the optimizer adam")
+
+    def _check_network(self, name: str) -> None:
+        if name not in NETWORKS:
+            known = unknown("network", name, dict.fromkeys(NETWORKS))
+            raise ValueError(f"{known} Leave network out for a multilayer perceptron.")
+        others = ("decay", "second", "folded", "positions", "sparse", "prune")
+        if any(getattr(self, other) is not None for other in others):
+            raise ValueError(f"network: {', '.join(others)} are those of a multilayer perceptron")
 
     def _check_positions(self) -> None:
         if self.positions is None and self.permuted_pixels is not None:

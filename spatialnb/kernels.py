@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spatialnb.registry import Registry, check_fields
@@ -238,6 +238,30 @@ class Averaged(Kernel):
         return f"{'mean' if self.power == 1 else 'root mean square'} of {self.kernel.label()}"
 
 
+@register("scaled")
+@dataclass(frozen=True, kw_only=True)
+class Scaled(Kernel):
+    r"""In units of a layer's own weights: $c K / \sqrt{\text{fan in}}$.
+
+    Weights start with a standard deviation of $\sqrt{2 / \text{fan in}}$, so as a cap this kernel
+    binds in every layer alike. `factor` is c; fan in is the number of columns of the distances.
+    """
+
+    kernel: Kernel = field(default_factory=Uniform)
+    factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.factor <= 0.0:
+            raise ValueError(f"Scaled.factor: expected a number > 0, got {self.factor}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.kernel.strength(distance) * (self.factor / math.sqrt(distance.shape[1]))
+
+    def label(self) -> str:
+        return f"{self.factor:g} / √(fan in) times {self.kernel.label()}"
+
+
 @register("blend")
 @dataclass(frozen=True, kw_only=True)
 class Blend(Kernel):
@@ -258,15 +282,15 @@ class Blend(Kernel):
 
 
 def sharpened(kernel: Kernel, k: float) -> Kernel:
-    """The same kernel with another rate k, inside a shuffled or an averaged one too.
+    """The same kernel with another rate k, inside a shuffled, an averaged or a scaled one too.
 
     Raises
     ------
     TypeError : the kernel has no rate k.
     """
-    if isinstance(kernel, Shuffled | Averaged):
+    if isinstance(kernel, Shuffled | Averaged | Scaled):
         return dataclasses.replace(kernel, kernel=sharpened(kernel.kernel, k))
-    if not any(field.name == "k" for field in dataclasses.fields(kernel)):  # type: ignore[arg-type]
+    if not any(part.name == "k" for part in dataclasses.fields(kernel)):  # type: ignore[arg-type]
         raise TypeError(f"{type(kernel).__name__} has no rate k to sharpen; use Exponential")
     return dataclasses.replace(kernel, k=float(k))  # type: ignore[type-var]
 

@@ -1,12 +1,21 @@
-"""The networks of the report."""
+"""The networks of the report, and two others that a prior can be put on."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+FILTERS = (16, 32)
+"""Filters of the convolutional network's two layers."""
+SIDE = 4
+"""A transformer's image is cut into so many patches a side."""
+WIDTH, HEADS = 64, 4
+"""Width of a transformer's tokens, and its heads of attention."""
 
 
 def mlp(
@@ -75,6 +84,138 @@ class TwoTask(nn.Module):
         return logits
 
 
+def convolutional(
+    shape: Sequence[int], hidden: Sequence[int], classes: int, generator: torch.Generator
+) -> nn.Sequential:
+    """Two convolutions with the report's network as their classifier.
+
+    Each convolution has filters of 3 by 3, keeps the size of the image, and is followed by the
+    maximum over 2 by 2 pixels and ReLU. What they give is flattened channel by channel. Initialised
+    as :func:`mlp`; all linear layers are the classifier's.
+
+    Parameters
+    ----------
+    shape : of an image, (channels, height, width), at least 4 by 4 pixels.
+    hidden, classes : widths of the classifier's hidden layers and of the output.
+    generator : the only source of chance.
+
+    Returns
+    -------
+    nn.Sequential : flattened images (batch, features) to logits (batch, classes).
+
+    Raises
+    ------
+    ValueError : `shape` is not that of an image, or it is too small.
+    """
+    channels, height, width = _image(shape)
+    layers: list[nn.Module] = [nn.Unflatten(1, (channels, height, width))]
+    for into, out in itertools.pairwise((channels, *FILTERS)):
+        layers += [_convolution(into, out, generator), nn.MaxPool2d(2), nn.ReLU()]
+    features = FILTERS[-1] * (height // 4) * (width // 4)
+    return nn.Sequential(*layers, nn.Flatten(), *mlp(features, hidden, classes, generator))
+
+
+class Transformer(nn.Module):
+    r"""A small vision transformer (Dosovitskiy et al. 2021).
+
+    The image is cut into 4 by 4 patches, which become tokens of width 64 with a learned position
+    each; blocks follow, and the mean token, normalised, is classified. The MLPs' layers are named
+    ``blocks.<number>.mlp.<place>`` and initialised as in :func:`mlp`; the other weights are drawn
+    from $N(0, 1 / \text{fan in})$, positions from $N(0, 0.02^2)$.
+
+    Parameters
+    ----------
+    shape : of an image, (channels, height, width), both sides a multiple of 4.
+    hidden : widths of the MLPs' hidden layers, one a block.
+    classes : outputs.
+    generator : the only source of chance.
+
+    Raises
+    ------
+    ValueError : `shape` is not that of an image, or its sides are no multiples of 4.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], hidden: Sequence[int], classes: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.shape = _image(shape)
+        channels, height, width = self.shape
+        if height % SIDE or width % SIDE:
+            raise ValueError(
+                f"shape: a transformer takes images with sides that are multiples of {SIDE}, got "
+                f"{height} by {width}"
+            )
+        self.patch = (height // SIDE, width // SIDE)
+        self.embed = _projection(channels * self.patch[0] * self.patch[1], WIDTH, generator)
+        start = torch.empty(SIDE * SIDE, WIDTH).normal_(std=0.02, generator=generator)
+        self.positions = nn.Parameter(start)
+        self.blocks = nn.Sequential(*(_Block(inside, generator) for inside in hidden))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = _projection(WIDTH, classes, generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (batch, classes) of flattened images (batch, features)."""
+        tokens = self.blocks(self.embed(self._patches(x)) + self.positions)
+        logits: Tensor = self.head(self.norm(tokens).mean(dim=1))
+        return logits
+
+    def _patches(self, x: Tensor) -> Tensor:
+        """The patches of flattened images, (batch, patches, features of a patch)."""
+        high, wide = self.patch
+        parts = x.reshape(len(x), self.shape[0], SIDE, high, SIDE, wide)
+        return parts.permute(0, 2, 4, 1, 3, 5).reshape(len(x), SIDE * SIDE, -1)
+
+
+class _Block(nn.Module):
+    """Attention and an MLP, each on normalised tokens and added to them."""
+
+    def __init__(self, hidden: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)])
+        self.mix = _projection(WIDTH, 3 * WIDTH, generator)
+        self.out = _projection(WIDTH, WIDTH, generator)
+        self.mlp = mlp(WIDTH, (hidden,), WIDTH, generator)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (batch, tokens, width) to tokens."""
+        mixed = self.mix(self.norms[0](tokens)).unflatten(2, (3, HEADS, WIDTH // HEADS))
+        queries, keys, values = mixed.permute(2, 0, 3, 1, 4)
+        heads = scaled_dot_product_attention(queries, keys, values)
+        tokens = tokens + self.out(heads.transpose(1, 2).flatten(2))
+        added: Tensor = tokens + self.mlp(self.norms[1](tokens))
+        return added
+
+
+def _image(shape: Sequence[int]) -> tuple[int, int, int]:
+    if len(shape) != 3 or min(shape[1:]) < SIDE:
+        raise ValueError(
+            f"shape: this network takes images of at least {SIDE} by {SIDE} pixels, (channels, "
+            f"height, width), got {tuple(shape)}"
+        )
+    channels, height, width = shape
+    return channels, height, width
+
+
+def _projection(into: int, out: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer that no ReLU follows: weights from N(0, 1 / fan in)."""
+    layer = linear(into, out, generator)
+    with torch.no_grad():
+        layer.weight.div_(math.sqrt(2.0))
+    return layer
+
+
+def _convolution(into: int, out: int, generator: torch.Generator) -> nn.Conv2d:
+    """A convolution of 3 by 3 with Kaiming normal weights and zero biases; see :func:`linear`."""
+    layer = nn.Conv2d(into, out, 3, padding=1, device="meta").to_empty(device="cpu")
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    # The same numbers in the order of memory in which a processor is faster, by a third here.
+    layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    return layer
+
+
 def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
     """A linear layer with Kaiming normal weights (out, in) and zero biases."""
     # Made without storage first: nn.Linear would draw from, and change, torch's global generator.
@@ -87,6 +228,14 @@ def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
 def linear_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
     """The linear layers of a model by name, first to last."""
     return [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+
+
+def prior_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
+    """The linear layers that a run's prior acts on: all of them, or a transformer's MLPs."""
+    chosen = linear_layers(model)
+    if not isinstance(model, Transformer):
+        return chosen
+    return [(name, layer) for name, layer in chosen if ".mlp." in name]
 
 
 def effective_weights(model: nn.Module) -> dict[str, Tensor]:

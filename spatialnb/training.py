@@ -32,6 +32,9 @@ SMALL = 0.1
 CHUNK = 2000
 """Test samples a forward pass."""
 
+MOMENTUM = 0.9
+"""Of SGD."""
+
 _one_at_a_time = threading.RLock()
 
 
@@ -81,7 +84,7 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     shape : of one input, as of a data set: (channels, height, width) or (features,).
     classes : outputs.
     """
-    model = models.mlp(math.prod(shape), run.hidden, classes, generator(run.seed, "initialisation"))
+    model = _network(run, shape, classes)
     if run.folded is not None:
         if "start" in run.folded:
             folded.start(model, run.schedule.at(progress(0, run.epochs)))
@@ -91,11 +94,21 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     if run.action == "multiply" and run.schedule == Static(kernel=Uniform()):
         return model
     between = distances(run, shape, classes)
-    return priors.attach(model, run.schedule, action=run.action, distances=between)
+    layers = [name for name, _ in models.prior_layers(model)]
+    return priors.attach(model, run.schedule, action=run.action, layers=layers, distances=between)
+
+
+def _network(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
+    chance = generator(run.seed, "initialisation")
+    if run.network == "convolutional":
+        return models.convolutional(shape, run.hidden, classes, chance)
+    if run.network == "transformer":
+        return models.Transformer(shape, run.hidden, classes, chance)
+    return models.mlp(math.prod(shape), run.hidden, classes, chance)
 
 
 def distances(run: Run, shape: Sequence[int], classes: int) -> list[Tensor]:
-    """Distances (out, in) of every layer of a run's network, first to last.
+    """Distances (out, in) of every layer that a run's prior acts on, first to last.
 
     Raises
     ------
@@ -103,8 +116,22 @@ def distances(run: Run, shape: Sequence[int], classes: int) -> list[Tensor]:
     """
     if run.positions == "plane":
         return plane(shape, *run.hidden, classes, permuted=run.permuted_pixels)
+    if run.network is not None:
+        layers = models.prior_layers(_network(run, shape, classes))
+        return [layer_distance(*layer.weight.shape) for _, layer in layers]
     widths = [math.prod(shape), *run.hidden, classes]
     return [layer_distance(out, into) for into, out in itertools.pairwise(widths)]
+
+
+def make_optimizer(run: Run, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser of a run, of all parameters of its network, biases too."""
+    parameters, rate = model.parameters(), run.learning_rate
+    if run.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=MOMENTUM, fused=True)
+    if run.optimizer == "adamw":
+        decay = run.weight_decay or 0.0
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+    return torch.optim.Adam(parameters, lr=rate, fused=True)
 
 
 class LearningRate:
@@ -142,7 +169,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     images, name, measured_on = samples(run, data)
     model = build(run, data.shape, data.classes)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
-    optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
+    optimizer = make_optimizer(run, model)
     rate = LearningRate(run, optimizer, images)
     folding = _folding(run, model, optimizer)
     held = _held(run, model, optimizer, images)
@@ -280,7 +307,7 @@ def sparsity(run: Run, model: nn.Module, between: Sequence[Tensor]) -> dict[str,
     `between` are the layers' distances, as :func:`distances` gives them.
     """
     kernel = run.schedule.at(1.0)
-    names = [name for name, _ in models.linear_layers(model)]
+    names = [name for name, _ in models.prior_layers(model)]
     strengths = {name: kernel.strength(d) for name, d in zip(names, between, strict=True)}
     shares = {name: share_below([strength], SMALL) for name, strength in strengths.items()}
     return {**shares, "overall": share_below(strengths.values(), SMALL)}

@@ -258,6 +258,8 @@ OTHER: dict[str, Any] = {
     "learning_rate": 0.001,
     "learning_rate_decay": "linear",
     "folded": ("update",),
+    "network": "convolutional",
+    "optimizer": "sgd",
     "positions": "plane",
     "sparse": Sparse(zeros=0.5),
     "prune": Prune(by=("magnitude",), zeros=(0.5,)),
@@ -265,12 +267,11 @@ OTHER: dict[str, Any] = {
     "epochs": 13,
     "seed": 1,
 }
-SINGLE = {"optimizer"}  # a field that has one allowed value so far
-TOGETHER = {"permuted_pixels"}  # one that needs another
+TOGETHER = {"permuted_pixels", "weight_decay"}  # a field that needs another
 
 
 def test_every_field_is_tried_below() -> None:
-    assert {field.name for field in dataclasses.fields(Run)} == OTHER.keys() | SINGLE | TOGETHER
+    assert {field.name for field in dataclasses.fields(Run)} == OTHER.keys() | TOGETHER
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -281,6 +282,11 @@ def test_any_field_changed_changes_the_id(name: str) -> None:
 def test_permuted_pixels_are_another_run_on_the_plane() -> None:
     runs = [Run(positions="plane", permuted_pixels=seed) for seed in (None, 0, 1)]
     assert len({run.id for run in runs}) == 3
+
+
+def test_weight_decay_is_another_run_under_adamw() -> None:
+    runs = [Run(optimizer="adamw", weight_decay=decay) for decay in (0.0, 0.01, 0.1)]
+    assert len({run.id for run in (Run(), *runs)}) == 4
 
 
 @pytest.mark.parametrize("name", Run().to_dict())
@@ -352,6 +358,7 @@ def test_the_levels_of_pruning_have_one_order() -> None:
 # ── What is refused ─────────────────────────────────────────────────────────────────────────────
 
 PRUNE = Prune(by=("magnitude",), zeros=(0.5,))
+ADAMW = {"optimizer": "adamw", "weight_decay": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -361,7 +368,21 @@ PRUNE = Prune(by=("magnitude",), zeros=(0.5,))
         ({"train_size": 0}, "train_size: expected at least 1, got 0"),
         ({"hidden": (256, 0)}, "hidden: expected at least 1, got 0"),
         ({"action": "multiplied"}, "unknown action 'multiplied'.*Did you mean 'multiply'"),
-        ({"optimizer": "sgd"}, "unknown optimizer 'sgd'; known: adam"),
+        ({"optimizer": "sdg"}, "unknown optimizer 'sdg'; known: adam, adamw, sgd.* mean 'sgd'"),
+        ({"optimizer": "adamw"}, "weight_decay: expected with the optimizer adamw, and with no"),
+        ({"weight_decay": 0.1}, "weight_decay: expected with the optimizer adamw, and with no"),
+        ({"optimizer": "adamw", "weight_decay": -0.1}, "weight_decay: expected at least 0"),
+        ({**ADAMW, "folded": ("start",)}, "folded: weight decay of learned weights cannot"),
+        ({"optimizer": "sgd", "second": SecondTask()}, "second, sparse .* optimizer adam"),
+        ({"optimizer": "sgd", "sparse": Sparse(zeros=0.5)}, "second, sparse .* optimizer adam"),
+        ({**ADAMW, "prune": PRUNE}, "second, sparse .* optimizer adam"),
+        ({"network": "convolution"}, "unknown network .* mean 'convolutional'.*perceptron"),
+        ({"network": "mlp"}, "unknown network 'mlp'.*Leave network out"),
+        ({"network": "transformer", "positions": "plane"}, "network: .* multilayer perceptron"),
+        ({"network": "transformer", "folded": ("start",)}, "network: .* multilayer perceptron"),
+        ({"network": "convolutional", "second": SecondTask()}, "network: .* perceptron"),
+        ({"network": "convolutional", "prune": PRUNE}, "network: .* multilayer perceptron"),
+        ({"network": "convolutional", "decay": Decay(target=Linear())}, "network: .* perceptron"),
         ({"learning_rate": 0.0}, "learning_rate: expected a number > 0, got 0"),
         ({"learning_rate": -1.0}, "learning_rate: expected a number > 0"),
         ({"learning_rate_decay": "linera"}, "unknown learning_rate_decay .* mean 'linear'"),

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatialnb import models
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import (
     Averaged,
@@ -19,6 +20,7 @@ from spatialnb.kernels import (
     Inverse,
     Kernel,
     Linear,
+    Scaled,
     Shuffled,
     Uniform,
     kernels,
@@ -100,6 +102,7 @@ def test_distances_in_single_precision_give_strengths_in_double(name: str) -> No
     composed = {
         "shuffled": Shuffled(kernel=Linear()),
         "averaged": Averaged(kernel=Linear()),
+        "scaled": Scaled(kernel=Linear()),
         "blend": Blend(start=Uniform(), end=Linear(), weight=0.5),
     }
     kernel = composed.get(name) or kernels.get(name)()
@@ -186,6 +189,30 @@ def test_the_mean_of_the_exponential_kernel_is_near_that_of_even_positions() -> 
         found = Averaged(kernel=Exponential(k=k)).strength(layer_distance(256, 3072))[0, 0].item()
         expected = 0.05 + 0.95 * 2 * (k - 1 + math.exp(-k)) / k**2
         assert found == pytest.approx(expected, abs=0.002)  # 256 positions, ends included
+
+
+# ── Scaled ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@PROPERTY
+@given(plain, shapes, st.floats(0.1, 10.0))
+def test_a_scaled_kernel_is_in_units_of_one_over_the_root_of_the_fan_in(
+    kernel: Kernel, shape: tuple[int, int], factor: float
+) -> None:
+    between = layer_distance(*shape)
+    found = Scaled(kernel=kernel, factor=factor).strength(between)
+    expected = factor * kernel.strength(between) / math.sqrt(shape[1])
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0.0)
+
+
+def test_the_units_of_a_scaled_kernel_are_those_of_the_layers_own_weights() -> None:
+    r"""A cap at c standard deviations of $N(0, 2 / \text{fan in})$ leaves out 4.6 % at c = 2."""
+    for out, into in ((400, 100), (100, 400)):
+        layer = models.linear(into, out, torch.Generator().manual_seed(0))
+        cap = Scaled(factor=2 * math.sqrt(2)).strength(layer_distance(out, into))
+        share = (layer.weight.detach().abs() > cap).double().mean().item()
+        # 40,000 weights: a standard error of 0.001; five of them.
+        assert share == pytest.approx(0.0455, abs=0.005)
 
 
 # ── Share of small strengths ────────────────────────────────────────────────────────────────────
@@ -300,6 +327,9 @@ def test_sharpening_changes_the_rate_alone_inside_a_shuffle_or_an_average_too() 
     assert sharpened(Averaged(kernel=kernel, power=2), 15) == Averaged(
         kernel=Exponential(k=15.0, floor=0.2), power=2
     )
+    assert sharpened(Scaled(kernel=Averaged(kernel=kernel), factor=2.0), 15) == Scaled(
+        kernel=Averaged(kernel=Exponential(k=15.0, floor=0.2)), factor=2.0
+    )
 
 
 def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
@@ -325,6 +355,7 @@ def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
         (lambda: Shuffled(kernel=Shuffled(kernel=Linear())), r"already shuffled"),
         (lambda: Averaged(kernel=Linear(), power=3), r"Averaged\.power: expected 1 .*, got 3"),
         (lambda: Averaged(kernel=Linear(), power=0), r"Averaged\.power: .* 2 \(root mean"),
+        (lambda: Scaled(kernel=Linear(), factor=0.0), r"Scaled\.factor: expected a number > 0"),
         (lambda: Shuffled(kernel=Linear(), seed=-1), r"Shuffled\.seed: expected 0 to"),
         (lambda: Shuffled(kernel=Linear(), seed=2**64), r"Shuffled\.seed: expected 0 to"),
     ],

@@ -1,12 +1,14 @@
-"""The networks of the report."""
+"""The networks of the report, and two others."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import conv2d, layer_norm, linear, max_pool2d
 
 from spatialnb import models, priors
 from spatialnb.kernels import Linear
@@ -75,3 +77,92 @@ def test_layers_are_listed_first_to_last_with_and_without_priors() -> None:
     assert [name for name, _ in models.linear_layers(model)] == ["0", "2", "4"]
     priors.attach(model, Linear())
     assert [name for name, _ in models.linear_layers(model)] == ["0", "2", "4"]
+
+
+# ── Convolutional, transformer ──────────────────────────────────────────────────────────────────
+
+IMAGE = (3, 8, 12)
+MAKERS = {"convolutional": models.convolutional, "transformer": models.Transformer}
+any_network = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+@any_network
+def test_a_network_is_drawn_from_its_generator_and_takes_flattened_images(make: Any) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = make(IMAGE, (7, 6), 4, made(3))
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    again, other = (make(IMAGE, (7, 6), 4, made(seed)) for seed in (3, 4))
+    x = torch.randn(5, math.prod(IMAGE), generator=made())
+    assert first(x).shape == (5, 4)
+    assert torch.equal(first(x), again(x))
+    assert not torch.equal(first(x), other(x))
+
+
+@any_network
+@pytest.mark.parametrize("shape", [(36,), (1, 2, 8)])
+def test_what_is_no_image_is_refused(make: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"shape: this network takes images of at least 4 by 4"):
+        make(shape, (7,), 4, made())
+
+
+def test_a_transformer_refuses_an_image_that_cannot_be_cut_evenly() -> None:
+    with pytest.raises(ValueError, match="sides that are multiples of 4, got 8 by 10"):
+        models.Transformer((3, 8, 10), (7,), 4, made())
+
+
+def test_a_convolutional_network_is_the_formula_with_the_reports_network_as_its_classifier() -> (
+    None
+):
+    model = models.convolutional(IMAGE, (7, 6), 4, made())
+    x = torch.randn(2, *IMAGE, generator=made(1))
+    first, second = (part for part in model if isinstance(part, nn.Conv2d))
+    inside = x
+    for layer in (first, second):
+        inside = max_pool2d(conv2d(inside, layer.weight, layer.bias, padding=1).relu(), 2)
+    layers = [layer for _, layer in models.linear_layers(model)]
+    inside = inside.flatten(1)
+    for layer in layers:
+        inside = linear(inside, layer.weight, layer.bias)
+        inside = inside if layer is layers[-1] else inside.relu()
+    torch.testing.assert_close(model(x.flatten(1)), inside, rtol=1e-4, atol=1e-5)
+    assert [layer.in_features for layer in layers] == [32 * 2 * 3, 7, 6]
+    assert models.prior_layers(model) == models.linear_layers(model)
+    deviation = first.weight.detach().std().item()
+    # 432 weights: a standard error of 0.034 of the deviation; four of them.
+    assert deviation == pytest.approx(math.sqrt(2 / 27), rel=0.14)
+
+
+def test_a_token_is_a_patch_of_the_image() -> None:
+    model = models.Transformer(IMAGE, (7,), 4, made())
+    x = torch.randn(2, *IMAGE, generator=made(1))
+    patches = model._patches(x.flatten(1))
+    assert patches.shape == (2, 16, 3 * 2 * 3)
+    for row, column in ((0, 0), (1, 2), (3, 3)):
+        cut = x[:, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3]
+        assert torch.equal(patches[:, 4 * row + column], cut.flatten(1))
+
+
+def test_a_block_is_attention_and_an_mlp_on_normalised_tokens() -> None:
+    block = models.Transformer(IMAGE, (7,), 4, made()).blocks[0]
+    tokens = torch.randn(2, 5, 64, generator=made(1))
+    normal = layer_norm(tokens, (64,))
+    queries, keys, values = block.mix(normal).split(64, dim=2)
+    heads = []
+    for head in range(4):
+        q, k, v = (part[:, :, 16 * head : 16 * head + 16] for part in (queries, keys, values))
+        heads.append((q @ k.transpose(1, 2) / 4.0).softmax(dim=2) @ v)  # 4 = the root of 16
+    mixed = tokens + block.out(torch.cat(heads, dim=2))
+    expected = mixed + block.mlp(layer_norm(mixed, (64,)))
+    torch.testing.assert_close(block(tokens), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_prior_acts_on_a_transformers_mlps_alone() -> None:
+    model = models.Transformer(IMAGE, (7, 6), 4, made())
+    chosen = models.prior_layers(model)
+    names = ["blocks.0.mlp.0", "blocks.0.mlp.2", "blocks.1.mlp.0", "blocks.1.mlp.2"]
+    assert [name for name, _ in chosen] == names
+    shapes = [tuple(layer.weight.shape) for _, layer in chosen]
+    assert shapes == [(7, 64), (64, 7), (6, 64), (64, 6)]
+    assert len(models.linear_layers(model)) == len(chosen) + 6  # embed, head, mix and out of two

@@ -18,7 +18,7 @@ from spatialnb.config import Decay, Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.folded import PARTS
 from spatialnb.geometry import layer_distance, plane
-from spatialnb.kernels import Averaged, Exponential, Linear, Shuffled, Uniform
+from spatialnb.kernels import Averaged, Exponential, Linear, Scaled, Shuffled, Uniform
 from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
 from spatialnb.training import Trained, train
 
@@ -621,3 +621,141 @@ def test_two_threads_that_train_at_once_do_not_disturb_each_other() -> None:
     assert together == alone
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+# ── Other optimisers and networks ───────────────────────────────────────────────────────────────
+
+
+def test_sgd_with_momentum_is_its_formula() -> None:
+    run = replace(BASE, optimizer="sgd", learning_rate=0.02)
+    model = models.mlp(
+        FEATURES, run.hidden, CLASSES, training.generator(run.seed, "initialisation")
+    )
+    velocity = [torch.zeros_like(p) for p in model.parameters()]
+    order = training.generator(run.seed, "order")
+    x = (DATA.train.x.float() - DATA.mean) / DATA.std
+    for _ in range(run.epochs):
+        for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
+            loss = cross_entropy(model(x[index]), DATA.train.y[index])
+            slopes = torch.autograd.grad(loss, list(model.parameters()))
+            with torch.no_grad():
+                for p, g, v in zip(model.parameters(), slopes, velocity, strict=True):
+                    v.mul_(0.9).add_(g)
+                    p.sub_(run.learning_rate * v)
+    for ours, theirs in zip(train(run, DATA).model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.0, atol=2e-5)
+
+
+def test_adamw_shrinks_learned_parameters_by_rate_and_decay() -> None:
+    run = replace(BASE, optimizer="adamw", weight_decay=0.0, schedule=STRONG)
+    assert bits(train(run, DATA)) == bits(train(replace(BASE, schedule=STRONG), DATA))
+    decaying = training.build(run, DATA.shape, CLASSES)
+    optimizer = training.make_optimizer(replace(run, weight_decay=0.5), decaying)
+    before = [p.detach().clone() for p in decaying.parameters()]
+    for p in decaying.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer.step()
+    for p, old in zip(decaying.parameters(), before, strict=True):
+        torch.testing.assert_close(p.detach(), old * (1 - run.learning_rate * 0.5))
+
+
+@pytest.mark.parametrize("schedule", [STRONG, Sharpen(k_start=3.0, k_end=15.0)])
+def test_sgd_with_the_prior_is_sgd_with_it_folded(schedule: Schedule) -> None:
+    run = replace(BASE, optimizer="sgd", learning_rate=0.02, schedule=schedule)
+    attached, folded = train(run, DATA), train(replace(run, folded=PARTS), DATA)
+    pairs = zip(
+        models.effective_weights(attached.model).values(),
+        models.effective_weights(folded.model).values(),
+        strict=True,
+    )
+    assert max(float((a - b).abs().max()) for a, b in pairs) < 2e-5  # single precision
+
+
+def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_start() -> None:
+    number, rate = 0.5, 0.02
+    run = replace(
+        BASE,
+        optimizer="sgd",
+        learning_rate=rate,
+        schedule=Static(kernel=Uniform(value=number)),
+        folded=("start", "update", "gradient"),
+    )
+    model = models.mlp(
+        FEATURES, run.hidden, CLASSES, training.generator(run.seed, "initialisation")
+    )
+    layers = [layer for _, layer in models.linear_layers(model)]
+    for layer in layers:
+        layer.weight.data.mul_(number)
+    groups = [
+        {"params": [layer.weight for layer in layers], "lr": rate * number**2},
+        {"params": [layer.bias for layer in layers]},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9)
+    order = training.generator(run.seed, "order")
+    x = (DATA.train.x.float() - DATA.mean) / DATA.std
+    for _ in range(run.epochs):
+        for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
+            optimizer.zero_grad()
+            cross_entropy(model(x[index]), DATA.train.y[index]).backward()
+            optimizer.step()
+    attached = train(replace(run, folded=None), DATA).model
+    pairs = zip(models.effective_weights(attached).values(), layers, strict=True)
+    for ours, layer in pairs:
+        torch.testing.assert_close(ours, layer.weight.detach(), rtol=0.0, atol=2e-5)
+
+
+IMAGES = replace(DATA, shape=(3, 8, 8))
+"""The shape alone: what is built from it, and never trained on."""
+OTHERS = {
+    "convolutional": Run(dataset="quick-colours", network="convolutional", hidden=(9,), epochs=2),
+    "transformer": Run(dataset="quick-colours", network="transformer", hidden=(9, 8), epochs=2),
+}
+any_other = pytest.mark.parametrize("run", OTHERS.values(), ids=OTHERS)
+
+
+@any_other
+def test_another_network_gives_the_same_bits_again_and_learns(run: Run) -> None:
+    run = replace(run, schedule=Sharpen(k_start=3, k_end=9), train_size=600)
+    torch.manual_seed(1)
+    first = train(run)
+    torch.manual_seed(2)
+    assert bits(train(run)) == bits(first)
+    losses = first.outcome["epochs"]["train_loss"]
+    assert first.outcome["status"] == "finished"
+    assert losses[-1] < losses[0]
+
+
+@any_other
+def test_arms_of_another_network_start_alike_and_differ_where_the_prior_acts(run: Run) -> None:
+    plain = training.build(run, IMAGES.shape, 10)
+    prior = training.build(replace(run, schedule=STRONG), IMAGES.shape, 10)
+    acting = [name for name, _ in models.prior_layers(plain)]
+    between = training.distances(run, IMAGES.shape, 10)
+    expected = [layer_distance(*layer.weight.shape) for _, layer in models.prior_layers(plain)]
+    assert all(torch.equal(a, b) for a, b in zip(between, expected, strict=True))
+    carrying = list(priors.spatial_priors(prior))
+    assert len(carrying) == len(acting)
+    for (name, one), (_, two) in zip(
+        models.linear_layers(plain), models.linear_layers(prior), strict=True
+    ):
+        assert torch.equal(one.weight, priors.learned_weight(two))
+        assert torch.equal(one.weight, two.weight) == (name not in acting)
+    x = torch.randn(4, 192, generator=torch.Generator().manual_seed(0))
+    assert not torch.equal(plain(x), prior(x))
+
+
+@any_other
+def test_the_sparsity_of_another_network_is_that_of_the_layers_with_a_prior(run: Run) -> None:
+    outcome = train(replace(run, schedule=STRONG, epochs=1, train_size=64)).outcome
+    names = [name for name, _ in models.prior_layers(training.build(run, IMAGES.shape, 10))]
+    assert list(outcome["final"]["sparsity"]) == [*names, "overall"]
+
+
+def test_a_cap_in_units_of_the_first_weights_binds_from_the_start() -> None:
+    run = replace(BASE, action="cap", schedule=Static(kernel=Scaled(factor=2.0)))
+    model = training.build(run, DATA.shape, CLASSES)
+    # 2 / √2 standard deviations: 15.7 % of normal weights lie beyond; 173 weights here.
+    assert priors.capped_share(model) == pytest.approx(0.157, abs=0.11)
+    shares = train(run, DATA).outcome["epochs"]["cap_share"]
+    assert len(shares) == run.epochs
+    assert min(shares) > 0.05

@@ -82,7 +82,10 @@ def run_record(run, final=0.97, **epochs):
     rising = [final - 0.01 * (run.epochs - 1 - epoch) for epoch in range(run.epochs)]
     prune = {} if run.prune is None else {"pruned": pruned(run.prune, final)}
     zeros = {} if run.sparse is None else {"zeros": run.sparse.zeros}
-    quantities = {"test_accuracy": rising, "train_loss": rising[::-1], "test_loss": rising[::-1]}
+    on = "validation" if run.validation_size else "test"
+    quantities = {f"{on}_accuracy": rising, "train_loss": rising[::-1], f"{on}_loss": rising[::-1]}
+    if run.action == "cap":
+        quantities["cap_share"] = rising
     return Record(
         kind="run",
         config=run.to_dict(),

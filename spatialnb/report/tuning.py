@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -36,10 +37,10 @@ def best(results: Results, arms: Iterable[str]) -> str:
 
 
 def chosen(results: Results, lines: Lines) -> dict[str, str]:
-    """The best arm of every line, over all panels: see :func:`best`."""
+    """The best arm of every line, over all panels that have it: see :func:`best`."""
     names = dict.fromkeys(name for line_of in lines.values() for name in line_of)
     return {
-        name: best(results, [arm for line_of in lines.values() for arm in line_of[name]])
+        name: best(results, [arm for line_of in lines.values() for arm in line_of.get(name, ())])
         for name in names
     }
 
@@ -106,9 +107,16 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
     wanted = metrics.metric(ACCURACY)
     means = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     alts, data = [], []
+    searched = {
+        tuple(results.study.arms[arm].learning_rate for arm in members)
+        for line_of in lines.values()
+        for members in line_of.values()
+    }
     with look():
         fig = Figure(figsize=(WIDTH, 2.4 * len(lines) + 0.9), layout="constrained")
-        panels = fig.subplots(len(lines), 1, sharex=True, sharey=True, squeeze=False).flatten()
+        panels = fig.subplots(
+            len(lines), 1, sharex=len(searched) == 1, sharey=True, squeeze=False
+        ).flatten()
         for axes, (panel, line_of) in zip(panels, lines.items(), strict=True):
             grid(axes)
             for place, (name, members) in enumerate(line_of.items()):
@@ -125,7 +133,8 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
                 ]
             axes.set_title(panel, fontsize=SMALL)
             axes.set_xscale("log", base=2)
-            axes.set_xticks(rates[::2], [f"{rate:g}" for rate in rates[::2]])
+            ticks = rates if len(rates) < 6 else rates[::2]
+            axes.set_xticks(ticks, [f"{rate:g}" for rate in ticks])
             axes.set_ylabel(f"{wanted.title} ({wanted.unit})")
         panels[-1].set_xlabel("learning rate")
         legend(fig, panels[0])
@@ -142,7 +151,9 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
 def _said(
     name: str, panel: str, rates: Sequence[float], values: Sequence[float], digits: int
 ) -> str:
-    top = max(range(len(values)), key=lambda place: values[place])
+    if all(math.isnan(value) for value in values):
+        return f"{name}, {panel}: every run failed."
+    top = max(range(len(values)), key=lambda place: (not math.isnan(values[place]), values[place]))
     return (
         f"{name}, {panel}: {number(values[0], digits)} at {rates[0]:g}, highest "
         f"{number(values[top], digits)} at {rates[top]:g}, {number(values[-1], digits)} at "

@@ -1,0 +1,90 @@
+"""c6d: a wider perceptron, a convolutional network's classifier, a transformer's MLPs."""
+
+from dataclasses import replace
+
+from spatialnb.claims import Claim
+from spatialnb.config import Run
+from spatialnb.kernels import Averaged, Exponential
+from spatialnb.schedules import Sharpen
+from spatialnb.studies.c6b_their_rates import SETTINGS, at_their_rates, lines
+from spatialnb.study import Quick, Study
+
+MEAN = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))
+WIDE = Run(hidden=(1024, 512))
+
+NETWORKS = {
+    "wide": "In a network four times as wide",
+    "convolutional": "In a convolutional network's classifier",
+    "transformer": "In a transformer's MLPs",
+}
+"""The networks, and how a claim of one begins."""
+
+
+def _arms(network: str) -> dict[str, Run]:
+    if network != "wide":
+        base = SETTINGS[network]
+        return at_their_rates(network, {"one number": replace(base, schedule=MEAN)})
+    arms = {**lines(WIDE), "one number": replace(WIDE, schedule=MEAN)}
+    return {f"wide, {name}": run for name, run in arms.items()}
+
+
+def _claims(network: str, where: str) -> tuple[Claim, ...]:
+    sharpening, number = f"{network}, k 3 → 50", f"{network}, one number"
+    return (
+        Claim(
+            chapter="c6d",
+            key=f"{network}-inequality-matters",
+            words=f"{where} sharpening beats one number for all weights of a layer.",
+            rule="beats",
+            arm=sharpening,
+            against=number,
+            note="If not, no structure is needed there either.",
+        ),
+        Claim(
+            chapter="c6d",
+            key=f"{network}-more-than-decay",
+            words=f"{where} sharpening beats a linearly falling learning rate.",
+            rule="beats",
+            arm=sharpening,
+            against=f"{network}, linear decay",
+        ),
+        Claim(
+            chapter="c6d",
+            key=f"{network}-beats-none",
+            words=f"{where} sharpening beats none.",
+            rule="beats",
+            arm=sharpening,
+            against=f"{network}, none",
+        ),
+        Claim(
+            chapter="c6d",
+            key=f"{network}-one-number-equals",
+            words=f"{where} one number does as well as sharpening.",
+            rule="equals",
+            arm=number,
+            against=sharpening,
+            note="Both at the learning rate of sharpening.",
+        ),
+    )
+
+
+STUDY = Study(
+    id="c6d",
+    title="Other networks",
+    section="",
+    question="Is it the same in a wider network, behind convolutions, and in a transformer?",
+    changes=(
+        "Changes relative to c2: other networks, five seeds; the prior acts on a convolutional "
+        "network's classifier and on a transformer's MLPs alone."
+    ),
+    arms={name: run for network in NETWORKS for name, run in _arms(network).items()},
+    baseline="wide, none",
+    metrics=("accuracy", "train_loss", "test_loss"),
+    # A run takes four times as long as one of c2. Differences between arms of one network have a
+    # standard deviation of 0.3 to 0.9 points in c2.
+    seeds=tuple(range(5)),
+    datasets=("cifar10",),
+    quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1), train_size=400),
+    # For each network first what would show a spatial prior to be more than an optimiser setting.
+    claims=tuple(claim for network, where in NETWORKS.items() for claim in _claims(network, where)),
+)

@@ -61,7 +61,7 @@ def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
 def seconds(todo: Sequence[Run], store: Store) -> list[float]:
     """Seconds that each of these runs takes, from those of runs recorded like it.
 
-    A run like it has the same data and widths; NaN where nothing of the kind is recorded.
+    A run like it has the same data and network, and is pruned or not; NaN where nothing of the kind is recorded.
     """
     likes = [_like(run.to_dict()) for run in todo]
     speeds = _seconds_per_epoch(set(likes), store)
@@ -74,7 +74,9 @@ def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
         config["dataset"],
         tuple(config["hidden"]),
         config.get("train_size"),
+        config.get("network"),
         "second" in config,
+        "prune" in config,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from spatialnb import rates
 from spatialnb.actions import PARTS, action
+from spatialnb.asymmetric import Asymmetric
 from spatialnb.kernels import Averaged, Kernel, Uniform
 from spatialnb.registry import check_fields, check_name, decode, encode, unknown
 from spatialnb.schedules import Schedule, Static
@@ -101,6 +102,8 @@ class Run:
     permuted_pixels : on the plane, the seed of one permutation of the pixels' places.
     sparse : zeros from the first step on, or none; see :class:`~spatialnb.sparse.Sparse`.
     prune : weights set to zero after the training, or none; see :class:`~spatialnb.sparse.Prune`.
+    asymmetric : weights that are fixed, in a network without a prior: see
+        :mod:`spatialnb.asymmetric`.
     batch_size : samples a step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
     seed : fixes initialisation and batch order, so the arms of one seed are paired.
@@ -128,6 +131,7 @@ class Run:
     permuted_pixels: int | None = None
     sparse: Sparse | None = None
     prune: Prune | None = None
+    asymmetric: Asymmetric | None = None
     batch_size: int = 128
     epochs: int = 12
     seed: int = 0
@@ -153,6 +157,8 @@ class Run:
         self._check_positions()
         if self.sparse is not None or self.prune is not None:
             self._check_zeros()
+        if self.asymmetric is not None:
+            self._check_asymmetric()
         if self.second is not None:
             self._check_second()
         _at_least("batch_size", self.batch_size, 1)
@@ -212,6 +218,13 @@ class Run:
                 f"permuted_pixels: expected a seed from 0 to {LARGEST_SEED}, got "
                 f"{self.permuted_pixels}"
             )
+
+    def _check_asymmetric(self) -> None:
+        if self.action != "multiply" or self.schedule != Static() or self.folded is not None:
+            raise ValueError("asymmetric: expected a network without a prior")
+        others = ("decay", "second", "sparse", "prune")
+        if any(getattr(self, other) is not None for other in others):
+            raise ValueError(f"asymmetric: expected no {', '.join(others)}")
 
     def _check_folded(self, parts: tuple[str, ...]) -> None:
         for part in parts:

@@ -19,6 +19,9 @@ from spatialnb.registry import unknown
 NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
 """What a metric's name looks like: quantity, part, number."""
 
+MEASURES = ("similarity", "alignment")
+"""What is measured of pairs, each a record of its own: see :mod:`spatialnb.likeness`."""
+
 Read = Callable[[dict[str, Any], str | None, float | None], float]
 """From an outcome, a part and a number to the value."""
 
@@ -187,6 +190,31 @@ def _pair(kind: str, of: str = "") -> Read:
     return read
 
 
+def _above(kind: str, null: str, scale: float = 1.0) -> Read:
+    """What a likeness exceeds its null by; over all layers, or of one."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        values = (outcome[name] for name in (kind, null))
+        one, other = (v[part or "overall"] if isinstance(v, dict) else v for v in values)
+        return scale * (float(one) - float(other))
+
+    return read
+
+
+def _share(quantity: str) -> Read:
+    """A number of a pair's outcome, in percent."""
+    return lambda outcome, part, number: 100.0 * float(outcome[quantity])
+
+
+def _barrier(quantity: str, scale: float = 1.0) -> Read:
+    """The barrier of one of a pair's lines, the straight one without a part."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        return scale * float(outcome["lines"][part or "straight"]["barrier"][quantity])
+
+    return read
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     title: str
@@ -323,7 +351,74 @@ METRICS: dict[str, _Known] = {
         digits=4,
         read=_pair("permuted", "effective"),
     ),
+    "matched": _Known(title="cosine after matching", kind="pair", digits=4, read=_pair("matched")),
+    "matched_dealt": _Known(
+        title="cosine after matching to weights dealt anew",
+        kind="pair",
+        digits=4,
+        read=_pair("dealt"),
+    ),
+    "matched_excess": _Known(
+        title="cosine after matching, above its null",
+        kind="pair",
+        digits=4,
+        margin=0.01,
+        read=_above("matched", "dealt"),
+    ),
+    "unmatched": _Known(title="cosine as numbered", kind="pair", digits=4, read=_pair("cosine")),
+    "unmatched_renumbered": _Known(
+        title="cosine renumbered at random", kind="pair", digits=4, read=_pair("renumbered")
+    ),
+    "unmatched_excess": _Known(
+        title="cosine as numbered, above its null",
+        kind="pair",
+        digits=4,
+        margin=0.01,
+        read=_above("cosine", "renumbered"),
+    ),
+    "moved": _Known(title="distance of matched neurons", kind="pair", read=_pair("moved")),
+    "moved_dealt": _Known(
+        title="distance of neurons matched to weights dealt anew",
+        kind="pair",
+        read=_pair("moved_dealt"),
+    ),
+    "moved_chance": _Known(
+        title="distance of neurons matched at random", kind="pair", read=_pair("moved_chance")
+    ),
+    "cka": _Known(title="linear CKA", kind="pair", margin=0.01, read=_pair("cka")),
+    "cka_untrained": _Known(
+        title="linear CKA before training", kind="pair", read=_pair("cka_untrained")
+    ),
+    "agreement": _Known(
+        title="agreement", unit="%", digits=2, kind="pair", margin=0.5, read=_share("agreement")
+    ),
+    "agreement_chance": _Known(
+        title="agreement by chance",
+        unit="%",
+        digits=2,
+        kind="pair",
+        read=_share("agreement_chance"),
+    ),
+    "agreement_excess": _Known(
+        title="agreement above chance",
+        unit="%",
+        digits=2,
+        kind="pair",
+        margin=0.5,
+        read=_above("agreement", "agreement_chance", 100.0),
+    ),
+    "barrier": _Known(title="loss barrier", kind="pair", margin=0.05, read=_barrier("loss")),
+    "drop": _Known(
+        title="accuracy barrier",
+        unit="points",
+        digits=2,
+        kind="pair",
+        margin=0.5,
+        read=_barrier("accuracy", 100.0),
+    ),
 }
 """What is known by name. ``gain@2`` is the accuracy gained from after epoch 2 to the end, so a gap
 between two arms that widens is a gain that is greater. ``epochs_to@45`` counts epochs from 1; a run
-that never gets there counts as one epoch more than it had, so its difference is understated."""
+that never gets there counts as one epoch more than it had, so its difference is understated.
+``barrier`` and ``drop`` are of the straight line between two networks, ``barrier:matched`` after
+matching; the other parts are the lines of :func:`spatialnb.alignment.compare`."""

@@ -19,7 +19,7 @@ from spatialnb import parameters, records
 from spatialnb.config import Run
 from spatialnb.records import Store
 from spatialnb.study import Results, Study
-from spatialnb.todo import Pair
+from spatialnb.todo import Couple
 
 NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
 """What nbconvert's pages would ask the network for."""
@@ -51,7 +51,7 @@ class Plan:
     study: Study
     given: Mapping[str, Any]
     configs: Sequence[Run]
-    pairs: Sequence[Pair]
+    pairs: Sequence[Couple]
 
 
 def plan(study: Study, given: Mapping[str, Any]) -> Plan:

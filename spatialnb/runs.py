@@ -33,23 +33,13 @@ from typing import Any, Protocol
 
 import safetensors.torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from spatialnb import (
-    datasets,
-    models,
-    own,
-    priors,
-    provenance,
-    similarity,
-    training,
-    two_tasks,
-    weights,
-)
+from spatialnb import datasets, likeness, models, own, provenance, training, two_tasks, weights
 from spatialnb.config import Run, canonical
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
-from spatialnb.todo import Pair, cores, editions, pair_config, pair_id
+from spatialnb.todo import Couple, Pair, cores, editions, pair_config, pair_id
 from spatialnb.todo import missing as missing
 
 POLL_SECONDS = 0.2
@@ -60,7 +50,7 @@ RESTARTS = 3
 """How often in a row a pool may lose a worker and finish no run."""
 
 Done = tuple[Record, bytes | None]
-"""A finished run: its record, and its learned weights where they are kept."""
+"""A finished run: its record, and its learned weights and biases where they are kept."""
 
 
 class WorkerError(RuntimeError):
@@ -85,15 +75,15 @@ class Completed:
         """The record of a run of the grid."""
         return self.runs[config.id]
 
-    def pair(self, first: Run, second: Run) -> Record | None:
+    def pair(self, first: Run, second: Run, measure: str = "similarity") -> Record | None:
         """The record of a pair of the grid; None where one of its runs failed."""
-        return self.pairs.get(pair_id(first, second))
+        return self.pairs.get(pair_id(first, second, measure))
 
 
 def complete(
     configs: Sequence[Run],
     *,
-    pairs: Sequence[Pair] = (),
+    pairs: Sequence[Couple] = (),
     store: Store | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
@@ -105,7 +95,7 @@ def complete(
     Parameters
     ----------
     configs : the runs; one that is named twice is trained once.
-    pairs : pairs of runs whose likeness is wanted.
+    pairs : pairs of runs whose likeness is wanted; of two runs alone, their similarity.
     store : where to look and to write; the working store and the published records without it.
     executor : does the training; a pool of one-thread processes on this machine without it. Its
         workers need this package, the same as here, and the data; nothing else is sent or shared.
@@ -125,26 +115,27 @@ def complete(
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
     """
     store = store or default_store()
-    wanted = {run.id: run for run in [*configs, *(run for pair in pairs for run in pair)]}
+    couples = [Pair(*pair) for pair in pairs]
+    wanted = {run.id: run for run in [*configs, *(run for pair in couples for run in pair.runs)]}
     there = {run_id: store.find(run_id) for run_id in wanted}
     for run_id, record in there.items():
         _check_definition(wanted[run_id], record, store)
     failed = {run_id for run_id, record in there.items() if record is not None and record.failed}
     new_pairs = [
         pair
-        for pair in pairs
-        if failed.isdisjoint({run.id for run in pair})
+        for pair in couples
+        if failed.isdisjoint({run.id for run in pair.runs})
         and store.find(pair_id(*pair), "pair") is None
     ]
     unweighted = {
-        run.id: run for pair in new_pairs for run in pair if _kept_weights(run.id) is None
+        run.id: run for pair in new_pairs for run in pair.runs if _kept_weights(run.id) is None
     }
     todo = [run for run in wanted.values() if there[run.id] is None or run.id in unweighted]
     if not train and (todo or new_pairs):
         untrained = sum(record is None for record in there.values())
         raise MissingError(
-            f"{untrained} of {len(wanted)} runs and {len(new_pairs)} of {len(pairs)} pairs are not "
-            "recorded; `spatialnb train` makes them"
+            f"{untrained} of {len(wanted)} runs and {len(new_pairs)} of {len(couples)} pairs are "
+            "not recorded; `spatialnb train` makes them"
         )
     if todo or new_pairs:
         store.prepare()
@@ -153,14 +144,14 @@ def complete(
             datasets.edition(name)
             if executor is None:  # once, before any worker: a missing file is one clear error
                 datasets.load(name)
-        keep = {run.id for pair in new_pairs for run in pair}
+        keep = {run.id for pair in new_pairs for run in pair.runs}
         _train_all(todo, keep, store, executor, workers, progress)
     records = {run_id: _found(store, run_id, "run") for run_id in wanted}
-    whole = [pair for pair in pairs if not any(records[run.id].failed for run in pair)]
+    whole = [pair for pair in couples if not any(records[run.id].failed for run in pair.runs)]
     for pair in new_pairs:
         if pair in whole:
-            _record_pair(*pair, store)
-    for run in {run for pair in new_pairs for run in pair}:
+            _record_pair(pair, store)
+    for run in {run for pair in new_pairs for run in pair.runs}:
         weights_path(run.id).unlink(missing_ok=True)
     found = {pair_id(*pair): _found(store, pair_id(*pair), "pair") for pair in whole}
     return Completed(runs=records, pairs=found)
@@ -186,7 +177,7 @@ def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) 
             **({} if definition is None else {"definition": definition}),
         },
     )
-    return record, _packed_weights(run.id, _learned(trained.model)) if keep_weights else None
+    return record, _packed_weights(run.id, likeness.keep(trained.model)) if keep_weights else None
 
 
 def record_weights(run: Run, store: Store) -> Record:
@@ -222,12 +213,12 @@ def record_weights(run: Run, store: Store) -> Record:
         )
     assert kept is not None
     _keep_weights(kept, weights_path(run.id))
-    learned, effective, _, _ = _weights(run)
+    model = likeness.trained(run, _weights(run))
     weights_path(run.id).unlink()
     record = Record(
         kind="weight",
         config=weights.weights_config(run),
-        outcome=weights.summarise(learned, effective),
+        outcome=weights.summarise(likeness.learned(model), models.effective_weights(model)),
         provenance=provenance.here(),
     )
     _keep(record, None, store)
@@ -489,7 +480,7 @@ def _kept_weights(run_id: str) -> dict[str, Tensor] | None:
 
 
 def _weights_digest(run_id: str, learned: dict[str, Tensor]) -> str:
-    value = hashlib.sha256(run_id.encode())
+    value = hashlib.sha256(f"{run_id} weights and biases".encode())
     for name in sorted(learned):
         value.update(f"{name} {learned[name].dtype} {list(learned[name].shape)}\n".encode())
         value.update(learned[name].contiguous().numpy().tobytes())
@@ -525,49 +516,24 @@ def _keep(record: Record, kept: bytes | None, store: Store) -> None:
         warnings.warn(str(error), stacklevel=2)
 
 
-def _record_pair(first: Run, second: Run, store: Store) -> None:
-    learned, effective, before, before_effective = zip(
-        *(_weights(run) for run in (first, second)), strict=True
-    )
-    outcome = similarity.compare(
-        learned, effective, before, before_effective, seed=first.seed * 100_003 + second.seed
-    )
+def _record_pair(pair: Pair, store: Store) -> None:
+    first, second, measure = pair
+    outcome = likeness.MEASURES[measure](first, second, _weights(first), _weights(second))
     record = Record(
-        kind="pair",
-        config=pair_config(first, second),
-        outcome=outcome,
-        provenance=provenance.here(),
+        kind="pair", config=pair_config(*pair), outcome=outcome, provenance=provenance.here()
     )
     _keep(record, None, store)
 
 
-def _weights(run: Run) -> tuple[dict[str, Tensor], ...]:
-    """Learned and effective weights of a run after training, and the same before."""
-    edition = datasets.edition(run.dataset)  # the data themselves need not be here
-    model = training.build(run, edition.shape, edition.classes)
-    sides = []
-    for trained in (False, True):
-        if trained:
-            stored = _kept_weights(run.id)
-            if stored is None:
-                raise RuntimeError(
-                    f"{weights_path(run.id)}: the weights of a run were kept there and are gone or "
-                    "damaged; the same command trains that run again and goes on"
-                )
-            for name, layer in models.linear_layers(model):
-                priors.learned_weight(layer).data.copy_(stored[name])
-            if any(True for _ in priors.spatial_priors(model)):
-                priors.step(model, run.schedule, 1.0)
-        sides += [_learned(model), models.effective_weights(model)]
-    before, before_effective, learned, effective = sides
-    return learned, effective, before, before_effective
-
-
-def _learned(model: nn.Module) -> dict[str, Tensor]:
-    return {
-        name: priors.learned_weight(layer).detach().clone()
-        for name, layer in models.linear_layers(model)
-    }
+def _weights(run: Run) -> dict[str, Tensor]:
+    """What is kept of a run that was just trained."""
+    stored = _kept_weights(run.id)
+    if stored is None:
+        raise RuntimeError(
+            f"{weights_path(run.id)}: the weights of a run were kept there and are gone or "
+            "damaged; the same command trains that run again and goes on"
+        )
+    return stored
 
 
 def _check_definition(run: Run, record: Record | None, store: Store) -> None:

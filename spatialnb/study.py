@@ -71,6 +71,7 @@ class Study:
     seeds : seeds of the published tables.
     pairs : whether the likeness of networks is measured, of seeds (0, 1), (2, 3), ...: no run
         stands in two pairs, so the pairs are independent.
+    measure : what is measured of a pair, one of :data:`spatialnb.metrics.MEASURES`.
     datasets : editions that the chapter may be run on, besides its own and the quick one.
     quick : the quick edition.
     added : arms that a reader has added, see :meth:`with_arms`.
@@ -93,6 +94,7 @@ class Study:
     metrics: tuple[str, ...] = ("accuracy",)
     seeds: tuple[int, ...] = tuple(range(20))
     pairs: bool = False
+    measure: str = "similarity"
     labels: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, Run] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
@@ -115,6 +117,10 @@ class Study:
             metrics.metric(name)
         for name in (name for claim in self.claims for name in claim.metrics):
             metrics.metric(name)
+        if self.measure not in metrics.MEASURES:
+            raise ValueError(
+                f"{what}: " + unknown("measure", self.measure, dict.fromkeys(metrics.MEASURES))
+            )
         keys = [claim.key for claim in self.claims]
         if len(set(keys)) < len(keys):
             raise ValueError(f"{what}: two claims have one key: {', '.join(keys)}")
@@ -278,9 +284,9 @@ class Study:
             },
             pairs={
                 arm: {
-                    (a.seed, b.seed): record
-                    for a, b in self.couples(configs)
-                    if (record := done.pair(a, b)) is not None
+                    (pair[0].seed, pair[1].seed): record
+                    for pair in self.couples(configs)
+                    if (record := done.pair(*pair)) is not None
                 }
                 for arm, configs in grid.items()
             },
@@ -314,9 +320,11 @@ class Study:
         except MissingError:  # a pair of them has not been measured yet
             return None
 
-    def couples(self, configs: Sequence[Run]) -> list[tuple[Run, Run]]:
-        """Pairs of an arm's runs whose likeness is measured: first and second, third and fourth."""
-        return list(zip(configs[::2], configs[1::2], strict=False)) if self.pairs else []
+    def couples(self, configs: Sequence[Run]) -> list[tuple[Run, Run, str]]:
+        """Pairs of an arm's runs, first and second, third and fourth, and what is measured."""
+        if not self.pairs:
+            return []
+        return [(a, b, self.measure) for a, b in zip(configs[::2], configs[1::2], strict=False)]
 
 
 def by_seed(grid: Mapping[str, Sequence[Run]]) -> list[Run]:

@@ -9,17 +9,33 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from spatialnb.config import RECIPE, SCHEMA, Run, digest
 from spatialnb.records import Store, default_store
 
-Pair = tuple[Run, Run]
-"""Two runs whose networks are compared."""
+Couple = tuple[Run, Run] | tuple[Run, Run, str]
+"""What a :class:`Pair` is made from."""
 SAMPLE = 9
 """The time of a run is the median of so many runs like it."""
 LOOKED_AT = 2000
 """Records of a folder that are looked through for these. Names are hashes: any part is a sample."""
+
+
+class Pair(NamedTuple):
+    """Two runs whose networks are compared, and what is measured of them.
+
+    `measure` is a name of :data:`spatialnb.likeness.MEASURES`.
+    """
+
+    first: Run
+    second: Run
+    measure: str = "similarity"
+
+    @property
+    def runs(self) -> tuple[Run, Run]:
+        """The two runs."""
+        return self.first, self.second
 
 
 def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
@@ -33,19 +49,19 @@ def editions(run: Run) -> tuple[str, ...]:
     return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
 
 
-def pair_config(first: Run, second: Run) -> dict[str, Any]:
+def pair_config(first: Run, second: Run, measure: str = "similarity") -> dict[str, Any]:
     """What the record of a pair is asked for."""
     return {
         "schema": SCHEMA,
         "recipe": RECIPE,
-        "measure": "similarity",
+        "measure": measure,
         "runs": [first.id, second.id],
     }
 
 
-def pair_id(first: Run, second: Run) -> str:
+def pair_id(first: Run, second: Run, measure: str = "similarity") -> str:
     """The id of the record of a pair."""
-    return digest(pair_config(first, second))[:16]
+    return digest(pair_config(first, second, measure))[:16]
 
 
 def cores() -> int:
@@ -61,7 +77,8 @@ def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
 def seconds(todo: Sequence[Run], store: Store) -> list[float]:
     """Seconds that each of these runs takes, from those of runs recorded like it.
 
-    A run like it has the same data and network, and is pruned or not; NaN where nothing of the kind is recorded.
+    A run like it has the same data and network, and is pruned or not; NaN where nothing of the
+    kind is recorded.
     """
     likes = [_like(run.to_dict()) for run in todo]
     speeds = _seconds_per_epoch(set(likes), store)

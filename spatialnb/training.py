@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import backprop, datasets, folded, masks, models, priors, pruning, rates
+from spatialnb import backprop, datasets, fixed, folded, masks, models, priors, pruning, rates
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance, plane
@@ -85,6 +85,8 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     classes : outputs.
     """
     model = _network(run, shape, classes)
+    if run.asymmetric is not None:
+        return fixed.fix(model, run.asymmetric)
     if run.folded is not None:
         if "start" in run.folded:
             folded.start(model, run.schedule.at(progress(0, run.epochs)))

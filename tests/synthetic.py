@@ -158,7 +158,7 @@ def results(one=None, failed=(), **changes):
         pairs={
             arm: {
                 (a.seed, b.seed): pair_record(a, b, chance.gauss(0.02, 0.003))
-                for a, b in one.couples(runs)
+                for a, b, _ in one.couples(runs)
             }
             for arm, runs in grid.items()
         },

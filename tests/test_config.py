@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatialnb.asymmetric import Asymmetric
 from spatialnb.config import Decay, Run, SecondTask, canonical, digest
 from spatialnb.folded import PARTS
 from spatialnb.kernels import (
@@ -169,7 +170,10 @@ json_data = st.recursive(
 @PROPERTY
 @given(
     st.sampled_from(
-        [*Run().to_dict(), "decay", "train_size", "validation_size", "folded", "sparse", "prune"]
+        [
+            *Run().to_dict(),
+            *("decay", "train_size", "validation_size", "folded", "sparse", "prune", "asymmetric"),
+        ]
     ),
     json_data,
 )
@@ -263,6 +267,7 @@ OTHER: dict[str, Any] = {
     "positions": "plane",
     "sparse": Sparse(zeros=0.5),
     "prune": Prune(by=("magnitude",), zeros=(0.5,)),
+    "asymmetric": Asymmetric(),
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,

@@ -17,6 +17,7 @@ from spatialnb.report.findings import ledger, ledger_rows, tally, verdicts
 from spatialnb.report.glance import glance
 from spatialnb.report.kernels import idea_figure, kernel_figure
 from spatialnb.report.learned import weights_figure, weights_numbers
+from spatialnb.report.lines import lines
 from spatialnb.report.overview import side_by_side
 from spatialnb.report.receptive import receptive_fields
 from spatialnb.report.shares import shares
@@ -57,6 +58,7 @@ __all__ = [
     "latency_table",
     "ledger",
     "ledger_rows",
+    "lines",
     "numbers",
     "rate_figure",
     "rate_table",

@@ -53,7 +53,7 @@ def curves(
     wanted = metrics.metric(quantity)
     every = {
         arm: [_interval(results, arm, f"{quantity}@{epoch}") for epoch in range(results.epochs)]
-        for arm in _choose(results, arms)
+        for arm in choose(results, arms)
     }
     drawn = {arm: by_epoch for arm, by_epoch in every.items() if by_epoch[-1].n}
     names, note = _names(results, {arm: by_epoch[-1].n for arm, by_epoch in drawn.items()})
@@ -71,7 +71,7 @@ def curves(
         for arm, by_epoch in drawn.items()
     ]
     rows = [
-        {"arm": arm, "epoch": epoch, **_numbers(interval)}
+        {"arm": arm, "epoch": epoch, **columns(interval)}
         for arm, by_epoch in drawn.items()
         for epoch, interval in enumerate(by_epoch)
     ]
@@ -86,7 +86,7 @@ def curves(
 
 def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None = None) -> Shown:
     """Every seed as a point by arm, with mean and 95 % interval, and what was reported."""
-    chosen = _choose(results, arms)
+    chosen = choose(results, arms)
     wanted = metrics.metric(metric)
     rows = [row for row in summarise(results, metric) if row.arm in chosen and row.ours.n]
     names, note = _names(results, {row.arm: row.ours.n for row in rows})
@@ -114,7 +114,7 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
             )
             # Names stand above their rows, for a margin of names would be half of a phone.
             axes.text(0.0, place - 0.3, names[row.arm], va="center", transform=left)
-            summary = {**_numbers(row.ours), "reported": row.reported}
+            summary = {**columns(row.ours), "reported": row.reported}
             data += [
                 {"arm": row.arm, "seed": seed, "value": value, **summary}
                 for seed, value in points.items()
@@ -157,7 +157,7 @@ def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
                 f"{number(row.ours.estimate, vertical.digits)} "
                 f"{bounds(row.ours, vertical.digits)} at {number(x, horizontal.digits)}."
             )
-            summary = {**_numbers(row.ours), "reported": row.reported}
+            summary = {**columns(row.ours), "reported": row.reported}
             data.append({"arm": row.arm, slug(across): x, **summary})
         axes.set(xlabel=_axis(horizontal), ylabel=_axis(vertical))
         legend(fig, axes)
@@ -223,7 +223,8 @@ def _curve(axes: Axes, by_epoch: Sequence[Interval], style: Line, label: str = "
     )
 
 
-def _choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
+def choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
+    """The arms asked for, all without it. ValueError for one that is not there."""
     chosen = results.arms if arms is None else tuple(arms)
     for arm in chosen:
         if arm not in results.arms:
@@ -253,7 +254,7 @@ def _interval(results: Results, arm: str, metric: str) -> Interval:
     return mean_interval(list(samples.values())) if samples else EMPTY
 
 
-def _numbers(interval: Interval) -> dict[str, float]:
+def columns(interval: Interval) -> dict[str, float]:
     """An interval as columns of the file behind a figure."""
     return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n": interval.n}
 

@@ -134,7 +134,7 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 
 def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
-    images, name, measured_on = _samples(run, data)
+    images, name, measured_on = samples(run, data)
     model = build(run, data.shape, data.classes)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
@@ -178,7 +178,7 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
     return Trained(outcome={"status": "finished", "epochs": epochs, "final": final}, model=model)
 
 
-def _samples(run: Run, data: Dataset) -> tuple[int, str, Split]:
+def samples(run: Run, data: Dataset) -> tuple[int, str, Split]:
     """How many images to train on, and the split to measure on after every epoch, with its name."""
     there, held_out = len(data.train.y), run.validation_size or 0
     needed = (run.train_size or 1) + held_out
@@ -240,17 +240,18 @@ def deterministic() -> Iterator[None]:
     with _one_at_a_time:
         threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-        fills = torch.utils.deterministic.fill_uninitialized_memory
+        memory: Any = torch.utils.deterministic
+        fills = memory.fill_uninitialized_memory
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         # Else every new tensor is filled before it is written; nothing here reads one before that.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
-            torch.utils.deterministic.fill_uninitialized_memory = fills
+            memory.fill_uninitialized_memory = fills
 
 
 def parametrized_once() -> contextlib.AbstractContextManager[None]:

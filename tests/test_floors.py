@@ -36,6 +36,7 @@ FLOORS = {
     "training": 6,
     "weights": 6,
     "equivalence": 7,
+    "stacked": 7,
     "two_tasks": 7,
     "runs": 8,
     "study": 9,

@@ -6,6 +6,7 @@ import json
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -202,7 +203,8 @@ def test_settings_of_torch_are_left_as_they_were(fails: bool) -> None:
         assert torch.get_num_threads() == 3
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
-        assert torch.utils.deterministic.fill_uninitialized_memory
+        memory: Any = torch.utils.deterministic
+        assert memory.fill_uninitialized_memory
         torch.use_deterministic_algorithms(False)
         train(replace(BASE, epochs=1), DATA)
         assert not torch.are_deterministic_algorithms_enabled()

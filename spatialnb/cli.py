@@ -90,6 +90,19 @@ cluster_option = click.option(
     "[default: $SPATIALNB_CLUSTER, or this machine]",
 )
 
+device_option = click.option(
+    "--device",
+    default="cpu",
+    help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
+)
+
+stack_option = click.option(
+    "--stack",
+    type=click.IntRange(min=1),
+    help="Train up to so many runs of one architecture at once, as one program. Their records say "
+    "so, and are not published.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -102,6 +115,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 )
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @workers_option
+@device_option
+@stack_option
 @cluster_option
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
@@ -112,6 +127,8 @@ def train(
     dataset: str | None,
     quick: bool,
     workers: int | None,
+    device: str,
+    stack: int | None,
     cluster: str | None,
     no_pairs: bool,
     store: Path | None,
@@ -147,8 +164,17 @@ def train(
         f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
         f"{len(unmeasured)} pairs to measure"
     )
-    with _elsewhere(cluster if missing or unmeasured else None, workers) as (executor, _):
-        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=workers)
+    address = cluster if missing or unmeasured else None
+    with _elsewhere(address, workers, device, stack) as (executor, _):
+        runs.complete(
+            configs,
+            pairs=pairs,
+            store=where,
+            executor=executor,
+            workers=workers,
+            device=device,
+            stack=stack,
+        )
     click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
 
 
@@ -182,6 +208,8 @@ def train(
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @workers_option
+@device_option
+@stack_option
 @cluster_option
 @store_option
 def run(
@@ -195,6 +223,8 @@ def run(
     out: Path,
     dry_run: bool,
     workers: int | None,
+    device: str,
+    stack: int | None,
     cluster: str | None,
     store: Path | None,
 ) -> None:
@@ -240,24 +270,45 @@ def run(
         click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
         click.echo(f", {len(missing)} to train")
     missing = todo.missing(configs, where)
-    with _elsewhere(cluster if missing else None, workers) as (executor, count):
+    address = cluster if missing else None
+    with _elsewhere(address, workers, device, stack) as (executor, count):
         _say_time(missing, where, count)
         if dry_run:
             return
-        runs.complete(configs, pairs=pairs, store=where, executor=executor, workers=count)
+        runs.complete(
+            configs,
+            pairs=pairs,
+            store=where,
+            executor=executor,
+            workers=count,
+            device=device,
+            stack=stack,
+        )
     for planned in plans:
         rerun.execute(planned, out, where, click.echo)
     click.echo(f"Compare it with the published runs: spatialnb compare {out}")
 
 
 @contextlib.contextmanager
-def _elsewhere(address: str | None, workers: int | None) -> Iterator[tuple[Any, int]]:
+def _elsewhere(
+    address: str | None, workers: int | None, device: str, stack: int | None
+) -> Iterator[tuple[Any, int]]:
     """The executor of the cluster at an address, none without one; and its worker processes."""
     from spatialnb import todo
 
+    if device != "cpu" and workers is not None:
+        raise click.UsageError(
+            "--workers counts processes on the processor, and --device trains on another device in "
+            "one; leave out one of the two"
+        )
     if address is None:
         yield None, workers or todo.cores()
         return
+    if device != "cpu" or stack is not None:
+        raise click.UsageError(
+            "--device and --stack train on this machine, and --cluster (or SPATIALNB_CLUSTER) on "
+            "others; leave them out, or the cluster"
+        )
     if workers is not None:
         raise click.UsageError(
             "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "

@@ -34,7 +34,7 @@ def count(shape: Sequence[int], zeros: float) -> int:
 
 def keep(score: Tensor, number: int) -> Tensor:
     """A mask, True at the so many largest scores. Which of equal ones are kept is left open."""
-    mask = torch.zeros(score.numel(), dtype=torch.bool)
+    mask = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
     mask[score.flatten().topk(number, sorted=False).indices] = True
     return mask.reshape(score.shape)
 
@@ -49,7 +49,7 @@ def masks(
             score = -layer_distance(*weight.shape)
         else:
             score = torch.rand(weight.shape, generator=generator)
-        made.append(keep(score, count(weight.shape, sparse.zeros)))
+        made.append(keep(score, count(weight.shape, sparse.zeros)).to(weight.device))
     return tuple(made)
 
 
@@ -79,7 +79,7 @@ class Masked:
     ) -> None:
         self.optimizer = optimizer
         self.weights = list(weights)
-        self.kept = [mask.clone() for mask in kept]
+        self.kept = [mask.clone().to(w.device) for mask, w in zip(kept, weights, strict=True)]
         self._hold()
 
     @torch.no_grad()
@@ -144,7 +144,9 @@ class Set(Masked):
         super().step()
         self._done += 1
         if self._done % self._epoch == 0 and self._done < self._steps:
-            self.replace(REPLACED, lambda w: torch.rand(w.shape, generator=self._generator))
+            self.replace(
+                REPLACED, lambda w: torch.rand(w.shape, generator=self._generator).to(w.device)
+            )
 
 
 class Rigl(Masked):

@@ -54,19 +54,23 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def describe(data: Mapping[str, str], seconds: float) -> dict[str, Any]:
+def describe(
+    data: Mapping[str, str], seconds: float, engine: str = "loop", device: str = "cpu"
+) -> dict[str, Any]:
     """The provenance of a run that has just ended, but for the commit.
 
     Parameters
     ----------
     data : content digest by edition, of one data set or of two.
     seconds : how long it took.
+    engine : what trained it, ``loop`` or ``stacked``.
+    device : the accelerator's name, or ``cpu``.
     """
     editions = [{"edition": name, "sha256": digest} for name, digest in data.items()]
     return {
         **dict(zip(("data", "second_data"), editions, strict=False)),
-        "engine": "loop",
-        "device": "cpu",
+        "engine": engine,
+        "device": device,
         "threads": 1,
         "seconds": round(seconds, 3),
         **here(),

@@ -48,7 +48,8 @@ def outcome(
 
     def measured(kept: Sequence[Tensor]) -> dict[str, float]:
         network, copied = copy.deepcopy((model, optimizer))
-        held = Masked(copied, [priors.learned_weight(layer) for layer in _layers(network)], kept)
+        weights = [priors.learned_weight(layer) for layer in _layers(network)]
+        held = Masked(copied, weights, kept)
         before = accuracy(network)
         further(network, held)
         return {

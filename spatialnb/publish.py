@@ -61,6 +61,12 @@ def objection(record: Record) -> str:
         return ""
     if any(edition(name).quick for name in editions(record.run)):
         return "made on a quick edition, which decides nothing"
+    made = (record.provenance.get("engine", "loop"), record.provenance.get("device", "cpu"))
+    if made != ("loop", "cpu"):
+        return (
+            f"trained by {made[0]} on {made[1]}, and published records are the loop's on a "
+            "processor: train it without --stack and --device"
+        )
     if own.definition(record.run) is not None:
         return "made with a kernel that is not in the package: move it there, then train"
     for key in ("data", "second_data"):

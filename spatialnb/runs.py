@@ -7,6 +7,7 @@ on where this one stopped. Any ``concurrent.futures.Executor`` can do the work.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import os
@@ -32,12 +33,24 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from tqdm import tqdm
 
-from spatialnb import datasets, likeness, models, own, provenance, training, two_tasks, weights
+from spatialnb import (
+    datasets,
+    likeness,
+    models,
+    own,
+    provenance,
+    stacked,
+    training,
+    two_tasks,
+    weights,
+)
 from spatialnb.config import Run, canonical
+from spatialnb.datasets import Dataset
 from spatialnb.records import MissingError, Record, RecordError, Store, default_store
 from spatialnb.todo import Couple, Pair, cores, editions, pair_config, pair_id
 from spatialnb.todo import missing as missing
@@ -87,6 +100,8 @@ def complete(
     store: Store | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
+    device: str = "cpu",
+    stack: int | None = None,
     progress: bool = True,
     train: bool = True,
 ) -> Completed:
@@ -100,6 +115,10 @@ def complete(
     executor : does the training; a pool of one-thread processes on this machine without it. Its
         workers need this package, the same as here, and the data; nothing else is sent or shared.
     workers : processes of that pool; one a core without it.
+    device : another than the processor, as torch calls it: this process trains the runs there, one
+        after the other.
+    stack : train up to so many runs of one architecture at once, as :mod:`spatialnb.stacked` does;
+        what that does not know is trained one by one.
     progress : whether to show a bar.
     train : whether to train what is missing; without it that is an error.
 
@@ -113,7 +132,9 @@ def complete(
     WorkerError : worker processes died repeatedly (killed, or out of memory), or have another
         version of this package.
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
+    ValueError : a device that is not there, a stack of none, or an executor and one of these two.
     """
+    _check_place(executor, device, stack)
     store = store or default_store()
     couples = [Pair(*pair) for pair in pairs]
     wanted = {run.id: run for run in [*configs, *(run for pair in couples for run in pair.runs)]}
@@ -145,7 +166,7 @@ def complete(
             if executor is None:  # once, before any worker: a missing file is one clear error
                 datasets.load(name)
         keep = {run.id for pair in new_pairs for run in pair.runs}
-        _train_all(todo, keep, store, executor, workers, progress)
+        _train_all(todo, keep, store, executor, workers, device, stack, progress)
     records = {run_id: _found(store, run_id, "run") for run_id in wanted}
     whole = [pair for pair in couples if not any(records[run.id].failed for run in pair.runs)]
     for pair in new_pairs:
@@ -157,27 +178,69 @@ def complete(
     return Completed(runs=records, pairs=found)
 
 
-def train_one(run: Run, keep_weights: bool = False, ticks: Ticks | None = None) -> Done:
+def train_one(
+    run: Run, keep_weights: bool = False, ticks: Ticks | None = None, device: str = "cpu"
+) -> Done:
     """Train a run here and now: its record, and its learned weights if they are to be kept."""
     started = time.perf_counter()
     data = [datasets.load(name) for name in editions(run)]
     on_epoch = None if ticks is None else lambda _: ticks.put(1)
     if run.second is None:
-        trained = training.train(run, data[0], on_epoch)
+        trained = training.train(run, data[0], on_epoch, device)
     else:
-        trained = two_tasks.train(run, (data[0], data[1]), on_epoch)
+        trained = two_tasks.train(run, (data[0], data[1]), on_epoch, device)
     seconds = time.perf_counter() - started
+    record = _record(run, trained.outcome, data, seconds, device=_called(device))
+    return record, _packed_weights(run.id, likeness.keep(trained.model)) if keep_weights else None
+
+
+def train_stack(
+    stack: Sequence[Run], device: str = "cpu", on_epoch: Callable[[int], None] | None = None
+) -> list[Record]:
+    """Train runs that share a program, see :mod:`spatialnb.stacked`. Their seconds are shares."""
+    started = time.perf_counter()
+    data = datasets.load(stack[0].dataset)
+    outcomes = stacked.train(stack, data, on_epoch, device)
+    seconds = (time.perf_counter() - started) / len(stack)
+    return [
+        _record(run, outcome, [data], seconds, engine=stacked.ENGINE, device=_called(device))
+        for run, outcome in zip(stack, outcomes, strict=True)
+    ]
+
+
+def _record(
+    run: Run, outcome: dict[str, Any], data: Sequence[Dataset], seconds: float, **made: str
+) -> Record:
     definition = own.definition(run)
-    record = Record(
+    return Record(
         kind="run",
         config=run.to_dict(),
-        outcome=trained.outcome,
+        outcome=outcome,
         provenance={
-            **provenance.describe({part.name: part.sha256 for part in data}, seconds),
+            **provenance.describe({part.name: part.sha256 for part in data}, seconds, **made),
             **({} if definition is None else {"definition": definition}),
         },
     )
-    return record, _packed_weights(run.id, likeness.keep(trained.model)) if keep_weights else None
+
+
+def _called(device: str) -> str:
+    """A device in a record: ``cpu``, or the accelerator's name."""
+    kind = torch.device(device).type
+    return torch.cuda.get_device_name(device) if kind == "cuda" else kind
+
+
+def _check_place(executor: Executor | None, device: str, stack: int | None) -> None:
+    if executor is not None and (device != "cpu" or stack is not None):
+        raise ValueError("an executor trains in its own place; leave out device and stack")
+    if stack is not None and stack < 1:
+        raise ValueError(f"stack: expected at least 1, got {stack}")
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
+        raise ValueError(
+            f"device {device!r} cannot be used here ({why}); leave it out to train on the processor"
+        ) from error
 
 
 def record_weights(run: Run, store: Store) -> Record:
@@ -237,6 +300,8 @@ def _train_all(
     store: Store,
     executor: Executor | None,
     workers: int | None,
+    device: str,
+    stack: int | None,
     progress: bool,
 ) -> None:
     total = sum(run.epochs for run in todo)
@@ -256,6 +321,13 @@ def _train_all(
         if executor is not None:
             _train_elsewhere(executor, left, keep, done)
             return
+        if stack is not None:
+            _train_stacks(left, keep, store, stack, device, bar)
+        if device != "cpu":
+            for run in list(left.values()):
+                record, kept = train_one(run, run.id in keep, _Bar(bar), device)
+                _keep(record, kept, store)
+                del left[run.id]
         deaths = 0
         while left:
             if deaths == RESTARTS:
@@ -280,6 +352,33 @@ def _train_all(
                     first = list(itertools.islice(jobs, AHEAD))
                 _collect(itertools.chain(first, jobs), done, drain)
             deaths = deaths + 1 if len(left) == before else 0
+
+
+def _train_stacks(
+    left: dict[str, Run], keep: set[str], store: Store, most: int, device: str, bar: tqdm[None]
+) -> None:
+    """Train what can be stacked; what cannot, or is to leave its weights, stays in `left`."""
+    known = [run for run in left.values() if stacked.stackable(run) and run.id not in keep]
+    for group in stacked.stacks(known, most):
+        bar.set_description(f"{len(group)} runs at once")
+        for record in train_stack(group, device, functools.partial(_tick, bar, len(group))):
+            _keep(record, None, store)
+            del left[record.id]
+
+
+def _tick(bar: tqdm[None], count: int, epochs: int) -> None:
+    bar.update(count)
+
+
+class _Bar:
+    """A progress bar where epochs are reported: see :class:`Ticks`."""
+
+    def __init__(self, bar: tqdm[None]) -> None:
+        self.bar = bar
+
+    def put(self, item: int) -> None:
+        """So many epochs more."""
+        self.bar.update(item)
 
 
 def _train_elsewhere(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ class Trained:
 
 
 def train(
-    run: Run, data: Dataset | None = None, on_epoch: Callable[[int], None] | None = None
+    run: Run,
+    data: Dataset | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+    device: str = "cpu",
 ) -> Trained:
     """Train one network as its configuration says.
 
@@ -56,6 +60,8 @@ def train(
     run : the configuration.
     data : the data set, where it is loaded already; it must be the edition that `run` names.
     on_epoch : called with the number of epochs done after each.
+    device : as torch calls it, such as ``cuda``. Chance is the processor's on every device, so a
+        run has the same start and order everywhere; rounding differs.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def train(
     if data.name != run.dataset:
         raise ValueError(f"the run asks for {run.dataset!r}, the data given is {data.name!r}")
     with deterministic():
-        return _train(run, data, on_epoch or (lambda epoch: None))
+        return _train(run, data, on_epoch or (lambda epoch: None), torch.device(device))
 
 
 def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
@@ -167,9 +173,12 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(streams[purpose])
 
 
-def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
+def _train(
+    run: Run, data: Dataset, on_epoch: Callable[[int], None], device: torch.device
+) -> Trained:
+    data = data.to(device)
     images, name, measured_on = samples(run, data)
-    model = build(run, data.shape, data.classes)
+    model = build(run, data.shape, data.classes).to(device)
     decay = priors.DecayTarget(model, run.decay.target, run.decay.weight) if run.decay else None
     optimizer = make_optimizer(run, model)
     rate = LearningRate(run, optimizer, images)
@@ -185,8 +194,9 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
             priors.step(model, run.schedule, progress(epoch, run.epochs))
         if folding is not None:
             folding.move(run.schedule.at(progress(epoch, run.epochs)))
-        total = torch.zeros((), dtype=torch.float64)
-        for index in batches(torch.randperm(images, generator=order), run.batch_size):
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        permuted = torch.randperm(images, generator=order).to(device)
+        for index in batches(permuted, run.batch_size):
             loss = gradients(data.inputs(data.train, index), data.train.y[index])
             rate.step()
             (folding or held or optimizer).step()
@@ -202,9 +212,8 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
         if decay is not None:
             measured["target_distance"] = decay.distance()
         if not all(math.isfinite(value) for value in measured.values()):
-            return Trained(
-                outcome={"status": "failed", "failed_epoch": epoch, "epochs": epochs}, model=model
-            )
+            outcome = {"status": "failed", "failed_epoch": epoch, "epochs": epochs}
+            return Trained(outcome=outcome, model=model.cpu())
         for quantity, value in measured.items():
             epochs.setdefault(quantity, []).append(value)
         on_epoch(epoch + 1)
@@ -219,11 +228,11 @@ def _train(run: Run, data: Dataset, on_epoch: Callable[[int], None]) -> Trained:
             model,
             optimizer,
             [run.schedule.at(1.0).strength(distance) for distance in between],
-            further=_further(run, data, torch.randperm(images, generator=order)),
+            further=_further(run, data, torch.randperm(images, generator=order).to(device)),
             accuracy=lambda network: evaluate(network, data, measured_on)[1],
             generator=generator(run.seed, "mask"),
         )
-    return Trained(outcome=outcome, model=model)
+    return Trained(outcome=outcome, model=model.cpu())
 
 
 def samples(run: Run, data: Dataset) -> tuple[int, str, Split]:
@@ -293,10 +302,10 @@ def batches(index: Tensor, size: int) -> Iterator[Tensor]:
 @torch.no_grad()
 def evaluate(model: nn.Module, data: Dataset, split: Split) -> tuple[float, float]:
     """Mean cross-entropy, and accuracy in [0, 1], of a model on a split."""
-    loss = torch.zeros((), dtype=torch.float64)
+    loss = torch.zeros((), dtype=torch.float64, device=split.y.device)
     right = 0
     with parametrized_once():
-        for index in batches(torch.arange(len(split.y)), CHUNK):
+        for index in batches(torch.arange(len(split.y), device=split.y.device), CHUNK):
             logits, targets = model(data.inputs(split, index)), split.y[index]
             loss += cross_entropy(logits, targets, reduction="sum").double()
             right += int((logits.argmax(dim=1) == targets).sum())
@@ -329,6 +338,8 @@ def deterministic() -> Iterator[None]:
         fills = memory.fill_uninitialized_memory
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
+        # Asked for by cuBLAS, before it starts, where the bits are to be the same every time.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # Else every new tensor is filled before it is written; nothing here reads one before that.
         memory.fill_uninitialized_memory = False
         try:

@@ -20,7 +20,10 @@ SECOND = ":second"
 
 
 def train(
-    run: Run, data: tuple[Dataset, Dataset], on_epoch: Callable[[int], None] | None = None
+    run: Run,
+    data: tuple[Dataset, Dataset],
+    on_epoch: Callable[[int], None] | None = None,
+    device: str = "cpu",
 ) -> Trained:
     """Train one network on two tasks, or two networks side by side, as the configuration says.
 
@@ -32,7 +35,7 @@ def train(
     ----------
     run : a configuration with a second task.
     data : the data sets of the two tasks, in order.
-    on_epoch : called with the number of epochs done after each.
+    on_epoch, device : as in :func:`spatialnb.training.train`.
 
     Raises
     ------
@@ -43,7 +46,8 @@ def train(
         asked = (run.dataset, second and second.dataset)
         raise ValueError(f"the run asks for {asked}, the data given are {[d.name for d in data]}")
     with deterministic():
-        return _train(run, second, data, on_epoch or (lambda epoch: None))
+        there = (data[0].to(torch.device(device)), data[1].to(torch.device(device)))
+        return _train(run, second, there, on_epoch or (lambda epoch: None))
 
 
 def build(run: Run, second: SecondTask, data: tuple[Dataset, Dataset]) -> models.TwoTask:
@@ -66,14 +70,16 @@ def _train(
     data: tuple[Dataset, Dataset],
     on_epoch: Callable[[int], None],
 ) -> Trained:
-    model = build(run, second, data)
+    device = data[0].train.y.device
+    model = build(run, second, data).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
     orders = (generator(run.seed, "order"), generator(run.seed, "second order"))
     sizes = [len(task.train.y) for task in data]
     larger = sizes.index(max(sizes))
     steps = math.ceil(sizes[larger] / run.batch_size)
     streams = [
-        _stream(size, run.batch_size, order) for size, order in zip(sizes, orders, strict=True)
+        _stream(size, run.batch_size, order, device)
+        for size, order in zip(sizes, orders, strict=True)
     ]
     epochs: dict[str, list[float]] = {}
 
@@ -100,17 +106,20 @@ def _train(
             measured |= {f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy}
         if not all(math.isfinite(value) for value in measured.values()):
             outcome = {"status": "failed", "failed_epoch": epoch, "epochs": epochs}
-            return Trained(outcome=outcome, model=model)
+            return Trained(outcome=outcome, model=model.cpu())
         for name, value in measured.items():
             epochs.setdefault(name, []).append(value)
         on_epoch(epoch + 1)
-    return Trained(outcome={"status": "finished", "epochs": epochs, "final": {}}, model=model)
+    outcome = {"status": "finished", "epochs": epochs, "final": {}}
+    return Trained(outcome=outcome, model=model.cpu())
 
 
-def _stream(size: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
+def _stream(
+    size: int, batch_size: int, order: torch.Generator, device: torch.device
+) -> Iterator[Tensor]:
     """Batches without end: pass after pass, each in a new order."""
     while True:
-        yield from batches(torch.randperm(size, generator=order), batch_size)
+        yield from batches(torch.randperm(size, generator=order).to(device), batch_size)
 
 
 def _strengths(

@@ -274,9 +274,9 @@ def asked(monkeypatch):
     """What a command asks to be trained; nothing is."""
     calls = []
 
-    def note(configs, *, pairs, store, executor, workers):
+    def note(configs, *, executor, **asked):
         assert executor is None
-        calls.append({"configs": configs, "pairs": pairs, "store": store, "workers": workers})
+        calls.append({"configs": configs, **asked})
 
     monkeypatch.setattr(runs, "complete", note)
     return calls
@@ -321,6 +321,27 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     assert made["pairs"] == []
     assert made["workers"] == 3
     assert made["store"].folders == (tmp_path / "mine", tmp_path / "published")
+
+
+def test_a_device_and_a_stack_are_taken_over(asked):
+    assert call("train", "v01", "--seeds", "0").exit_code == 0
+    assert call("train", "v01", "--seeds", "0", "--device", "cuda", "--stack", "9").exit_code == 0
+    assert [(made["device"], made["stack"]) for made in asked] == [("cpu", None), ("cuda", 9)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "cuda", "--workers", "2"], "leave out one of the two"),
+        (["--device", "cuda", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
+        (["--stack", "9", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
+    ],
+)
+def test_places_that_exclude_each_other_are_a_mistake(options, message, asked):
+    result = call("train", "v01", "--seeds", "0", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not asked
 
 
 def test_runs_that_chapters_share_are_counted_once(asked):

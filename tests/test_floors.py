@@ -47,6 +47,7 @@ FLOORS = {
     "weights": 6,
     "equivalence": 7,
     "likeness": 7,
+    "stacked": 7,
     "two_tasks": 7,
     "runs": 8,
     "study": 9,

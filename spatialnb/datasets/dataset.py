@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 
@@ -17,6 +18,10 @@ class Split:
 
     x: Tensor
     y: Tensor
+
+    def to(self, device: torch.device) -> Split:
+        """The same split on a device."""
+        return Split(x=self.x.to(device), y=self.y.to(device))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +59,13 @@ class Dataset:
         if x.is_floating_point():
             return x
         return x.float().sub_(self.mean).div_(self.std)
+
+    def to(self, device: torch.device) -> Dataset:
+        """The same data on a device; nothing is copied that is there already."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            test=self.test.to(device),
+            mean=self.mean.to(device),
+            std=self.std.to(device),
+        )

@@ -1,0 +1,158 @@
+"""Another device than the processor, without one at hand: torch's ``meta`` holds no numbers, but
+says where a tensor is."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from spatialnb import datasets, runs, stacked, training, two_tasks
+from spatialnb.config import Run, SecondTask
+from spatialnb.kernels import Exponential
+from spatialnb.provenance import describe
+from spatialnb.publish import objection
+from spatialnb.records import Record, Store
+from spatialnb.schedules import Sharpen, Static
+from spatialnb.sparse import Sparse
+from spatialnb.studies import STUDIES
+
+BASE = Run(dataset="quick-colours", hidden=(12, 8), epochs=2)
+NUMBERLESS = r"item\(\) cannot be called on meta tensors"
+"""Where a number is wanted on this side: at the end of an epoch, and not before."""
+
+ARMS = {
+    f"{study.id}/{arm}": run
+    for study in STUDIES.values()
+    for arm, run in list(study.arms.items())[:: 1 if study.id in ("c4", "c6d") else 5]
+    if run.second is None
+}
+
+
+class OneDevice(TorchDispatchMode):
+    """Every operation has its tensors on one device, but for copies from one to another."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        there = {one.device.type for one in inputs if one.ndim > 0}
+        assert len(there) < 2 or "copy" in func.__name__, f"{func} on {sorted(there)}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def unfused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fused optimisers refuse this device."""
+
+    for name in ("Adam", "AdamW", "SGD"):
+        make = functools.partial(_unfused, getattr(torch.optim, name))
+        monkeypatch.setattr(torch.optim, name, make)
+
+
+def _unfused(make: Any, parameters: Any, **settings: Any) -> torch.optim.Optimizer:
+    optimizer: torch.optim.Optimizer = make(
+        parameters, **{**settings, "fused": False, "foreach": False}
+    )
+    return optimizer
+
+
+@pytest.fixture(scope="module")
+def data() -> datasets.Dataset:
+    return datasets.load("quick-colours")
+
+
+@pytest.mark.usefixtures("unfused")
+@pytest.mark.parametrize("run", ARMS.values(), ids=ARMS)
+def test_an_epoch_of_every_kind_of_run_is_on_the_device_alone(
+    run: Run, data: datasets.Dataset
+) -> None:
+    held_out = run.validation_size and 100
+    small = replace(
+        run, dataset="quick-colours", epochs=2, train_size=300, validation_size=held_out
+    )
+    with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
+        training.train(small, data, device="meta")
+
+
+def test_the_check_notices_a_tensor_that_was_left_behind() -> None:
+    with OneDevice(), pytest.raises(AssertionError, match=r"mul\.Tensor on \['cpu', 'meta'\]"):
+        torch.ones(3, device="meta") * torch.ones(3)
+
+
+@pytest.mark.usefixtures("unfused")
+def test_two_tasks_and_a_stack_are_on_the_device_too(data: datasets.Dataset) -> None:
+    second = SecondTask(dataset="quick-colours", shared=True)
+    run = replace(BASE, second=second, schedule=Static(kernel=Exponential()))
+    with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
+        two_tasks.train(run, (data, data), device="meta")
+    stack = [replace(BASE, schedule=Sharpen(k_start=3, k_end=50)), replace(BASE, seed=1)]
+    with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
+        stacked.train(stack, data, device="meta")
+
+
+def test_a_network_is_measured_where_its_data_are(data: datasets.Dataset) -> None:
+    there = data.to(torch.device("meta"))
+    model = training.build(BASE, data.shape, data.classes).to("meta")
+    with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
+        training.evaluate(model, there, there.test)
+
+
+def test_the_processor_by_name_gives_the_same_bits(data: datasets.Dataset) -> None:
+    run = replace(BASE, sparse=Sparse(zeros=0.5, method="set"))
+    trained = training.train(run, data, device="cpu")
+    assert trained.outcome == training.train(run, data).outcome
+    assert all(isinstance(part, nn.Module) for part in trained.model.modules())
+
+
+# ── Many runs ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_stacked_runs_are_recorded_as_such_and_the_others_are_the_loops(tmp_path: Any) -> None:
+    store = Store(tmp_path)
+    grid = [BASE, replace(BASE, seed=1), replace(BASE, seed=2), replace(BASE, action="cap")]
+    done = runs.complete(grid, store=store, stack=2, workers=1, progress=False)
+    made = [done.run(run).provenance["engine"] for run in grid]
+    assert made == ["stacked", "stacked", "stacked", "loop"]
+    assert all(done.run(run).config == run.to_dict() for run in grid)
+    loop = runs.train_one(BASE)[0]
+    ours = done.run(BASE).outcome["epochs"]["train_loss"]
+    assert ours == pytest.approx(loop.outcome["epochs"]["train_loss"], rel=1e-4)
+    again = runs.complete(grid, store=store, stack=2, progress=False, train=False)
+    assert again.runs.keys() == done.runs.keys()
+
+
+def test_runs_that_leave_their_weights_for_a_pair_are_the_loops(tmp_path: Any) -> None:
+    pair = (BASE, replace(BASE, seed=1))
+    done = runs.complete(pair, pairs=[pair], store=Store(tmp_path), stack=9, progress=False)
+    assert [done.run(run).provenance["engine"] for run in pair] == ["loop", "loop"]
+    assert done.pair(*pair) is not None
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"device": "nowhere"}, "device 'nowhere' cannot be used here"),
+        ({"stack": 0}, "stack: expected at least 1, got 0"),
+    ],
+)
+def test_a_place_that_is_not_there_is_refused_before_anything_is_trained(
+    place: dict[str, Any], message: str, tmp_path: Any
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        runs.complete([BASE], store=Store(tmp_path), progress=False, **place)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("made", [{"engine": "stacked"}, {"device": "NVIDIA H100"}])
+def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, str]) -> None:
+    def record(**made: str) -> Record:
+        provenance = {"commit": "0" * 40, **describe({}, 1.0, **made)}
+        return Record(kind="run", config=Run().to_dict(), outcome={}, provenance=provenance)
+
+    assert objection(record()) == ""
+    assert "published records are the loop's on a processor" in objection(record(**made))

@@ -1,6 +1,6 @@
 """What zeros buy: time and memory of one forward pass, dense, as sparse CSR and as a band.
 
-    python benchmarks/sparse_latency.py [--rounds 31] [--json book/sparse_latency.json]
+    python benchmarks/sparse_latency.py [--rounds 31] [--json book/speed/sparse_latency.json]
 
 One thread, 3072-256-128-10 with ReLU and biases, single precision, random weights in the band that
 a thresholded kernel leaves (``spatialnb.sparse``), the same zeros for all. ``dense`` multiplies

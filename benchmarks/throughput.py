@@ -6,7 +6,8 @@ One thread a worker, 3072-256-128-10, batch 128, uint8 images in memory, fused A
 ``spatialnb.training`` itself. In every round the matrix products of a step (forward, backward, same
 shapes, same thread, nothing else) are timed first, then the loop without a prior, then with the
 exponential kernel; the share is the ratio within the round, and medians over rounds are printed.
-Two workers do the same at the same time.
+Inputs and Adam's steps are timed alone, too: the shares of the loop's time that they take. Two
+workers do the same at the same time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 WIDTHS = (3072, 256, 128, 10)
 BATCH = 128
-STEPS = 150
+STEPS = 390
 
 
 def made_data() -> Any:
@@ -66,6 +67,32 @@ def products() -> float:
     return STEPS * BATCH / (time.perf_counter() - started)
 
 
+def inputs(data: Any) -> float:
+    """Samples a second of choosing, converting and standardising the images of a batch alone."""
+    import torch
+
+    order = torch.randperm(STEPS * BATCH)
+    started = time.perf_counter()
+    for index in torch.split(order, BATCH):
+        data.inputs(data.train, index)
+    return STEPS * BATCH / (time.perf_counter() - started)
+
+
+def adam() -> float:
+    """Samples a second of Adam's steps alone."""
+    import torch
+
+    shapes = [(out, into) for into, out in itertools.pairwise(WIDTHS)]
+    weights = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    for weight in weights:
+        weight.grad = torch.randn_like(weight)
+    optimizer = torch.optim.Adam(weights, fused=True)
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        optimizer.step()
+    return STEPS * BATCH / (time.perf_counter() - started)
+
+
 def loop(data: Any, run: Any) -> float:
     """Samples a second of one epoch of the training loop."""
     from spatialnb import training
@@ -92,6 +119,8 @@ def measure(rounds: int, barrier: Any, results: Any) -> None:
             ("products", products),
             ("plain", lambda: loop(data, plain)),
             ("prior", lambda: loop(data, prior)),
+            ("inputs", lambda: inputs(data)),
+            ("adam", adam),
         ):
             barrier.wait()
             row[name] = work()
@@ -129,6 +158,8 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
         "plain_share": statistics.median(row["plain"] / row["products"] for row in rows),
         "prior_share": statistics.median(row["prior"] / row["products"] for row in rows),
         "prior_cost": statistics.median(1 - row["prior"] / row["plain"] for row in rows),
+        "inputs_share": statistics.median(row["plain"] / row["inputs"] for row in rows),
+        "adam_share": statistics.median(row["plain"] / row["adam"] for row in rows),
     }
 
 
@@ -144,11 +175,13 @@ def main() -> None:
     print(f"medians of {arguments.rounds} rounds, samples a second")
     print(
         f"{'workers':>8}{'products':>10}{'plain':>8}{'share':>8}{'prior':>8}{'share':>8}{'cost':>7}"
+        f"{'inputs':>8}{'Adam':>7}"
     )
     for count, row in figures.items():
         print(
             f"{count:>8}{row['products']:>10,.0f}{row['plain']:>8,.0f}{row['plain_share']:>8.0%}"
             f"{row['prior']:>8,.0f}{row['prior_share']:>8.0%}{row['prior_cost']:>7.0%}"
+            f"{row['inputs_share']:>8.0%}{row['adam_share']:>7.0%}"
         )
     scale = figures["2"]["prior"] / figures["1"]["prior"]
     print(f"two workers over one, with the prior: {scale:.2f}")

@@ -26,7 +26,7 @@ Point = tuple[float, str, str]
 Lines = Mapping[str, Sequence[Point]]
 """What is drawn as a line, or stands in a row, by name."""
 
-MEASURED = "sparse_latency.json"
+MEASURED = "speed/sparse_latency.json"
 """What ``benchmarks/sparse_latency.py`` wrote, beside the book's pages."""
 WAYS = ("csr", "band", "narrower")
 """What stands beside dense there."""

@@ -11,6 +11,7 @@ from spatialnb import report, runs
 from spatialnb.kernels import Averaged, Exponential, Shuffled
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
+from spatialnb.studies.c2c_learning_rates import DECAYS, RATES
 
 PLANE, MNIST = get("c3"), get("c3b")
 BOTH = pytest.mark.parametrize("study", [PLANE, MNIST], ids=["c3", "c3b"])
@@ -163,3 +164,26 @@ def test_arms_that_are_not_there_are_not_shown() -> None:
         report.receptive_fields(found, ["plain, k = 15"])
     with pytest.raises(ValueError, match="expected arms, and images"):
         report.receptive_fields(found, [])
+
+
+# ── c3c: learning rates on the plane ────────────────────────────────────────────────────────────
+
+
+def test_the_best_on_the_plane_and_its_controls_stand_at_the_rates_of_c2c() -> None:
+    study = get("c3c")
+    assert study.claims == ()
+    assert {run.validation_size for run in study.arms.values()} == {5000}
+    found = {}
+    for arm, run in study.arms.items():
+        name, rate, decay = arm.rsplit(", ", 2)
+        found.setdefault(name, set()).add((float(rate), decay))
+        chosen = replace(
+            PLANE.arms[name],
+            learning_rate=float(rate),
+            learning_rate_decay=None if decay == "constant" else decay,
+            validation_size=5000,
+        )
+        assert chosen == run
+    everywhere = {(rate, decay) for rate in RATES for decay in DECAYS}
+    names = ("plane, k = 15", "permuted, k = 15", "shuffled, k = 15", "one number, k = 15")
+    assert found == dict.fromkeys(names, everywhere)

@@ -21,10 +21,11 @@ DECAYS = ("constant", "linear")
 """How the learning rate falls: not at all, or linearly to zero."""
 
 
-def _arms(prior: str, decay: str) -> dict[str, Run]:
+def at_every_rate(name: str, run: Run, decay: str) -> dict[str, Run]:
+    """A run at every rate of :data:`RATES`, measured on the images that are held out."""
     return {
-        f"{prior}, {rate:g}, {decay}": dataclasses.replace(
-            PRIORS[prior],
+        f"{name}, {rate:g}, {decay}": dataclasses.replace(
+            run,
             learning_rate=rate,
             learning_rate_decay=None if decay == "constant" else decay,
             validation_size=5000,
@@ -33,7 +34,10 @@ def _arms(prior: str, decay: str) -> dict[str, Run]:
     }
 
 
-GRID = {decay: {prior: _arms(prior, decay) for prior in PRIORS} for decay in DECAYS}
+GRID = {
+    decay: {name: at_every_rate(name, run, decay) for name, run in PRIORS.items()}
+    for decay in DECAYS
+}
 """The arms by decay and prior, in the order of :data:`RATES`."""
 
 STUDY = Study(

@@ -1,0 +1,32 @@
+"""c3c: the learning rates of the arms on the plane, chosen on images that are held out."""
+
+from spatialnb.studies.c2c_learning_rates import DECAYS, at_every_rate
+from spatialnb.studies.c3_on_the_plane import STUDY as PLANE
+from spatialnb.study import Quick, Study
+
+ARMS = {
+    arm: PLANE.arms[arm]
+    for arm in ("plane, k = 15", "permuted, k = 15", "shuffled, k = 15", "one number, k = 15")
+}
+"""What did best in c3, and its three controls."""
+GRID = {
+    decay: {name: at_every_rate(name, run, decay) for name, run in ARMS.items()} for decay in DECAYS
+}
+"""The arms by decay and kernel, in the order of the rates of c2c."""
+
+STUDY = Study(
+    id="c3c",
+    title="Learning rates on the plane, on images held out",
+    section="",
+    question="Which learning rate suits the best kernel on the plane, and each of its controls?",
+    changes="Changes relative to c3: a grid of learning rates; the last 5,000 training images are "
+    "held out and measured instead of the test images.",
+    arms={
+        arm: run for lines in GRID.values() for arms in lines.values() for arm, run in arms.items()
+    },
+    baseline="plane, k = 15, 0.001, constant",
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0, 1),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=1, seeds=(0, 1), validation_size=200),
+)

@@ -72,7 +72,14 @@ def started(*words: str, **variables: str) -> subprocess.Popen[bytes]:
     package = str(Path(spatialnb.__file__).parent.parent)
     paths = [package, os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **variables}
-    return subprocess.Popen([sys.executable, "-m", *words], env=environment)
+    return subprocess.Popen(
+        [sys.executable, "-m", *words], env=environment, preexec_fn=_interruptible
+    )
+
+
+def _interruptible() -> None:
+    """A shell's background job ignores Ctrl-C, and so does what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 # ── A Dask cluster ──────────────────────────────────────────────────────────────────────────────

@@ -94,7 +94,7 @@ def train(folder: Path, count: int) -> None:
     """So many runs if `count` is positive; one run of so many times the epochs if negative."""
     from dataclasses import replace
 
-    from spatialnb import runs
+    from spatialnb import workers
 
     (run,) = configs(1)
     several = (
@@ -103,7 +103,7 @@ def train(folder: Path, count: int) -> None:
         else [replace(run, epochs=-20 * count)]
     )
     for one in several:
-        runs.train_one(one)
+        workers.train_one(one)
 
 
 CHILDREN = {"status": status, "look_up": look_up, "schedule": schedule, "train": train}

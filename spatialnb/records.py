@@ -150,6 +150,15 @@ class Store:
         path = self.path(record_id, kind)
         return None if path is None else read(path)
 
+    def get(self, record_id: str, kind: str = "run") -> Record:
+        """The record of that id, which was recorded before. RecordError where it is gone."""
+        record = self.find(record_id, kind)
+        if record is None:
+            raise RecordError(
+                f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
+            )
+        return record
+
     def path(self, record_id: str, kind: str = "run") -> Path | None:
         """Where that record stands, or None."""
         for folder in reversed(self.folders):  # published ones first

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from spatialnb import claims, metrics, parameters
+from spatialnb import claims, metrics, parameters, runs
 from spatialnb.claims import Claim, Finding
 from spatialnb.config import Run
 from spatialnb.parameters import PARAMETERS
@@ -263,8 +263,6 @@ class Study:
         ValueError : parameters that are not this chapter's.
         MissingError : runs are missing, and `train` is off.
         """
-        from spatialnb import runs  # here: it loads torch's training half, and reading needs none
-
         if arms:
             whole = self.with_arms(arms)
             return whole.run(store=store, progress=progress, train=train, **given)

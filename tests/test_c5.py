@@ -9,9 +9,9 @@ import synthetic
 
 from spatialnb import likeness, metrics, report
 from spatialnb.records import Record
-from spatialnb.runs import pair_config
 from spatialnb.studies import STUDIES, get
 from spatialnb.study import Results
+from spatialnb.todo import pair_config
 
 STUDY = get("c5")
 

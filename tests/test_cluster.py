@@ -21,13 +21,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 import spatialnb
-from spatialnb import cluster, kernels, runs, training
+from spatialnb import cluster, kernels, training, workers
 from spatialnb.cli import main
 from spatialnb.config import Run
 from spatialnb.kernels import Exponential, Kernel
 from spatialnb.records import Store
-from spatialnb.runs import WorkerError, complete
+from spatialnb.runs import complete
 from spatialnb.schedules import Static
+from spatialnb.workers import WorkerError
 
 PATIENCE = 180.0
 """Seconds until a test gives up on a process: workers import torch, on busy cores slowly."""
@@ -172,7 +173,7 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
 def test_workers_with_another_code_are_refused(
     dask: Cluster, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs.provenance, "code", lambda: "another")
+    monkeypatch.setattr(workers.provenance, "code", lambda: "another")
     with (
         cluster.connected(dask.address) as (executor, _),
         pytest.raises(WorkerError, match=r"worker on .*: its spatialnb \(.*\) is not that of the"),
@@ -332,7 +333,7 @@ def test_lost_workers_are_reported(store: Store) -> None:
 def test_runs_are_submitted_a_number_of_them_ahead(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "AHEAD", 3)
+    monkeypatch.setattr(workers, "AHEAD", 3)
     executor = Later(3)
     grid = [replace(PLAIN, epochs=1, seed=seed) for seed in range(9)]
     complete(grid, store=store, executor=executor, progress=False)
@@ -346,7 +347,7 @@ def test_data_that_are_missing_at_a_worker_are_said_with_its_name(
     def load(name: str) -> Any:
         raise FileNotFoundError(f"{name}: put it somewhere")
 
-    monkeypatch.setattr(runs.datasets, "load", load)
+    monkeypatch.setattr(workers.datasets, "load", load)
     with (
         ThreadPoolExecutor(1) as executor,
         pytest.raises(FileNotFoundError, match=f"worker on {platform.node()}: mnist: put it"),

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from spatialnb import runs, studies
+from spatialnb import runs, studies, workers
 from spatialnb.config import Run, canonical
 from spatialnb.records import Record, Store
 from spatialnb.study import Study
@@ -48,7 +48,7 @@ def all_bits(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def alone() -> dict[str, str]:
     """Each run trained here, one after the other."""
-    return {run_id: bits(runs.train_one(run)[0]) for run_id, run in GRID.items()}
+    return {run_id: bits(workers.train_one(run)[0]) for run_id, run in GRID.items()}
 
 
 def test_every_chapter_and_every_kind_of_run_is_among_them() -> None:
@@ -67,14 +67,14 @@ def test_twice_here_in_another_order_and_with_all_generators_elsewhere(
         torch.manual_seed(place)
         np.random.seed(place)  # noqa: NPY002 the global one is meant
         random.seed(place)
-        again[run_id] = bits(runs.train_one(run)[0])
+        again[run_id] = bits(workers.train_one(run)[0])
     assert again == alone
 
 
 SCRIPT = """
 import json, os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
-from spatialnb import runs
+from spatialnb import workers
 from spatialnb.config import Run
 from spatialnb.records import Store
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from spatialnb import datasets, runs, stacked, training, two_tasks
+from spatialnb import datasets, runs, stacked, training, two_tasks, workers
 from spatialnb.config import Run, SecondTask
 from spatialnb.kernels import Exponential
 from spatialnb.provenance import describe
@@ -118,7 +118,7 @@ def test_stacked_runs_are_recorded_as_such_and_the_others_are_the_loops(tmp_path
     made = [done.run(run).provenance["engine"] for run in grid]
     assert made == ["stacked", "stacked", "stacked", "loop"]
     assert all(done.run(run).config == run.to_dict() for run in grid)
-    loop = runs.train_one(BASE)[0]
+    loop = workers.train_one(BASE)[0]
     ours = done.run(BASE).outcome["epochs"]["train_loss"]
     assert ours == pytest.approx(loop.outcome["epochs"]["train_loss"], rel=1e-4)
     again = runs.complete(grid, store=store, stack=2, progress=False, train=False)

@@ -15,8 +15,9 @@ from spatialnb.asymmetric import Asymmetric
 from spatialnb.config import Run
 from spatialnb.kernels import Exponential
 from spatialnb.records import Store
-from spatialnb.runs import complete, pair_config, pair_id
+from spatialnb.runs import complete
 from spatialnb.schedules import Sharpen
+from spatialnb.todo import pair_config, pair_id
 
 NONE = Run(dataset="quick-colours", hidden=(12, 9), epochs=2)
 RUNS = {

@@ -24,7 +24,7 @@ import psutil
 import pytest
 
 import spatialnb
-from spatialnb import datasets, models, priors, provenance, runs, training
+from spatialnb import datasets, kept, models, priors, provenance, runs, training, workers
 from spatialnb.config import Run
 from spatialnb.kernels import Exponential
 from spatialnb.records import Record, RecordError, Store, read
@@ -186,7 +186,7 @@ def test_a_run_that_diverges_is_recorded_as_failed_and_not_tried_again(store: St
     again = Inline()
     complete([wild], store=store, executor=again, progress=False)
     assert again.asked == []
-    runs.weights_path(wild.id).unlink(missing_ok=True)
+    kept.path_of(wild.id).unlink(missing_ok=True)
     pair = complete([], pairs=[(NONE, wild)], store=store, executor=again, progress=False)
     assert pair.pair(NONE, wild) is None
     assert again.asked == [NONE]
@@ -246,15 +246,15 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-    _, kept = runs.train_one(NONE, keep_weights=True)
+    _, learned = workers.train_one(NONE, keep_weights=True)
     assert kept is not None
-    runs._keep_weights(kept, runs.weights_path(NONE.id))
-    runs.weights_path(OTHER.id).unlink(missing_ok=True)
+    kept.write(learned, kept.path_of(NONE.id))
+    kept.path_of(OTHER.id).unlink(missing_ok=True)
     executor = Inline()
     found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
     assert executor.asked == [OTHER]
-    assert not runs.weights_path(NONE.id).exists()  # nothing needs them any more
-    assert not runs.weights_path(OTHER.id).exists()
+    assert not kept.path_of(NONE.id).exists()  # nothing needs them any more
+    assert not kept.path_of(OTHER.id).exists()
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
     assert not store.conflicts()
 
@@ -265,15 +265,15 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-        _, kept = runs.train_one(run, keep_weights=True)
+        _, learned = workers.train_one(run, keep_weights=True)
         assert kept is not None
-        runs._keep_weights(kept, runs.weights_path(run.id))
-    path, whole = runs.weights_path(NONE.id), runs.weights_path(NONE.id).read_bytes()
+        kept.write(learned, kept.path_of(run.id))
+    path, whole = kept.path_of(NONE.id), kept.path_of(NONE.id).read_bytes()
     path.write_bytes(
         {
             "cut": whole[:-9],
             "emptied": b"",
-            "another run's": runs.weights_path(OTHER.id).read_bytes(),
+            "another run's": kept.path_of(OTHER.id).read_bytes(),
             "one byte": whole[:-1] + bytes([whole[-1] ^ 1]),
         }[damage]
     )
@@ -293,7 +293,7 @@ def test_weights_whose_rename_fails_leave_no_file_and_no_record(
     with pytest.raises(OSError, match=r"Input/output error: '.*\.safetensors'"):
         complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
     assert store.ids() == set()
-    assert not list(runs.weights_path("").parent.glob("*.part"))
+    assert not list(kept.path_of("").parent.glob("*.part"))
 
 
 def test_a_store_that_cannot_be_written_stops_before_anything_is_trained(
@@ -314,7 +314,7 @@ def test_another_result_of_a_recorded_run_is_kept_and_warned_about(
 ) -> None:
     altered = replace(expected.run(OTHER), outcome={"status": "finished", "epochs": {}})
     store.add(altered)
-    runs.weights_path(OTHER.id).unlink(missing_ok=True)
+    kept.path_of(OTHER.id).unlink(missing_ok=True)
     with pytest.warns(UserWarning, match="two results for one configuration"):
         found = complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
     assert found.run(OTHER) == altered
@@ -345,7 +345,7 @@ def test_two_workers_record_what_this_process_records_and_leave_nothing_behind(
     ]
     files = [path for path in store.folders[0].rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json"}
-    assert not list(runs.weights_path("").parent.glob("*.part"))
+    assert not list(kept.path_of("").parent.glob("*.part"))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_one_worker_records_the_same(
@@ -391,8 +391,8 @@ def test_workers_that_die_again_and_again_are_reported(
         started.append(1)
         yield Dying(), lambda: None
 
-    monkeypatch.setattr(runs, "_pool", pool)
-    with pytest.raises(runs.WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
+    monkeypatch.setattr(workers, "_pool", pool)
+    with pytest.raises(workers.WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
         complete([NONE, STRONG], store=store, progress=False)
     assert len(started) == 4  # the first one finished a run
     assert store.ids() == {NONE.id}
@@ -401,12 +401,12 @@ def test_workers_that_die_again_and_again_are_reported(
 def test_what_a_worker_sends_back_fits_into_a_pipe_in_one_piece(tmp_path: Path) -> None:
     # A worker that is killed in the middle of a longer message leaves its parent waiting for ever.
     long, path = replace(NONE, hidden=(500,), epochs=50), tmp_path / "weights" / "one.safetensors"
-    sent = runs._work(long.to_dict(), path)
+    sent = workers._work(long.to_dict(), path)
     assert len(pickle.dumps(sent)) < 16_384  # multiprocessing writes up to this at once
     assert sent[1] is None
     assert path.stat().st_size > 4 * 500 * 192
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    assert runs._work(NONE.to_dict(), None)[1] is None
+    assert workers._work(NONE.to_dict(), None)[1] is None
 
 
 # ── Where a record comes from ───────────────────────────────────────────────────────────────────

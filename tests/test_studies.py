@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 import pytest
 import synthetic
 
-from spatialnb import report, runs, studies
+from spatialnb import report, runs, studies, todo, workers
 from spatialnb.config import Run
 from spatialnb.records import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
@@ -295,7 +295,7 @@ def test_a_quick_edition_is_small_and_needs_no_data(study):
     every = [run for arm in grid.values() for run in arm]
     assert len(every) < 40
     assert all(run.epochs <= 3 for run in every)
-    assert all(name.startswith(QUICK) for run in every for name in runs.editions(run))
+    assert all(name.startswith(QUICK) for run in every for name in todo.editions(run))
 
 
 @every_study
@@ -346,7 +346,7 @@ class Counting(Executor):
 def test_a_run_that_several_chapters_share_is_trained_once_for_all_of_them(
     quick, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(runs.datasets, "load", lambda edition: None)
+    monkeypatch.setattr(workers.datasets, "load", lambda edition: None)
     grids = {
         study.id: one_epoch(study)
         if quick
@@ -365,7 +365,7 @@ def test_a_run_that_several_chapters_share_is_trained_once_for_all_of_them(
 
 
 def test_what_a_chapter_trained_is_missing_in_no_chapter_that_shares_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.datasets, "load", lambda edition: None)
+    monkeypatch.setattr(workers.datasets, "load", lambda edition: None)
     store = Store(tmp_path)
     grids = {
         chapter: [run for arm in STUDIES[chapter].configs(seeds=[0]).values() for run in arm]

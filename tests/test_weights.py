@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spatialnb import models, runs, training, weights
+from spatialnb import kept, models, training, weights, workers
 from spatialnb.config import Run
 from spatialnb.geometry import layer_distance
 from spatialnb.kernels import Exponential
@@ -30,7 +30,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def store(tmp_path: Path) -> Store:
     """A store that holds the run."""
     found = Store(tmp_path)
-    found.add(runs.train_one(RUN)[0])
+    found.add(workers.train_one(RUN)[0])
     return found
 
 
@@ -63,7 +63,7 @@ def test_a_small_layer_is_shown_neuron_by_neuron_and_an_empty_bin_is_zero() -> N
 
 
 def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> None:
-    record = runs.record_weights(RUN, store)
+    record = workers.record_weights(RUN, store)
     effective = models.effective_weights(training.train(RUN).model)
     again = weights.summarise(effective, effective)
     assert record.config["run"] == RUN.id
@@ -74,35 +74,35 @@ def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> No
             raw >= acting for raw, acting in zip(layer["learned"], layer["effective"], strict=True)
         )
     assert record.provenance.keys() >= {"commit", "versions", "processor"}
-    assert not runs.weights_path(RUN.id).exists()
+    assert not kept.path_of(RUN.id).exists()
 
 
 def test_weights_are_recorded_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = runs.record_weights(RUN, store)
-    monkeypatch.setattr(runs, "train_one", None)
-    assert runs.record_weights(RUN, store) == record
+    record = workers.record_weights(RUN, store)
+    monkeypatch.setattr(workers, "train_one", None)
+    assert workers.record_weights(RUN, store) == record
     assert weights.weights_of(RUN, store) == record
 
 
 def test_a_run_that_is_not_recorded_has_no_weights_to_record(store: Store) -> None:
     with pytest.raises(MissingError, match="is not recorded; `spatialnb train` makes it"):
-        runs.record_weights(replace(RUN, seed=5), store)
+        workers.record_weights(replace(RUN, seed=5), store)
 
 
 def test_a_run_that_does_not_come_out_as_recorded_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    record, _ = runs.train_one(RUN)
+    record, _ = workers.train_one(RUN)
     store.add(replace(record, outcome={**record.outcome, "final": {}}))
     with pytest.raises(RecordError, match="does not come out here as it was recorded"):
-        runs.record_weights(RUN, store)
+        workers.record_weights(RUN, store)
     assert store.ids("weight") == set()
 
 
 def test_a_failed_run_is_refused(tmp_path: Path) -> None:
     store, wild = Store(tmp_path), replace(RUN, learning_rate=1e30)
-    store.add(runs.train_one(wild)[0])
+    store.add(workers.train_one(wild)[0])
     with pytest.raises(ValueError, match="failed; weights are recorded of finished runs"):
-        runs.record_weights(wild, store)
+        workers.record_weights(wild, store)
 
 
 PUBLISHED = sorted((published_folder() / "weights").glob("*.json"))

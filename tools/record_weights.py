@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from spatialnb import provenance, records, runs
+from spatialnb import provenance, records, workers
 from spatialnb.records import Store
 from spatialnb.registry import unknown
 from spatialnb.studies import get
@@ -22,7 +22,9 @@ def main(chapter: str, *arms: str) -> None:
     if provenance.commit() == "unknown" or provenance.commit().endswith("+"):
         sys.exit("Commit the package first, so that anybody can find the code behind the numbers.")
     for arm in arms:
-        record = runs.record_weights(study.configs([0])[arm][0], Store(records.published_folder()))
+        record = workers.record_weights(
+            study.configs([0])[arm][0], Store(records.published_folder())
+        )
         print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)
 
 

@@ -13,7 +13,7 @@ from unittest import mock
 import torch
 from PIL import Image
 
-from spatialnb import metrics, rerun, runs, studies
+from spatialnb import kept, metrics, rerun, studies
 from spatialnb.config import Run
 from spatialnb.datasets import archive, cache, images, vision
 from spatialnb.records import Record, RecordError, Store, read
@@ -178,15 +178,15 @@ def caches(trial: Trial) -> None:
     """
     key = {"edition": "x", "source": "y"}
     tensors = {"train.x": torch.arange(600, dtype=torch.uint8), "mean": torch.ones(3)}
-    decoded, kept = trial.folder / "x.safetensors", trial.folder / "a.kept"
+    decoded, weighed = trial.folder / "x.safetensors", trial.folder / "a.kept"
     cache.write(decoded, key, tensors, "0" * 64)
-    weights = {name: runs._packed_weights(name, {"0": torch.rand(9, 9)}) for name in ("a", "b")}
-    kept.write_bytes(weights["a"])
+    weights = {name: kept.packed(name, {"0": torch.rand(9, 9)}) for name in ("a", "b")}
+    weighed.write_bytes(weights["a"])
     places = {
         decoded: (decoded.read_bytes(), weights["a"], lambda: cache.read(decoded, key)),
-        kept: (weights["a"], weights["b"], lambda: runs._kept_weights("a")),
+        weighed: (weights["a"], weights["b"], lambda: kept.read("a")),
     }
-    with mock.patch.object(runs, "weights_path", lambda name: trial.folder / f"{name}.kept"):
+    with mock.patch.object(kept, "path_of", lambda name: trial.folder / f"{name}.kept"):
         for _, _, use in places.values():
             trial.expect(use() is not None, "a whole file that is not read")
         for number in trial.tries():

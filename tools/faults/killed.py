@@ -49,7 +49,7 @@ def _start(trial: Trial, place: Path, right: dict[str, str]) -> bool:
     place.with_suffix(".asked").unlink(missing_ok=True)
     spawned = trial.times % 4 == 3
     method = "spawn" if spawned else "fork"
-    training = trying.completes(place, LONG, workers=2, method=method)
+    training = trying.completes(place, LONG, processes=2, method=method)
     trainer = psutil.Process(trying.forked(training))
     while not _is_over(trainer):
         _watch(trial, place, trial.chance.uniform(0.0, 14.0 if spawned else 5.0))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from spatialnb import runs, training
+from spatialnb import runs, training, workers
 from spatialnb.config import Run, canonical
 from spatialnb.kernels import Exponential
 from spatialnb.records import Record, RecordError, Store, read
@@ -152,10 +152,10 @@ def noted(place: Path, what: str) -> list[str]:
 
 
 def completes(
-    place: Path, grid: list[Run], workers: int = 0, method: str = "fork"
+    place: Path, grid: list[Run], processes: int = 0, method: str = "fork"
 ) -> Callable[[], None]:
     """Work that completes a grid, with workers or without, and notes what it does."""
-    train_all = runs._train_all
+    train_all = workers._train_all
 
     def told(todo: list[Run], *rest: Any) -> None:
         note(place, "asked", todo)
@@ -164,12 +164,12 @@ def completes(
     def complete() -> None:
         with (
             ThreadPoolExecutor(1) as here,
-            mock.patch.object(runs, "_train_all", told),
-            mock.patch.object(runs, "get_context", return_value=get_context(method)),
+            mock.patch.object(workers, "_train_all", told),
+            mock.patch.object(workers, "get_context", return_value=get_context(method)),
         ):
-            executor = None if workers else here
+            executor = None if processes else here
             runs.complete(
-                grid, store=Telling(place), workers=workers, executor=executor, progress=False
+                grid, store=Telling(place), workers=processes, executor=executor, progress=False
             )
 
     return complete

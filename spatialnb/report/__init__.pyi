@@ -1,0 +1,70 @@
+from .comparison import (
+    Compared,
+    compare,
+    compared,
+    comparison_rows,
+    comparison_text,
+)
+from .figures import curves, dots, trade_off
+from .findings import ledger, ledger_rows, tally, verdicts
+from .glance import glance
+from .kernels import idea_figure, kernel_figure
+from .learned import weights_figure, weights_numbers
+from .lines import lines
+from .overview import side_by_side
+from .receptive import receptive_fields
+from .shares import shares
+from .shown import Shown
+from .style import figure
+from .tables import frame, table, table_rows
+from .tuning import (
+    best,
+    chosen,
+    chosen_numbers,
+    chosen_table,
+    rate_figure,
+    rate_table,
+)
+from .words import banner, glue_numbers, numbers
+from .zeros import latency_table, zeros_figure, zeros_table
+
+__all__ = [
+    "Compared",
+    "Shown",
+    "banner",
+    "best",
+    "chosen",
+    "chosen_numbers",
+    "chosen_table",
+    "compare",
+    "compared",
+    "comparison_rows",
+    "comparison_text",
+    "curves",
+    "dots",
+    "figure",
+    "frame",
+    "glance",
+    "glue_numbers",
+    "idea_figure",
+    "kernel_figure",
+    "latency_table",
+    "ledger",
+    "ledger_rows",
+    "lines",
+    "numbers",
+    "rate_figure",
+    "rate_table",
+    "receptive_fields",
+    "shares",
+    "side_by_side",
+    "table",
+    "table_rows",
+    "tally",
+    "trade_off",
+    "verdicts",
+    "weights_figure",
+    "weights_numbers",
+    "zeros_figure",
+    "zeros_table",
+]

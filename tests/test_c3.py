@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from spatialnb import report, runs
+from spatialnb import report, workers
 from spatialnb.kernels import Averaged, Exponential, Shuffled
+from spatialnb.records import Store
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
-from spatialnb.studies.c2c_learning_rates import DECAYS, RATES
+from spatialnb.studies.c2c_learning_rates import DECAYS
+from spatialnb.studies.c3c_their_rates import RATES
 
 PLANE, MNIST = get("c3"), get("c3b")
 BOTH = pytest.mark.parametrize("study", [PLANE, MNIST], ids=["c3", "c3b"])
@@ -126,11 +128,11 @@ def test_claims_are_judged_when_all_seeds_are_there(study) -> None:
 
 
 def test_weights_are_not_summarised_along_a_line_where_neurons_are_not_on_one(tmp_path) -> None:
-    store = runs.Store(tmp_path)
+    store = Store(tmp_path)
     run = replace(PLANE.arms["plane, k = 15"], dataset="quick-colours", epochs=1)
     store.add(synthetic.run_record(run))
     with pytest.raises(ValueError, match=r"neurons on the plane; .* along a line"):
-        runs.record_weights(run, store)
+        workers.record_weights(run, store)
 
 
 # ── The picture of one neuron's weights ─────────────────────────────────────────────────────────
@@ -169,7 +171,7 @@ def test_arms_that_are_not_there_are_not_shown() -> None:
 # ── c3c: learning rates on the plane ────────────────────────────────────────────────────────────
 
 
-def test_the_best_on_the_plane_and_its_controls_stand_at_the_rates_of_c2c() -> None:
+def test_the_best_on_the_plane_and_its_controls_stand_at_every_rate() -> None:
     study = get("c3c")
     assert study.claims == ()
     assert {run.validation_size for run in study.arms.values()} == {5000}

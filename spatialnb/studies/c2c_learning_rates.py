@@ -1,6 +1,7 @@
 """c2c: the learning rate of every arm, chosen on images that are held out."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from spatialnb.config import Run
 from spatialnb.kernels import Averaged, Exponential, Shuffled
@@ -21,8 +22,10 @@ DECAYS = ("constant", "linear")
 """How the learning rate falls: not at all, or linearly to zero."""
 
 
-def at_every_rate(name: str, run: Run, decay: str) -> dict[str, Run]:
-    """A run at every rate of :data:`RATES`, measured on the images that are held out."""
+def at_every_rate(
+    name: str, run: Run, decay: str, rates: Sequence[float] = RATES
+) -> dict[str, Run]:
+    """A run at every rate, measured on the images that are held out."""
     return {
         f"{name}, {rate:g}, {decay}": dataclasses.replace(
             run,
@@ -30,7 +33,7 @@ def at_every_rate(name: str, run: Run, decay: str) -> dict[str, Run]:
             learning_rate_decay=None if decay == "constant" else decay,
             validation_size=5000,
         )
-        for rate in RATES
+        for rate in rates
     }
 
 

@@ -1,6 +1,7 @@
 """c3c: the learning rates of the arms on the plane, chosen on images that are held out."""
 
 from spatialnb.studies.c2c_learning_rates import DECAYS, at_every_rate
+from spatialnb.studies.c2c_learning_rates import RATES as FIRST_RATES
 from spatialnb.studies.c3_on_the_plane import STUDY as PLANE
 from spatialnb.study import Quick, Study
 
@@ -9,10 +10,13 @@ ARMS = {
     for arm in ("plane, k = 15", "permuted, k = 15", "shuffled, k = 15", "one number, k = 15")
 }
 """What did best in c3, and its three controls."""
+RATES = (*FIRST_RATES, 0.032, 0.064)
+"""Those of c2c, at the end of which three arms were best here, and two more."""
 GRID = {
-    decay: {name: at_every_rate(name, run, decay) for name, run in ARMS.items()} for decay in DECAYS
+    decay: {name: at_every_rate(name, run, decay, RATES) for name, run in ARMS.items()}
+    for decay in DECAYS
 }
-"""The arms by decay and kernel, in the order of the rates of c2c."""
+"""The arms by decay and kernel, in the order of :data:`RATES`."""
 
 STUDY = Study(
     id="c3c",

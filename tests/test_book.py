@@ -120,6 +120,33 @@ def test_a_broken_notebook_fails_the_build_until_it_is_repaired(book: Book) -> N
     assert repaired.returncode == 0, repaired.stderr
 
 
+def test_a_notebook_runs_again_where_it_or_what_it_is_made_from_changed(book: Book) -> None:
+    told = book.folder / "told"
+    first = f"import pathlib\nopen({str(told)!r}, 'a').write('one ')"
+    book.notebook("p1", first)
+    book.notebook("p2", f"open({str(told)!r}, 'a').write('two ')")
+    data = book.folder / "book" / "records" / "0123.json"
+    data.parent.mkdir()
+    data.write_text("{}")
+
+    def runs_of_a_build() -> list[str]:
+        told.write_text("")
+        ended = book.build()
+        assert ended.returncode == 0, ended.stderr
+        return sorted(told.read_text().split())
+
+    assert runs_of_a_build() == ["one", "two"]
+    assert runs_of_a_build() == []
+    book.notebook("p1", f"{first}  # changed")
+    assert runs_of_a_build() == ["one"]
+    data.write_text('{"changed": true}')
+    assert runs_of_a_build() == ["one", "two"]
+    (book.folder / "book" / "p1.ipynb").unlink()
+    assert runs_of_a_build() == []
+    assert not (book.html / "book" / "p1.html").exists()
+    assert (book.html / "book" / "p2.html").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

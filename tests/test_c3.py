@@ -13,7 +13,8 @@ from spatialnb.records import Store
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import DECAYS
-from spatialnb.studies.c3c_their_rates import RATES
+from spatialnb.studies.c3c_their_rates import GRID, RATES
+from spatialnb.studies.c3d_at_their_best import CHOSEN
 
 PLANE, MNIST = get("c3"), get("c3b")
 BOTH = pytest.mark.parametrize("study", [PLANE, MNIST], ids=["c3", "c3b"])
@@ -189,3 +190,41 @@ def test_the_best_on_the_plane_and_its_controls_stand_at_every_rate() -> None:
     everywhere = {(rate, decay) for rate in RATES for decay in DECAYS}
     names = ("plane, k = 15", "permuted, k = 15", "shuffled, k = 15", "one number, k = 15")
     assert found == dict.fromkeys(names, everywhere)
+
+
+# ── c3d: each on the plane at its best ──────────────────────────────────────────────────────────
+
+BEST_RULES = {
+    "pixels-matter": "beats",
+    "places-matter": "beats",
+    "inequality-matters": "beats",
+    "plane-beats-the-line": "beats",
+    "permuted-equals-shuffled": "equals",
+}
+"""Claims of c3d and their rules, as written down before its runs."""
+
+
+def test_every_arm_stands_at_the_rate_that_the_records_of_the_grid_chose() -> None:
+    results = get("c3c").recorded()
+    assert results is not None
+    chosen = report.chosen(results, GRID)
+    assert list(chosen) == list(CHOSEN)
+    for name, arm in chosen.items():
+        best = get("c3c").arms[arm]
+        assert (best.learning_rate, best.learning_rate_decay) == CHOSEN[name]
+        assert get("c3d").arms[name] == replace(best, validation_size=None)
+
+
+def test_the_best_rates_are_not_at_the_edge_of_the_grid() -> None:
+    assert all(min(RATES) < rate < max(RATES) for rate, _ in CHOSEN.values())
+
+
+def test_what_else_stands_in_c3d_is_not_run_again() -> None:
+    arms = get("c3d").arms
+    assert arms["plane at 0.003"] == PLANE.arms["plane, k = 15"]
+    line = {"none": "none", "line, k 3 → 50": "k 3 → 50", "line, one number": "one number"}
+    assert {arm: arms[arm] for arm in line} == {a: get("c2d").arms[b] for a, b in line.items()}
+
+
+def test_the_claims_of_c3d_keep_the_rules_they_were_given() -> None:
+    assert {claim.key: claim.rule for claim in get("c3d").claims} == BEST_RULES

@@ -19,8 +19,9 @@ REFERENCE = {"none at 0.003": PRIORS["none"], "k 3 → 50 at 0.003": PRIORS["k 3
 """The reference protocol's, as in v11."""
 
 
-def _at_its_best(prior: str, run: Run) -> Run:
-    rate, decay = CHOSEN[prior]
+def at_its_best(run: Run, chosen: tuple[float, str | None]) -> Run:
+    """The run at a learning rate, and with its decay (None: constant)."""
+    rate, decay = chosen
     return dataclasses.replace(run, learning_rate=rate, learning_rate_decay=decay)
 
 
@@ -30,7 +31,7 @@ STUDY = Study(
     section="",
     question="What is left of the gain where every arm has a learning rate of its own?",
     changes="Changes relative to c2: the learning rate, and how it falls, as chosen in c2c.",
-    arms={**{prior: _at_its_best(prior, run) for prior, run in PRIORS.items()}, **REFERENCE},
+    arms={**{name: at_its_best(run, CHOSEN[name]) for name, run in PRIORS.items()}, **REFERENCE},
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),

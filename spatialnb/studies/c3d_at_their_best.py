@@ -1,0 +1,89 @@
+"""c3d: the best kernel on the plane and its controls, each at the learning rate that c3c chose."""
+
+from spatialnb.claims import Claim
+from spatialnb.studies.c2d_at_their_best import STUDY as LINE
+from spatialnb.studies.c2d_at_their_best import at_its_best
+from spatialnb.studies.c3_on_the_plane import STUDY as PLANE
+from spatialnb.studies.c3c_their_rates import ARMS
+from spatialnb.study import Quick, Study
+
+CHOSEN: dict[str, tuple[float, str | None]] = {
+    "plane, k = 15": (0.016, "linear"),
+    "permuted, k = 15": (0.016, "linear"),
+    "shuffled, k = 15": (0.008, "linear"),
+    "one number, k = 15": (0.016, "linear"),
+}
+"""Learning rate and decay of every arm: the best ones of c3c on images held out."""
+ON_THE_LINE = {
+    "none": LINE.arms["none"],
+    "line, k 3 → 50": LINE.arms["k 3 → 50"],
+    "line, one number": LINE.arms["one number"],
+}
+"""From c2d, each at its best there."""
+
+STUDY = Study(
+    id="c3d",
+    title="Each on the plane at its best",
+    section="",
+    question="Do places on the plane still help where every arm has a learning rate of its own?",
+    changes="Changes relative to c3: the learning rate, and how it falls, as chosen in c3c; beside "
+    "it the best of c2d.",
+    arms={
+        **{name: at_its_best(run, CHOSEN[name]) for name, run in ARMS.items()},
+        **ON_THE_LINE,
+        "plane at 0.003": PLANE.arms["plane, k = 15"],
+    },
+    baseline="none",
+    metrics=("accuracy", "train_loss", "test_loss"),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # First what would show a spatial prior to be more than a setting of the optimiser.
+    claims=(
+        Claim(
+            chapter="c3d",
+            key="pixels-matter",
+            words="At its best, k = 15 on the plane beats the same with the pixels permuted, at "
+            "its best.",
+            rule="beats",
+            arm="plane, k = 15",
+            against="permuted, k = 15",
+            note="If not, what c3 found was a learning rate.",
+        ),
+        Claim(
+            chapter="c3d",
+            key="places-matter",
+            words="It beats the same strengths at shuffled places, at their best.",
+            rule="beats",
+            arm="plane, k = 15",
+            against="shuffled, k = 15",
+        ),
+        Claim(
+            chapter="c3d",
+            key="inequality-matters",
+            words="It beats one number for all weights of a layer, its mean, at its best.",
+            rule="beats",
+            arm="plane, k = 15",
+            against="one number, k = 15",
+            note="If not, no structure is needed on the plane either.",
+        ),
+        Claim(
+            chapter="c3d",
+            key="plane-beats-the-line",
+            words="It beats none, and sharpening and one number on the line, each at its best.",
+            rule="beats",
+            arm="plane, k = 15",
+            against=("none", "line, k 3 → 50", "line, one number"),
+            each=True,
+            note="One number that falls did best in c2d.",
+        ),
+        Claim(
+            chapter="c3d",
+            key="permuted-equals-shuffled",
+            words="With the pixels permuted it does as well as its shuffled strengths.",
+            rule="equals",
+            arm="permuted, k = 15",
+            against="shuffled, k = 15",
+            note="If so, permuting the pixels takes away all that places give.",
+        ),
+    ),
+)

@@ -16,11 +16,11 @@ SETTINGS = {
 """SGD with momentum and AdamW train the report's network; the others have Adam."""
 RATES = {
     "SGD": (0.003, 0.01, 0.03, 0.1, 0.3),
-    "AdamW": (0.0003, 0.001, 0.003),
-    "convolutional": (0.0003, 0.001, 0.003),
-    "transformer": (0.0003, 0.001, 0.003),
+    "AdamW": (0.0003, 0.001, 0.003, 0.01),
+    "convolutional": (0.0003, 0.001, 0.003, 0.01),
+    "transformer": (0.0003, 0.001, 0.003, 0.01),
 }
-"""Three to a factor of ten; up to 0.3 for SGD, whose steps a prior multiplies by its square."""
+"""Two to a factor of ten; up to 0.3 for SGD, whose steps a prior multiplies by its square."""
 
 
 def lines(base: Run) -> dict[str, Run]:

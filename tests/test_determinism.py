@@ -74,7 +74,7 @@ def test_twice_here_in_another_order_and_with_all_generators_elsewhere(
 SCRIPT = """
 import json, os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
-from spatialnb import workers
+from spatialnb import runs
 from spatialnb.config import Run
 from spatialnb.records import Store
 

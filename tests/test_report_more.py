@@ -60,6 +60,12 @@ def test_metrics_stand_beside_each_other_with_spread_n_and_what_was_reported():
     assert cells.loc[HOSTILE, "test accuracy (%)"].endswith("(n = 6)")
 
 
+def test_an_n_that_is_the_same_everywhere_is_said_once():
+    shown = report.side_by_side(results(), ["accuracy", "accuracy@1"])
+    assert shown.text.startswith("Mean ± standard deviation, n = 6: ")
+    assert shown.text.count("n = ") == 1
+
+
 @pytest.mark.parametrize("names", [["accuracy"], [f"accuracy@{epoch}" for epoch in range(5)]])
 def test_the_longer_of_metrics_and_arms_goes_downwards(names):
     cells = cells_of(report.side_by_side(results(), names))

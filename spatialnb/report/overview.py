@@ -17,17 +17,20 @@ from spatialnb.study import Results
 def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     """Metrics by arms, the longer list downwards: mean ± standard deviation, n, and reported.
 
-    For what belongs together, such as a measurement and its null values, or accuracy by epoch.
+    For what belongs together, such as a measurement and its null values, or accuracy by epoch. An n
+    that is the same everywhere stands in the caption once.
     """
     study = results.study
     cells, numbers = {}, []
-    for name in names:
+    summaries = {name: summarise(results, name) for name in names}
+    counts = {row.ours.n for rows in summaries.values() for row in rows}
+    for name, rows in summaries.items():
         wanted = metrics.metric(name)
         unit = f" ({wanted.unit})" if wanted.unit else ""
-        rows = summarise(results, name)
         cells[f"{wanted.title}{unit}"] = {
             study.label(row.arm): Cell(
-                spread(row.ours.estimate, row.ours.sd, wanted.digits) + f" (n = {row.ours.n})",
+                spread(row.ours.estimate, row.ours.sd, wanted.digits)
+                + (f" (n = {row.ours.n})" if len(counts) > 1 else ""),
                 below="" if row.reported is None else f"reported {plain(row.reported)}",
                 sort=row.ours.estimate,
             )
@@ -41,7 +44,8 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     data = pd.DataFrame.from_dict(cells, orient="index")
     if len(data.columns) > len(data):
         data = data.T  # a long table is read more easily than a wide one
-    title = f"Mean ± standard deviation: {setting(results)}"
+    shared = f", n = {counts.pop()}" if len(counts) == 1 else ""
+    title = f"Mean ± standard deviation{shared}: {setting(results)}"
     stem = f"{study.id}-side-by-side-{slug(names[0].partition('@')[0])}"
     links = downloads(stem, pd.DataFrame(numbers))
     return Shown(f"{as_html(data, title)}\n{links}", as_text(data, title))

@@ -166,9 +166,10 @@ def test_what_a_page_refers_to_must_be_there(book: Book, text: str, complaint: s
 
 def test_a_warning_inside_a_notebook_fails_the_build(book: Book) -> None:
     book.notebook("p1", "import warnings\n\nwarnings.warn('old')")
-    ended = book.build()
-    assert ended.returncode != 0
-    assert "p1.ipynb" in ended.stderr
+    for _ in range(2):  # what was kept of the first build does not hide it from the second
+        ended = book.build()
+        assert ended.returncode != 0
+        assert "p1.ipynb" in ended.stderr
 
 
 HOSTILE = '<img src=x onerror="alert(1)">**b** [a](javascript:z)'

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
 
 from spatialnb import own
 from spatialnb.config import Run
@@ -80,7 +79,9 @@ def complete(
     if stack is not None and stack < 1:
         raise ValueError(f"stack: expected at least 1, got {stack}")
     if device != "cpu":
-        _workers().check_device(device)
+        from spatialnb.workers import check_device  # only here, as below
+
+        check_device(device)
     store = store or default_store()
     couples = [Pair(*pair) for pair in pairs]
     wanted = {run.id: run for run in [*configs, *(run for pair in couples for run in pair.runs)]}
@@ -101,7 +102,9 @@ def complete(
                 f"{len(new_runs)} of {len(wanted)} runs and {len(new_pairs)} of {len(couples)} "
                 "pairs are not recorded; `spatialnb train` makes them"
             )
-        _workers().make(
+        from spatialnb.workers import make  # only here: what is recorded is read without torch
+
+        make(
             new_runs,
             new_pairs,
             store=store,
@@ -115,13 +118,6 @@ def complete(
     whole = [pair for pair in couples if not any(records[run.id].failed for run in pair.runs)]
     found = {pair_id(*pair): store.get(pair_id(*pair), "pair") for pair in whole}
     return Completed(runs=records, pairs=found)
-
-
-def _workers() -> Any:
-    """Only where something is trained: what is recorded is read without torch."""
-    from spatialnb import workers
-
-    return workers
 
 
 def _check_definition(run: Run, record: Record | None, store: Store) -> None:

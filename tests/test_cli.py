@@ -10,7 +10,7 @@ import pytest
 import synthetic
 from click.testing import CliRunner
 
-from spatialnb import records, runs
+from spatialnb import records, runs, workers
 from spatialnb.cli import main
 from spatialnb.datasets import published
 from spatialnb.records import Store
@@ -295,7 +295,7 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
         "finished"
     }
 
-    monkeypatch.setattr(runs, "_workers", None)
+    monkeypatch.setattr(workers, "make", None)
     second = call(*map(str, arguments))
     assert second.exit_code == 0, second.output
     assert "4 runs, 4 recorded, 0 to train; 0 pairs to measure" in second.output

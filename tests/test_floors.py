@@ -163,14 +163,8 @@ def test_the_floors_are_those_that_contributing_explains() -> None:
     ("action", "heavy"),
     [
         ("import spatialnb", HEAVY),
-        (
-            "sys.argv = ['spatialnb', '--help']; runpy.run_module('spatialnb', None, '__main__')",
-            HEAVY,
-        ),
-        (
-            "sys.argv = ['spatialnb', 'status']; runpy.run_module('spatialnb', None, '__main__')",
-            HEAVY,
-        ),
+        (COMMAND.format("--help"), HEAVY),
+        (COMMAND.format("status"), HEAVY),
         (SHOWN, {"torch"}),
     ],
     ids=["import spatialnb", "spatialnb --help", "spatialnb status", "a chapter from its records"],

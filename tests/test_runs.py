@@ -247,7 +247,7 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
     for run in (NONE, OTHER):
         store.add(expected.run(run))
     _, learned = workers.train_one(NONE, keep_weights=True)
-    assert kept is not None
+    assert learned is not None
     kept.write(learned, kept.path_of(NONE.id))
     kept.path_of(OTHER.id).unlink(missing_ok=True)
     executor = Inline()
@@ -266,7 +266,7 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
     for run in (NONE, OTHER):
         store.add(expected.run(run))
         _, learned = workers.train_one(run, keep_weights=True)
-        assert kept is not None
+        assert learned is not None
         kept.write(learned, kept.path_of(run.id))
     path, whole = kept.path_of(NONE.id), kept.path_of(NONE.id).read_bytes()
     path.write_bytes(

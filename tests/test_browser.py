@@ -221,6 +221,20 @@ def test_the_search_finds_pages(fresh: Opened) -> None:
     assert fresh.complaints == []
 
 
+VERDICTS_HIDDEN = """() => [...document.querySelectorAll("table.findings .verdict")]
+  .filter(one => one.getBoundingClientRect().right
+    > one.closest(".wide").getBoundingClientRect().right)
+  .map(one => one.innerText)"""
+
+
+@built
+def test_the_ledger_shows_its_verdicts_on_a_phone_without_scrolling(fresh: Opened) -> None:
+    fresh.resize(min(WIDTHS))
+    fresh.show("book/ledger.html")
+    assert fresh.page.locator("table.findings .verdict").count()
+    assert fresh.page.evaluate(VERDICTS_HIDDEN) == []
+
+
 @built
 def test_the_explorer_answers(fresh: Opened) -> None:
     if "book/explorer.html" not in found:

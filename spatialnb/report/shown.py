@@ -37,7 +37,7 @@ STYLE = """<style>
   text-align: left; position: sticky; left: 0; background: var(--pst-color-background, Canvas);
 }
 .spatialnb table.data tbody th { font-weight: 600; white-space: normal; min-width: 6em; }
-.spatialnb table.findings tbody th { font-weight: inherit; min-width: 16em; }
+.spatialnb table.findings tbody th { font-weight: inherit; min-width: min(16em, 50vw); }
 .spatialnb table.behind tbody th { font-weight: inherit; }
 .spatialnb details .wide:has(table.behind) { max-height: 22rem; overflow-y: auto; }
 .spatialnb .below {

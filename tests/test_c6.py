@@ -15,6 +15,7 @@ from spatialnb.report.summary import summarise
 from spatialnb.schedules import Sharpen
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c6b_their_rates import EACH, GRID, TAKEN
+from spatialnb.studies.c6b_their_rates import RATES as C6B_RATES
 from spatialnb.study import Study
 
 TIME, RATES, OPTIMIZERS, NETWORKS = (get(name) for name in ("c6", "c6b", "c6c", "c6d"))
@@ -177,7 +178,15 @@ def test_the_figure_of_the_rates_has_a_scale_for_each_panel_and_survives_failed_
     assert "none, AdamW: every run failed." in shown
     assert "none, SGD: – at 0.003, highest" in shown
     assert "nan" not in shown.split("<svg")[0]
-    assert report.rate_table(synthetic.results(RATES), GRID)
+
+
+def test_the_table_of_the_rates_has_a_part_for_each_setting_with_its_own_rates() -> None:
+    table = report.rate_table(synthetic.results(RATES), GRID)
+    parts = table.text.split("\n\n")[:-1]
+    rates = [[line.split()[0] for line in part.splitlines()[2:]] for part in parts]
+    assert rates == [[f"{rate:g}" for rate in found] for found in C6B_RATES.values()]
+    assert [part.count(" *") for part in parts] == [3, 3, 3, 3]
+    assert "nan" not in table.text
 
 
 # ── Other optimisers, caps, other networks ──────────────────────────────────────────────────────

@@ -75,31 +75,33 @@ def chosen_numbers(results: Results, lines: Lines) -> dict[str, str]:
 
 
 def rate_table(results: Results, lines: Lines) -> Shown:
-    """Mean validation accuracy by learning rate: a row an arm and decay, its best one marked."""
+    """Mean validation accuracy: a table a panel, a row a learning rate, each arm's best marked."""
     wanted = metrics.metric(ACCURACY)
-    rows = {row.arm: row for row in summarise(results, ACCURACY)}
-    cells: dict[str, dict[str, Cell]] = {}
+    rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
+    html, texts = [], []
     for panel, line_of in lines.items():
+        cells: dict[str, dict[str, Cell]] = {}
         for name, members in line_of.items():
             arms = list(members)
             top = best(results, arms)
-            cells[f"{name}, {panel}"] = {
+            cells[name] = {
                 f"{results.study.arms[arm].learning_rate:g}": Cell(
-                    number(rows[arm].ours.estimate, wanted.digits) + (" *" if arm == top else ""),
-                    sort=rows[arm].ours.estimate,
+                    number(rows[arm].estimate, wanted.digits) + (" *" if arm == top else ""),
+                    sort=rows[arm].estimate,
                 )
                 for arm in arms
             }
-    data = pd.DataFrame.from_dict(cells, orient="index")
-    title = f"{wanted.title.capitalize()} ({wanted.unit}) by learning rate: {setting(results)}"
-    note = f"Means over {len(results.seeds)} seeds; * marks the highest of a row."
-    long = [
-        {"arm": row.arm, "mean": row.ours.estimate, "sd": row.ours.sd, "n": row.ours.n}
-        for row in rows.values()
-    ]
-    links = downloads(f"{results.study.id}-learning-rates", pd.DataFrame(long))
-    html = f"{as_html(data, title, corner='arm')}\n<p>{note}</p>\n{links}"
-    return Shown(html, f"{as_text(data, title)}\n{note}")
+        data = pd.DataFrame(cells)
+        title = f"{wanted.title.capitalize()} ({wanted.unit}), {panel}: {setting(results)}"
+        html.append(as_html(data, title, corner="learning rate"))
+        texts.append(as_text(data, title))
+    note = f"Means over {len(results.seeds)} seeds; * marks the highest of an arm."
+    long = pd.DataFrame(
+        {"arm": arm, "mean": ours.estimate, "sd": ours.sd, "n": ours.n}
+        for arm, ours in rows.items()
+    )
+    links = downloads(f"{results.study.id}-learning-rates", long)
+    return Shown("\n".join([*html, f"<p>{note}</p>", links]), "\n\n".join([*texts, note]))
 
 
 def rate_figure(results: Results, lines: Lines) -> Shown:

@@ -61,7 +61,7 @@ def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "")
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{label}">'
         f'<table class="{f"data sortable n-last {classes}".strip()}">'
-        f"<caption>{label}</caption>"
+        f"<caption><span>{label}</span></caption>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -12,7 +12,7 @@ STYLE = """<style>
   background: transparent !important; color: inherit !important; padding: 0 !important;
 }
 .spatialnb { margin: 0 0 1.5rem; color: inherit; --line: var(--pst-color-border, #8886); }
-.spatialnb .wide { overflow-x: auto; max-width: 100%; }
+.spatialnb .wide { overflow-x: auto; max-width: 100%; container-type: inline-size; }
 .spatialnb p, .spatialnb details, .spatialnb figcaption, .spatialnb li {
   font-size: .85rem; margin: .25rem 0;
 }
@@ -24,6 +24,9 @@ STYLE = """<style>
   color: inherit !important; font-weight: inherit; opacity: 1; text-align: left;
 }
 .spatialnb table.data caption { caption-side: top; font-weight: 600; padding: 0 0 .4em; }
+.spatialnb table.data caption span {
+  display: inline-block; position: sticky; left: 0; max-width: 100cqw;
+}
 .spatialnb table.data :is(th, td) {
   padding: .3em .6em; text-align: right; white-space: nowrap; vertical-align: top; border: 0;
   border-top: 1px solid var(--line); background: transparent; color: inherit;

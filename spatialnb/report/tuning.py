@@ -84,7 +84,7 @@ def rate_table(results: Results, lines: Lines) -> Shown:
         for name, members in line_of.items():
             arms = list(members)
             top = best(results, arms)
-            cells[name] = {
+            cells[name.replace(", ", " | ", 1)] = {
                 f"{results.study.arms[arm].learning_rate:g}": Cell(
                     number(rows[arm].estimate, wanted.digits) + (" *" if arm == top else ""),
                     sort=rows[arm].estimate,

@@ -53,21 +53,21 @@ EACH = {
 """The same with the names of c6c and c6d: a rate is taken for each of these lines."""
 
 TAKEN: Mapping[str, float] = {
-    "SGD, none": 0.01,
+    "SGD, none": 0.003,
     "SGD, linear decay": 0.01,
-    "SGD, k 3 → 50": 0.03,
-    "AdamW, none": 0.001,
-    "AdamW, linear decay": 0.001,
-    "AdamW, k 3 → 50": 0.001,
-    "convolutional, none": 0.001,
+    "SGD, k 3 → 50": 0.1,
+    "AdamW, none": 0.0003,
+    "AdamW, linear decay": 0.003,
+    "AdamW, k 3 → 50": 0.003,
+    "convolutional, none": 0.0003,
     "convolutional, linear decay": 0.001,
-    "convolutional, k 3 → 50": 0.001,
-    "transformer, none": 0.001,
-    "transformer, linear decay": 0.001,
-    "transformer, k 3 → 50": 0.001,
+    "convolutional, k 3 → 50": 0.003,
+    "transformer, none": 0.003,
+    "transformer, linear decay": 0.003,
+    "transformer, k 3 → 50": 0.01,
 }
 """The learning rate that the rule takes: that of the highest mean validation accuracy after the
-last epoch. Guesses until the runs are recorded; from then on a test holds it against them."""
+last epoch. A test holds it against the records."""
 
 
 def at_their_rates(setting: str, more: Mapping[str, Run]) -> dict[str, Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from spatialnb.report.cells import Cell, as_html, as_text, downloads
 from spatialnb.report.shown import Shown
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import number, setting, slug, spread
+from spatialnb.report.words import failures, number, setting, slug, spread
 from spatialnb.study import Results
 
 ACCURACY = "validation_accuracy"
@@ -87,6 +88,7 @@ def rate_table(results: Results, lines: Lines) -> Shown:
             cells[name.replace(", ", " | ", 1)] = {
                 f"{results.study.arms[arm].learning_rate:g}": Cell(
                     number(rows[arm].estimate, wanted.digits) + (" *" if arm == top else ""),
+                    below=f"{lost} failed" if (lost := len(results.failed(arm))) else "",
                     sort=rows[arm].estimate,
                 )
                 for arm in arms
@@ -95,13 +97,15 @@ def rate_table(results: Results, lines: Lines) -> Shown:
         title = f"{wanted.title.capitalize()} ({wanted.unit}), {panel}: {setting(results)}"
         html.append(as_html(data, title, corner="learning rate"))
         texts.append(as_text(data, title))
-    note = f"Means over {len(results.seeds)} seeds; * marks the highest of an arm."
+    means = f"Means over {len(results.seeds)} seeds; * marks the highest of an arm."
+    notes = [means, *failures(results)]
     long = pd.DataFrame(
         {"arm": arm, "mean": ours.estimate, "sd": ours.sd, "n": ours.n}
         for arm, ours in rows.items()
     )
     links = downloads(f"{results.study.id}-learning-rates", long)
-    return Shown("\n".join([*html, f"<p>{note}</p>", links]), "\n\n".join([*texts, note]))
+    below = [f"<p>{escape(note)}</p>" for note in notes]
+    return Shown("\n".join([*html, *below, links]), "\n\n".join([*texts, "\n".join(notes)]))
 
 
 def rate_figure(results: Results, lines: Lines) -> Shown:
@@ -144,7 +148,8 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
         fig,
         f"{wanted.title.capitalize()} over the learning rate. {' '.join(alts)}",
         f"{wanted.title.capitalize()} after the last epoch over the learning rate, which stays "
-        f"constant or falls: means of {len(results.seeds)} seeds. {setting(results)}.",
+        f"constant or falls: means of {len(results.seeds)} seeds. "
+        + " ".join([f"{setting(results)}.", *failures(results)]),
         name=f"{results.study.id}-learning-rates",
         rows=data,
     )

@@ -283,23 +283,27 @@ def test_gluing_outside_a_notebook_prints_nothing(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_gluing_in_a_notebook_shows_bare_text_under_each_key(monkeypatch):
+def test_gluing_in_a_notebook_shows_each_text_as_it_is_under_its_key(monkeypatch):
     core = pytest.importorskip("IPython.core.interactiveshell")
     pytest.importorskip("myst_nb")
     import myst_nb.ext.glue as glue
+    from myst_nb.core.variables import format_plain_text
 
     shown = {}
 
     def keep(data, raw, metadata):
-        shown[metadata["scrapbook"]["name"]] = data["application/papermill.record/text/plain"]
+        text = data["application/papermill.record/text/plain"]
+        shown[metadata["scrapbook"]["name"]] = format_plain_text(text, "")  # as on a page
 
     shell = core.InteractiveShell.instance()
     try:
         monkeypatch.setattr(glue, "ipy_display", keep)
         report.glue_numbers(results())
+        report.glue_numbers({"zero-at-the-end": "66.30"})
     finally:
         shell.history_manager.end_session()
         core.InteractiveShell.clear_instance()
+    assert shown.pop("zero-at-the-end") == "66.30"
     assert shown == report.numbers(results())
 
 

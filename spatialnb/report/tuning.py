@@ -118,11 +118,10 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
         for line_of in lines.values()
         for members in line_of.values()
     }
+    alike = len(searched) == 1  # otherwise each panel is a network of its own, with its own axes
     with look():
         fig = Figure(figsize=(WIDTH, 2.4 * len(lines) + 0.9), layout="constrained")
-        panels = fig.subplots(
-            len(lines), 1, sharex=len(searched) == 1, sharey=True, squeeze=False
-        ).flatten()
+        panels = fig.subplots(len(lines), 1, sharex=alike, sharey=alike, squeeze=False).flatten()
         for axes, (panel, line_of) in zip(panels, lines.items(), strict=True):
             grid(axes)
             for place, (name, members) in enumerate(line_of.items()):

@@ -217,15 +217,6 @@ def _row_numbers(results: Results, row: Row, name: str) -> dict[str, str]:
     return said
 
 
-class _Text(str):
-    """Text that shows itself without quotation marks."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 def glue_numbers(said: Results | Mapping[str, str]) -> None:
     """Make :func:`numbers` known to the page's prose as ``{glue:text}`v01-none-accuracy```.
 
@@ -239,4 +230,4 @@ def glue_numbers(said: Results | Mapping[str, str]) -> None:
     from myst_nb import glue
 
     for key, text in (numbers(said) if isinstance(said, Results) else said).items():
-        glue(key, _Text(text), display=False)
+        glue(key, text, display=False)

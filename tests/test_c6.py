@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -188,6 +189,8 @@ def test_the_figure_of_the_rates_has_a_scale_for_each_panel_and_survives_failed_
     assert "none, AdamW: every run failed." in shown
     assert "none, SGD: – at 0.001, highest" in shown
     assert "nan" not in shown.split("<svg")[0]
+    ticks = set(re.findall(r">([\d.]+)</text>", shown))
+    assert {"0.1", "0.0001", "0.03"} <= ticks  # of SGD, of AdamW, of the transformer
 
 
 def test_the_table_of_the_rates_has_a_part_for_each_setting_with_its_own_rates() -> None:

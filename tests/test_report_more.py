@@ -325,3 +325,45 @@ def test_a_ledger_and_its_tally_can_have_another_name():
     assert report.tally(findings, "controls") == {
         key.replace("ledger", "controls"): count for key, count in plain.items()
     }
+
+
+# ── What it took ────────────────────────────────────────────────────────────────────────────────
+
+
+def timed(found, seconds):
+    """The same results, each run of which took so long."""
+    records = {
+        arm: {
+            seed: dataclasses.replace(record, provenance={"seconds": seconds})
+            for seed, record in by_seed.items()
+        }
+        for arm, by_seed in found.records.items()
+    }
+    return dataclasses.replace(found, records=records)
+
+
+def test_the_cost_counts_a_run_once_in_each_chapter_and_once_in_all():
+    first = timed(results(), 900.0)
+    fewer = study(
+        id="c0",
+        title="<b>Again</b>",
+        arms={"none": ARMS["none"]},
+        claims=(),
+        labels={},
+        reported=(),
+    )
+    chapters = [first, timed(results(fewer), 900.0)]
+    shown = report.cost(chapters, {first.study.id: "page"})
+    cells, seeds = cells_of(shown), len(first.seeds)
+    runs = seeds * len(ARMS)
+    assert cells["runs"].to_list() == [str(runs), str(seeds), str(runs)]
+    assert cells["hours"].to_list() == [f"{n / 4:.1f}" for n in (runs, seeds, runs)]
+    assert report.cost_numbers(chapters) == {
+        "cost-runs": str(runs),
+        "cost-hours": f"{runs / 4:.0f}",
+    }
+    assert f'<a href="page.html">{first.study.id}</a>' in shown.html
+    assert "<b>Again" not in shown.html
+    name, data = csv_of(shown)
+    assert name == "cost.csv"
+    assert data["hours"].to_list() == pytest.approx([runs / 4, seeds / 4, runs / 4])

@@ -5,6 +5,7 @@ from .comparison import (
     comparison_rows,
     comparison_text,
 )
+from .cost import cost, cost_numbers
 from .figures import curves, dots, trade_off
 from .findings import ledger, ledger_rows, tally, verdicts
 from .glance import glance
@@ -40,6 +41,8 @@ __all__ = [
     "compared",
     "comparison_rows",
     "comparison_text",
+    "cost",
+    "cost_numbers",
     "curves",
     "dots",
     "figure",

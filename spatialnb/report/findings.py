@@ -91,14 +91,15 @@ def ledger(
         Cell(
             f"{finding.claim.chapter}. {finding.claim.words}",
             sort=place,
-            markup=_chapter(finding.claim.chapter, pages or {}) + escape(finding.claim.words),
+            markup=chapter_link(finding.claim.chapter, pages or {}) + escape(finding.claim.words),
         )
         for place, finding in enumerate(findings)
     ]
     return _shown(findings, words, name)
 
 
-def _chapter(chapter: str, pages: Mapping[str, str]) -> str:
+def chapter_link(chapter: str, pages: Mapping[str, str]) -> str:
+    """A chapter's id as HTML, linked to its page where that is among `pages`."""
     if chapter not in pages:
         return f"{escape(chapter)}. "
     return f'<a href="{escape(pages[chapter])}.html">{escape(chapter)}</a> '

@@ -7,7 +7,7 @@ from html import escape
 
 from spatialnb import metrics
 from spatialnb.claims import Finding
-from spatialnb.records import Record
+from spatialnb.report.cost import hours, records_of
 from spatialnb.report.findings import mark
 from spatialnb.report.shown import Shown
 from spatialnb.report.words import SYMBOLS, banner, estimate, setting
@@ -62,9 +62,9 @@ def _line(finding: Finding) -> str:
 
 
 def _made(results: Results) -> str:
-    records: list[Record] = [r for by_seed in results.records.values() for r in by_seed.values()]
-    hours = sum(record.provenance.get("seconds", 0.0) for record in records) / 3600.0
+    records = records_of(results)
+    took = hours(records)
     days = sorted({str(record.provenance.get("finished", ""))[:10] for record in records} - {""})
     when = f", made {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") if days else ""
-    spent = f"{hours:.1f} hours" if hours >= 0.1 else f"{60 * hours:.1f} minutes"
+    spent = f"{took:.1f} hours" if took >= 0.1 else f"{60 * took:.1f} minutes"
     return f"{len(records)} runs, {spent} of one core{when}: {setting(results)}."

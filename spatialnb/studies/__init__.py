@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from spatialnb.claims import Finding, not_judged
 from spatialnb.records import Store
 from spatialnb.registry import unknown
-from spatialnb.study import Study
+from spatialnb.study import Results, Study
 
 
 def _pages() -> dict[str, str]:
@@ -52,6 +52,12 @@ def select(names: Iterable[str]) -> list[Study]:
         found = STUDIES if name == "all" else {name: get(name)}
         chosen.update(found)
     return list(chosen.values())
+
+
+def recorded(store: Store | None = None) -> list[Results]:
+    """Every study on its published seeds, as far as they are recorded; one without is left out."""
+    found = [study.recorded(store) for study in STUDIES.values()]
+    return [results for results in found if results is not None]
 
 
 def ledger(store: Store | None = None) -> list[Finding]:

@@ -26,6 +26,8 @@ SCHEMA = 1
 RECIPE = 1
 """Bumped by hand when a change to the code alters any number that a run records."""
 
+ACTIVATIONS = ("leaky_relu",)
+"""What a run can ask for in the place of ReLU."""
 OPTIMIZERS = ("adam", "sgd", "adamw")
 """The optimisers that a run can ask for."""
 NETWORKS = ("convolutional", "transformer")
@@ -85,6 +87,9 @@ class Run:
         its classifier or on the MLPs of its blocks; a multilayer perceptron without it.
     hidden : widths of the hidden layers, ReLU between: those of the classifier of a convolutional
         network, and those of a transformer's MLPs, one a block.
+    activation : ``leaky_relu`` in the place of ReLU, 0.01 x below 0, in a multilayer perceptron.
+    dead_neurons : record the share of dead neurons of each hidden layer of a multilayer perceptron
+        after every epoch, see :mod:`spatialnb.neurons`.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.
@@ -118,6 +123,8 @@ class Run:
     validation_size: int | None = None
     network: str | None = None
     hidden: tuple[int, ...] = (256, 128)
+    activation: str | None = None
+    dead_neurons: bool | None = None
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
     decay: Decay | None = None
@@ -141,6 +148,7 @@ class Run:
         check_name("dataset", self.dataset)
         action(self.action)
         self._check_optimizer()
+        self._check_neurons()
         if self.network is not None:
             self._check_network(self.network)
         for width in self.hidden:
@@ -190,6 +198,18 @@ class Run:
         zeros = self.sparse is not None or self.prune is not None
         if self.optimizer != "adam" and (self.second is not None or zeros):
             raise ValueError("second, sparse and prune: expected the optimizer adam")
+
+    def _check_neurons(self) -> None:
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            known = unknown("activation", self.activation, dict.fromkeys(ACTIVATIONS))
+            raise ValueError(f"{known} Leave activation out for ReLU.")
+        if self.dead_neurons is False:
+            object.__setattr__(self, "dead_neurons", None)  # one run has one id
+        asked = self.activation is not None or self.dead_neurons is not None
+        if asked and (self.network is not None or self.second is not None):
+            raise ValueError(
+                "activation and dead_neurons: expected a multilayer perceptron and one task"
+            )
 
     def _check_network(self, name: str) -> None:
         if name not in NETWORKS:

@@ -313,6 +313,14 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("cap_share", 100.0),
     ),
+    "dead": _Known(
+        title="dead neurons, hidden layer",
+        title_at="dead neurons after epoch {}, hidden layer",
+        unit="%",
+        digits=1,
+        number="optional",
+        read=_epoch("dead", 100.0),
+    ),
     "target_distance": _Known(
         title="distance to the target",
         title_at="distance to the target after epoch {}",

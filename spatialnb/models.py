@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,13 @@ WIDTH, HEADS = 64, 4
 
 
 def mlp(
-    features: int, hidden: Sequence[int], classes: int, generator: torch.Generator
+    features: int,
+    hidden: Sequence[int],
+    classes: int,
+    generator: torch.Generator,
+    activation: Callable[[], nn.Module] = nn.ReLU,
 ) -> nn.Sequential:
-    r"""A multilayer perceptron with ReLU between its layers.
+    r"""A multilayer perceptron with ReLU, or another activation, between its layers.
 
     Weights are drawn from $N(0, 2 / \text{fan\_in})$ (Kaiming normal, He et al. 2015); biases
     are 0.
@@ -31,6 +35,7 @@ def mlp(
     ----------
     features, hidden, classes : widths of the input, the hidden layers and the output.
     generator : the only source of chance.
+    activation : makes what stands between two layers. Weights are drawn as for ReLU with any.
 
     Returns
     -------
@@ -39,7 +44,7 @@ def mlp(
     widths = [features, *hidden, classes]
     layers: list[nn.Module] = []
     for into, out in itertools.pairwise(widths):
-        layers += [linear(into, out, generator), nn.ReLU()]
+        layers += [linear(into, out, generator), activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -19,7 +19,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import backprop, datasets, fixed, folded, masks, models, priors, pruning, rates
+from spatialnb import (
+    backprop,
+    datasets,
+    fixed,
+    folded,
+    masks,
+    models,
+    neurons,
+    priors,
+    pruning,
+    rates,
+)
 from spatialnb.config import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.geometry import layer_distance, plane
@@ -67,9 +78,10 @@ def train(
     -------
     Trained : per epoch, mean training loss (cross-entropy, over the epoch as it went, without the
         decay penalty), test loss and test accuracy in [0, 1], called validation loss and accuracy
-        where images are held out; at the end, the share of strengths under 0.1, of zeros where
-        training was sparse, and what :func:`spatialnb.pruning.outcome` gives where weights are
-        pruned. A loss that is not finite ends the run as ``failed``, with the epoch.
+        where images are held out, and what :func:`spatialnb.neurons.dead` gives where it is asked
+        for; at the end, the share of strengths under 0.1, of zeros where training was sparse, and
+        what :func:`spatialnb.pruning.outcome` gives where weights are pruned. A loss that is not
+        finite ends the run as ``failed``, with the epoch.
     """
     data = datasets.load(run.dataset) if data is None else data
     if data.name != run.dataset:
@@ -112,7 +124,8 @@ def _network(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
         return models.convolutional(shape, run.hidden, classes, chance)
     if run.network == "transformer":
         return models.Transformer(shape, run.hidden, classes, chance)
-    return models.mlp(math.prod(shape), run.hidden, classes, chance)
+    activation = nn.ReLU if run.activation is None else nn.LeakyReLU
+    return models.mlp(math.prod(shape), run.hidden, classes, chance, activation)
 
 
 def distances(run: Run, shape: Sequence[int], classes: int) -> list[Tensor]:
@@ -211,6 +224,10 @@ def _train(
             measured["cap_share"] = priors.capped_share(model) if attached else 0.0
         if decay is not None:
             measured["target_distance"] = decay.distance()
+        if run.dead_neurons:
+            with parametrized_once():
+                shares = neurons.dead(model, _chunks(data, measured_on))
+            measured |= {f"dead:{layer}": share for layer, share in enumerate(shares, 1)}
         if not all(math.isfinite(value) for value in measured.values()):
             outcome = {"status": "failed", "failed_epoch": epoch, "epochs": epochs}
             return Trained(outcome=outcome, model=model.cpu())
@@ -297,6 +314,12 @@ def batches(index: Tensor, size: int) -> Iterator[Tensor]:
     """An index in pieces of `size`; the last one may be smaller."""
     for start in range(0, len(index), size):
         yield index[start : start + size]
+
+
+def _chunks(data: Dataset, split: Split) -> Iterator[Tensor]:
+    """The inputs of a split, piece by piece."""
+    for index in batches(torch.arange(len(split.y), device=split.y.device), CHUNK):
+        yield data.inputs(split, index)
 
 
 @torch.no_grad()

@@ -86,6 +86,8 @@ def run_record(run, final=0.97, **epochs):
     quantities = {f"{on}_accuracy": rising, "train_loss": rising[::-1], f"{on}_loss": rising[::-1]}
     if run.action == "cap":
         quantities["cap_share"] = rising
+    if run.dead_neurons:
+        quantities |= {f"dead:{layer}": rising for layer in (1, 2)}
     return Record(
         kind="run",
         config=run.to_dict(),

@@ -1,4 +1,4 @@
-"""c2, c2b, c2c and c2d: their grids and their claims, as they were written before their runs."""
+"""c2 to c2e: their grids and their claims, as they were written before their runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import synthetic
 
 from spatialnb import report
 from spatialnb.kernels import Averaged, Exponential, Shuffled
+from spatialnb.records import Store, published_folder
 from spatialnb.schedules import progress
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import GRID, PRIORS, RATES
@@ -216,3 +217,69 @@ def test_the_arms_at_the_reference_protocol_are_those_of_c2() -> None:
 
 def test_the_claims_of_c2d_keep_the_rules_they_were_given() -> None:
     assert {claim.key: claim.rule for claim in get("c2d").claims} == BEST_RULES
+
+
+DEAD_RUNS = {
+    "none": "eefb611f7b11791d",
+    "none at its best": "cd79cad28eb166a7",
+    "k 3 → 50": "4fe11145a8800ad9",
+    "one number": "2ba5c2674ed76539",
+    "none, leaky": "0207402a47537f9a",
+    "none at its best, leaky": "d4919a465640763b",
+    "k 3 → 50, leaky": "cf79bc26bbc91b38",
+}
+"""Ids of c2e's runs of seed 0."""
+
+DEAD_RULES = {
+    "neurons-die": "beats",
+    "one-number-keeps": "beats",
+    "leaky-helps": "beats",
+    "leaky-half": "beats",
+    "sharpening-needs-no-leak": "equals",
+    "gain-without-death": "beats",
+    "gain-at-best-without-death": "beats",
+    "best-keeps": "beats",
+}
+"""Claims of c2e and their rules, as written down before its runs."""
+
+SAME_AS = {
+    "none": ("c2", "none"),
+    "none at its best": ("c2d", "none"),
+    "k 3 → 50": ("c2", "k 3 → 50"),
+    "one number": ("c2", "one number"),
+}
+"""Arms of c2e that other chapters have, without a count of dead neurons."""
+
+
+def test_the_runs_of_c2e_keep_their_ids() -> None:
+    assert {arm: run.id for arm, run in get("c2e").arms.items()} == DEAD_RUNS
+
+
+def test_the_claims_of_c2e_keep_the_rules_they_were_given() -> None:
+    assert {claim.key: claim.rule for claim in get("c2e").claims} == DEAD_RULES
+    findings = synthetic.results(get("c2e")).findings()
+    assert not [found for found in findings if found.verdict == "not judged"]
+
+
+def test_every_arm_of_c2e_counts_its_dead_neurons_and_is_known_otherwise() -> None:
+    for arm, run in get("c2e").arms.items():
+        chapter, other = SAME_AS[arm.removesuffix(", leaky")]
+        activation = "leaky_relu" if arm.endswith(", leaky") else None
+        known = dataclasses.replace(get(chapter).arms[other], activation=activation)
+        assert run == dataclasses.replace(known, dead_neurons=True)
+
+
+def test_counting_dead_neurons_changes_no_run() -> None:
+    """Of the published records: accuracy and loss are those of the chapters that have the run."""
+    store = Store(published_folder())
+    pairs = [
+        (store.find(get(chapter).configs()[other][0].id), store.find(get("c2e").arms[arm].id))
+        for arm, (chapter, other) in SAME_AS.items()
+    ]
+    if not all(counted for _, counted in pairs):
+        pytest.skip("the runs of c2e are not recorded yet")
+    for plain, counted in pairs:
+        assert plain is not None
+        assert counted is not None
+        epochs = counted.outcome["epochs"]
+        assert plain.outcome["epochs"].items() <= epochs.items(), counted.id

@@ -259,6 +259,8 @@ OTHER: dict[str, Any] = {
     "schedule": Static(kernel=Linear()),
     "decay": Decay(target=Uniform(value=0.0)),
     "second": SecondTask(),
+    "activation": "leaky_relu",
+    "dead_neurons": True,
     "learning_rate": 0.001,
     "learning_rate_decay": "linear",
     "folded": ("update",),

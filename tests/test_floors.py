@@ -17,6 +17,7 @@ PACKAGE = ROOT / "spatialnb"
 FLOORS = {
     "cluster": 0,
     "geometry": 0,
+    "neurons": 0,
     "provenance": 0,
     "registry": 0,
     "statistics": 0,

@@ -81,7 +81,7 @@ def metric(name: str) -> Metric:
     title = known.title if number is None else known.title_at.format(number)
     return Metric(
         name=name,
-        title=title if part is None else f"{title}, {part}",
+        title=title if part is None else known.with_part.format(title, part),
         unit=known.unit,
         digits=known.digits,
         kind=known.kind,
@@ -224,6 +224,7 @@ class _Known:
     kind: Literal["run", "pair"] = "run"
     number: Literal["none", "optional", "needed"] = "none"
     title_at: str = ""
+    with_part: str = "{}, {}"
     example: str = ""
     margin: float | None = None
 
@@ -314,8 +315,9 @@ METRICS: dict[str, _Known] = {
         read=_epoch("cap_share", 100.0),
     ),
     "dead": _Known(
-        title="dead neurons, hidden layer",
-        title_at="dead neurons after epoch {}, hidden layer",
+        title="dead neurons",
+        title_at="dead neurons after epoch {}",
+        with_part="{}, hidden layer {}",
         unit="%",
         digits=1,
         number="optional",

@@ -53,7 +53,8 @@ STUDY = Study(
         Claim(
             chapter="c2e",
             key="one-number-keeps",
-            words="It ends with more of them than one number for all weights of a layer.",
+            words="A plain network ends with more dead neurons in its second hidden layer than "
+            "one number for all weights of a layer.",
             rule="beats",
             arm="none",
             against="one number",

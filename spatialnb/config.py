@@ -208,7 +208,8 @@ class Run:
         asked = self.activation is not None or self.dead_neurons is not None
         if asked and (self.network is not None or self.second is not None):
             raise ValueError(
-                "activation and dead_neurons: expected a multilayer perceptron and one task"
+                "activation and dead_neurons: expected a multilayer perceptron and one task; leave "
+                "out network and second"
             )
 
     def _check_network(self, name: str) -> None:

@@ -2,8 +2,8 @@
 
 A name is a quantity, then optionally ``:part`` and ``@number``: ``accuracy``, ``accuracy@2`` (after
 epoch 2, counted from 0 as in the report), ``accuracy:imdb`` (of one task), ``sparsity:0`` and
-``similarity:2`` (of one layer), ``epochs_to@45``, ``pruned:kernel@94.2`` (by the kernel, at
-94.2 % zeros).
+``similarity:2`` (of one layer), ``dead:2`` (of a hidden one), ``epochs_to@45``,
+``pruned:kernel@94.2`` (by the kernel, at 94.2 % zeros).
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from spatialnb import metrics, models, neurons
+from spatialnb import datasets, metrics, models, neurons
 from spatialnb.backprop import is_plain
-from spatialnb.config import Run
+from spatialnb.config import Run, SecondTask
 from spatialnb.kernels import Exponential
 from spatialnb.records import Record
 from spatialnb.schedules import Static
@@ -19,8 +19,12 @@ from spatialnb.training import build, train
 QUICK = Run(dataset="quick-digits", hidden=(8, 6), epochs=2, dead_neurons=True)
 
 
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
 def perceptron() -> nn.Sequential:
-    return models.mlp(4, (5, 3), 2, torch.Generator().manual_seed(0))
+    return models.mlp(4, (5, 3), 2, seeded())
 
 
 def test_a_neuron_that_fires_for_no_sample_is_dead() -> None:
@@ -47,13 +51,9 @@ def test_one_sample_in_any_batch_keeps_a_neuron_alive() -> None:
 
 
 def test_what_an_activation_does_to_numbers_below_zero_does_not_matter_to_its_own_layer() -> None:
-    leaky = models.mlp(4, (5,), 2, torch.Generator().manual_seed(0), nn.LeakyReLU)
+    leaky = models.mlp(4, (5,), 2, seeded(), nn.LeakyReLU)
     x = torch.randn(50, 4, generator=torch.Generator().manual_seed(1))
     assert neurons.dead(leaky, [x]) == neurons.dead(models.mlp(4, (5,), 2, seeded()), [x])
-
-
-def seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
 
 
 @pytest.mark.parametrize("schedule", [Static(), Static(kernel=Exponential(k=15))])
@@ -75,8 +75,6 @@ def test_a_run_records_them_after_every_epoch_and_is_the_same_otherwise(schedule
 
 
 def test_the_last_share_is_that_of_the_trained_network() -> None:
-    from spatialnb import datasets
-
     trained = train(replace(QUICK, learning_rate=0.3))
     data = datasets.load(QUICK.dataset)
     x = data.inputs(data.test, torch.arange(len(data.test.y))).flatten(1)
@@ -107,9 +105,10 @@ def test_no_dead_neurons_asked_for_is_the_run_that_never_heard_of_them() -> None
 
 
 @pytest.mark.parametrize("asked", [{"dead_neurons": True}, {"activation": "leaky_relu"}])
-def test_other_networks_are_refused(asked: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="expected a multilayer perceptron and one task"):
-        Run(network="convolutional", **asked)
+@pytest.mark.parametrize("other", [{"network": "convolutional"}, {"second": SecondTask()}])
+def test_other_networks_are_refused(asked: dict[str, object], other: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"multilayer perceptron and one task; leave out network"):
+        Run(**asked, **other)
 
 
 def test_an_unknown_activation_is_named_with_those_there_are() -> None:

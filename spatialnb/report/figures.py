@@ -48,7 +48,7 @@ def curves(
     ----------
     arms : which ones; all without it.
     quantity : a metric that is recorded by epoch: ``accuracy``, ``test_loss``, ``train_loss``,
-        ``cap_share``, ``target_distance``.
+        ``cap_share``, ``target_distance``, ``dead:2``.
     """
     wanted = metrics.metric(quantity)
     every = {

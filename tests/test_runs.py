@@ -32,7 +32,7 @@ from spatialnb.runs import complete, missing, pair_id
 from spatialnb.schedules import Anneal, Static
 from spatialnb.similarity import cosine
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds until a test gives up on a process: workers import torch, on busy cores slowly."""
 
 NONE = Run(dataset="quick-colours", hidden=(12,), epochs=2)

@@ -33,10 +33,11 @@ test: check ## run every check and every test but those of the built book
 	@echo "Stored outputs of the notebooks against what they give now"
 	@$(BIN)/python -m pytest --nbval-lax book
 
-check: setup ## lint, format and types
-	@echo "Lint, format and types"
+check: setup ## lint, format, layers and types
+	@echo "Lint, format, layers and types"
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
+	@said=$$($(BIN)/lint-imports --no-logo --cache-dir .mypy_cache/imports) || { echo "$$said"; exit 1; }
 	@$(BIN)/mypy
 
 book: setup ## build the book, and say where to open it

@@ -33,7 +33,7 @@ NODES, CORES, RUNS = 100, 64, 100_000
 
 def configs(count: int) -> list[Any]:
     """Small runs of the quick edition."""
-    from spatialnb.config import Run
+    from spatialnb.config.run import Run
 
     return [
         Run(dataset="quick-colours", hidden=(8,), train_size=64, epochs=1, seed=seed)
@@ -43,7 +43,7 @@ def configs(count: int) -> list[Any]:
 
 def made(config: dict[str, Any]) -> Any:
     """The record that a run of twelve epochs could have left."""
-    from spatialnb.records import Record
+    from spatialnb.records.store import Record
 
     curve = [1.0 / (3 + epoch + config["seed"]) for epoch in range(12)]
     epochs = dict.fromkeys(("train_loss", "test_loss", "test_accuracy"), curve)
@@ -69,22 +69,22 @@ class Made(Executor):
 
 
 def status(folder: Path, count: int) -> None:
-    from spatialnb.cli import main
+    from spatialnb.commands.cli import main
 
     with contextlib.redirect_stdout(io.StringIO()):
         main(["status", "--store", str(folder)], standalone_mode=False)
 
 
 def look_up(folder: Path, count: int) -> None:
-    from spatialnb import runs
-    from spatialnb.records import Store
+    from spatialnb.execution import runs
+    from spatialnb.records.store import Store
 
     runs.complete(configs(count), store=Store(folder), train=False, progress=False)
 
 
 def schedule(folder: Path, count: int) -> None:
-    from spatialnb import runs
-    from spatialnb.records import Store
+    from spatialnb.execution import runs
+    from spatialnb.records.store import Store
 
     with tempfile.TemporaryDirectory(dir=folder) as empty:
         runs.complete(configs(count), store=Store(empty), executor=Made(), progress=False)
@@ -94,7 +94,7 @@ def train(folder: Path, count: int) -> None:
     """So many runs if `count` is positive; one run of so many times the epochs if negative."""
     from dataclasses import replace
 
-    from spatialnb import workers
+    from spatialnb.execution import workers
 
     (run,) = configs(1)
     several = (
@@ -153,7 +153,7 @@ def recorded_seconds() -> float:
     """Median of the published runs of CIFAR-10, over twelve epochs on one core."""
     import statistics
 
-    from spatialnb.records import published_folder
+    from spatialnb.records.store import published_folder
 
     found = []
     for path in sorted((published_folder() / "runs").glob("*.json")):

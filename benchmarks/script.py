@@ -32,9 +32,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 from torch.utils.data import DataLoader, Subset
 
-from spatialnb import Exponential, Run, Static, datasets, provenance, training
+from spatialnb import Exponential, Run, Static, datasets
 from spatialnb.datasets import Dataset, Split
 from spatialnb.datasets.torchvision_shim import import_torchvision
+from spatialnb.records import provenance
+from spatialnb.training import loop
 
 IMAGES, BATCH, RATE = 20_000, 128, 3e-3
 WIDTHS = (3072, 256, 128, 10)
@@ -148,7 +150,7 @@ def lightning(data: Dataset, epochs: int) -> float:
 
 def ours(data: Dataset, epochs: int) -> float:
     """A training worker of this package."""
-    outcome = training.train(Run(**{**vars(RUN), "epochs": epochs}), data).outcome
+    outcome = loop.train(Run(**{**vars(RUN), "epochs": epochs}), data).outcome
     accuracy: float = outcome["epochs"]["test_accuracy"][-1]
     return accuracy
 

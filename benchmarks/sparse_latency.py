@@ -3,12 +3,12 @@
     python benchmarks/sparse_latency.py [--rounds 31] [--json book/speed/sparse_latency.json]
 
 One thread, 3072-256-128-10 with ReLU and biases, single precision, random weights in the band that
-a thresholded kernel leaves (``spatialnb.sparse``), the same zeros for all. ``dense`` multiplies
-zeros as any other number; ``csr`` is ``torch.sparse``'s compressed rows, with 32-bit indices;
-``band`` is a small dense product for each of some blocks of rows, on the slice of inputs that these
-rows have; ``narrower`` is a dense network with as many weights. In every round each is timed in
-turn, and the ratio to dense is that within the round; medians over rounds are printed. The number
-of blocks is the one that was fastest before the rounds.
+a thresholded kernel leaves (``spatialnb.config.sparsity``), the same zeros for all. ``dense``
+multiplies zeros as any other number; ``csr`` is ``torch.sparse``'s compressed rows, with 32-bit
+indices; ``band`` is a small dense product for each of some blocks of rows, on the slice of inputs
+that these rows have; ``narrower`` is a dense network with as many weights. In every round each is
+timed in turn, and the ratio to dense is that within the round; medians over rounds are printed.
+The number of blocks is the one that was fastest before the rounds.
 
 Memory is that of weights, indices and biases, and besides the most that a pass holds at once.
 """
@@ -30,9 +30,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from spatialnb import provenance
-from spatialnb.masks import masks, narrowed
-from spatialnb.sparse import Sparse
+from spatialnb.config.sparsity import Sparse
+from spatialnb.records import provenance
+from spatialnb.training.sparse_optimizers import masks, narrowed
 
 WIDTHS = (3072, 256, 128, 10)
 LEVELS = (0.814, 0.886, 0.942, 0.98)

@@ -3,11 +3,11 @@
     python benchmarks/throughput.py [--rounds 7] [--json FILE]
 
 One thread a worker, 3072-256-128-10, batch 128, uint8 images in memory, fused Adam: the loop of
-``spatialnb.training`` itself. In every round the matrix products of a step (forward, backward, same
-shapes, same thread, nothing else) are timed first, then the loop without a prior, then with the
-exponential kernel; the share is the ratio within the round, and medians over rounds are printed.
-Inputs and Adam's steps are timed alone, too: the shares of the loop's time that they take. Two
-workers do the same at the same time.
+``spatialnb.training.loop`` itself. In every round the matrix products of a step (forward,
+backward, same shapes, same thread, nothing else) are timed first, then the loop without a prior,
+then with the exponential kernel; the share is the ratio within the round, and medians over rounds
+are printed. Inputs and Adam's steps are timed alone, too: the shares of the loop's time that they
+take. Two workers do the same at the same time.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def adam() -> float:
 
 def loop(data: Any, run: Any) -> float:
     """Samples a second of one epoch of the training loop."""
-    from spatialnb import training
+    from spatialnb.training import loop
 
     started = time.perf_counter()
-    training.train(run, data)
+    loop.train(run, data)
     return STEPS * BATCH / (time.perf_counter() - started)
 
 
@@ -130,7 +130,7 @@ def measure(rounds: int, barrier: Any, results: Any) -> None:
 
 def workers(count: int, rounds: int) -> list[dict[str, float]]:
     """Rows by round, rates summed over so many workers at once."""
-    from spatialnb.workers import worker_environment
+    from spatialnb.execution.workers import worker_environment
 
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(count), context.Queue()

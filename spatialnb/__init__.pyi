@@ -1,27 +1,19 @@
 from . import (
-    claims,
+    analysis,
     config,
     datasets,
-    geometry,
-    kernels,
-    metrics,
-    models,
+    execution,
     priors,
     records,
     registry,
     report,
-    runs,
-    schedules,
-    similarity,
-    statistics,
     studies,
     study,
     training,
-    two_tasks,
 )
-from .claims import Claim
-from .config import Decay, Run, SecondTask
-from .kernels import (
+from .config.run import Decay, Run, SecondTask
+from .priors import actions, geometry, kernels, schedules
+from .priors.kernels import (
     Blend,
     Exponential,
     Gaussian,
@@ -32,10 +24,11 @@ from .kernels import (
     Uniform,
     share_below,
 )
-from .priors import DecayTarget, SpatialPrior, attach, remove, step
-from .records import Record, RecordError, Store
-from .schedules import Anneal, Schedule, Sharpen, Static
-from .study import Study
+from .priors.parametrization import DecayTarget, SpatialPrior, attach, remove, step
+from .priors.schedules import Anneal, Schedule, Sharpen, Static
+from .records.store import Record, RecordError, Store
+from .study.claims import Claim
+from .study.study import Study
 
 __all__ = [
     "Anneal",
@@ -60,27 +53,23 @@ __all__ = [
     "Store",
     "Study",
     "Uniform",
+    "actions",
+    "analysis",
     "attach",
-    "claims",
     "config",
     "datasets",
+    "execution",
     "geometry",
     "kernels",
-    "metrics",
-    "models",
     "priors",
     "records",
     "registry",
     "remove",
     "report",
-    "runs",
     "schedules",
     "share_below",
-    "similarity",
-    "statistics",
     "step",
     "studies",
     "study",
     "training",
-    "two_tasks",
 ]

@@ -1,5 +1,5 @@
 """``python -m spatialnb``: the commands."""
 
-from spatialnb.cli import main
+from spatialnb.commands.cli import main
 
 main(prog_name="spatialnb")

@@ -2,12 +2,12 @@
 
 import random
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Inverse, Linear
-from spatialnb.records import Record
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Reported, Results, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Inverse, Linear
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Record
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Results, Study
 
 HOSTILE = '<img src=x onerror="alert(1)"> & co'
 

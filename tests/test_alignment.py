@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from spatialnb import alignment
-from spatialnb.alignment import Images, Layer, Network, Seen
-from spatialnb.geometry import positions
+from spatialnb.analysis import alignment
+from spatialnb.analysis.alignment import Images, Layer, Network, Seen
+from spatialnb.priors.geometry import positions
 
 WIDTHS = (20, 12, 8, 4)
 

@@ -9,23 +9,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spatialnb import datasets, models, priors, training
-from spatialnb.asymmetric import Asymmetric
-from spatialnb.config import Decay, Run
-from spatialnb.fixed import fix
-from spatialnb.kernels import Exponential, Uniform
-from spatialnb.schedules import Static
+from spatialnb import datasets
+from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.run import Decay, Run
+from spatialnb.priors import parametrization
+from spatialnb.priors.kernels import Exponential, Uniform
+from spatialnb.priors.schedules import Static
+from spatialnb.training import loop, networks
+from spatialnb.training.fixed_weights import fix
 
 RUN = Run(dataset="quick-colours", hidden=(12,), epochs=1, asymmetric=Asymmetric(share=0.25))
 
 
 def network(seed: int, widths: tuple[int, ...] = (40, 30, 6)) -> nn.Module:
     into, hidden, out = widths
-    return models.mlp(into, (hidden,), out, torch.Generator().manual_seed(seed))
+    return networks.mlp(into, (hidden,), out, torch.Generator().manual_seed(seed))
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    return list(models.effective_weights(model).values())
+    return list(networks.effective_weights(model).values())
 
 
 def test_networks_from_other_seeds_share_the_fixed_weights_and_no_others() -> None:
@@ -60,9 +62,9 @@ def test_the_scale_is_that_of_the_others_at_initialisation() -> None:
 
 def test_training_moves_all_weights_but_the_fixed_ones() -> None:
     data = datasets.load(RUN.dataset)
-    before = weights(training.build(RUN, data.shape, data.classes))
-    other = weights(training.build(replace(RUN, seed=1), data.shape, data.classes))
-    after = weights(training.train(RUN, data).model)
+    before = weights(loop.build(RUN, data.shape, data.classes))
+    other = weights(loop.build(replace(RUN, seed=1), data.shape, data.classes))
+    after = weights(loop.train(RUN, data).model)
     for start, apart, end in zip(before, other, after, strict=True):
         fixed = start == apart
         assert torch.equal(start[fixed], end[fixed])
@@ -100,6 +102,6 @@ def test_it_does_not_go_with_a_prior_or_a_decay(other: dict[str, object]) -> Non
 
 
 def test_weights_that_have_a_prior_are_not_fixed() -> None:
-    model = priors.attach(network(0), Exponential())
+    model = parametrization.attach(network(0), Exponential())
     with pytest.raises(ValueError, match="layer '0' has a parametrized weight already"):
         fix(model, Asymmetric())

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import priors
-from spatialnb.backprop import WrittenOut, gradients, is_plain
-from spatialnb.kernels import Exponential
-from spatialnb.models import TwoTask, mlp
+from spatialnb.priors import parametrization
+from spatialnb.priors.kernels import Exponential
 from spatialnb.studies import STUDIES
-from spatialnb.training import build
+from spatialnb.training.backprop import WrittenOut, gradients, is_plain
+from spatialnb.training.loop import build
+from spatialnb.training.networks import TwoTask, mlp
 
 FEATURES, HIDDEN, CLASSES, BATCH = 48, (24, 16), 10, 32
 
@@ -24,7 +24,7 @@ def network(
     prior: bool = False, hidden: tuple[int, ...] = HIDDEN, dtype: torch.dtype = torch.float32
 ) -> nn.Sequential:
     model = mlp(FEATURES, hidden, CLASSES, torch.Generator().manual_seed(1)).to(dtype)
-    return priors.attach(model, Exponential()) if prior else model
+    return parametrization.attach(model, Exponential()) if prior else model
 
 
 def batch(
@@ -67,11 +67,11 @@ def test_strengths_that_move_are_followed() -> None:
     step = gradients(model)
     x, y = batch(0)
     first = step(x, y)
-    priors.step(model, Exponential(k=15.0), 0.0)
+    parametrization.step(model, Exponential(k=15.0), 0.0)
     loss, wanted = by_autograd(model, x, y)
     assert torch.equal(step(x, y), loss)
     assert not torch.equal(loss, first)
-    weight = priors.learned_weight(model[0])  # type: ignore[arg-type]
+    weight = parametrization.learned_weight(model[0])  # type: ignore[arg-type]
     assert torch.equal(weight.grad, wanted["0.parametrizations.weight.original"])  # type: ignore[arg-type]
 
 
@@ -95,11 +95,11 @@ def test_a_penalty_adds_its_gradient_and_not_its_value() -> None:
 
 
 def capped(model: nn.Sequential) -> nn.Sequential:
-    return priors.attach(model, Exponential(), action="cap")
+    return parametrization.attach(model, Exponential(), action="cap")
 
 
 def twice(model: nn.Sequential) -> nn.Sequential:
-    priors.attach(model, Exponential())
+    parametrization.attach(model, Exponential())
     nn.utils.parametrize.register_parametrization(model[0], "weight", nn.Tanh())  # type: ignore[arg-type]
     return model
 

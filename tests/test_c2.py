@@ -9,13 +9,13 @@ import pytest
 import synthetic
 
 from spatialnb import report
-from spatialnb.kernels import Averaged, Exponential, Shuffled
-from spatialnb.records import Store, published_folder
-from spatialnb.schedules import progress
+from spatialnb.priors.kernels import Averaged, Exponential, Shuffled
+from spatialnb.priors.schedules import progress
+from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import GRID, PRIORS, RATES
 from spatialnb.studies.c2d_at_their_best import CHOSEN
-from spatialnb.study import Results
+from spatialnb.study.study import Results
 
 STUDY = get("c2")
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from spatialnb import report, workers
-from spatialnb.kernels import Averaged, Exponential, Shuffled
-from spatialnb.records import Store
-from spatialnb.schedules import progress
+from spatialnb import report
+from spatialnb.execution import workers
+from spatialnb.priors.kernels import Averaged, Exponential, Shuffled
+from spatialnb.priors.schedules import progress
+from spatialnb.records.store import Store
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import DECAYS
 from spatialnb.studies.c3c_their_rates import GRID, RATES

@@ -14,12 +14,12 @@ import synthetic
 import torch
 
 from spatialnb import report
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Averaged, Exponential, share_below
-from spatialnb.masks import count, narrowed
-from spatialnb.records import Store, published_folder
-from spatialnb.schedules import Sharpen, Static
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Averaged, Exponential, share_below
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import c4_sparse_or_small, get
+from spatialnb.training.sparse_optimizers import count, narrowed
 
 STUDY = get("c4")
 SHAPES = ((256, 3072), (128, 256), (10, 128))

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 import synthetic
 
-from spatialnb import likeness, metrics, report
-from spatialnb.records import Record
+from spatialnb import report
+from spatialnb.analysis import pair_measures
+from spatialnb.execution.planning import pair_config
+from spatialnb.records.store import Record
 from spatialnb.studies import STUDIES, get
-from spatialnb.study import Results
-from spatialnb.todo import pair_config
+from spatialnb.study import metrics
+from spatialnb.study.study import Results
 
 STUDY = get("c5")
 
@@ -143,7 +145,7 @@ def test_claims_are_judged_when_all_pairs_are_there() -> None:
 
 
 def test_what_can_be_measured_is_named_in_one_way() -> None:
-    assert tuple(likeness.MEASURES) == metrics.MEASURES
+    assert tuple(pair_measures.MEASURES) == metrics.MEASURES
     with pytest.raises(ValueError, match="study c5: unknown measure 'alignement'; known"):
         replace(STUDY, measure="alignement")
 

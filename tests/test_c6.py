@@ -10,14 +10,14 @@ import synthetic
 import torch
 
 from spatialnb import report
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Averaged, Exponential, Kernel, Scaled
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Averaged, Exponential, Kernel, Scaled
+from spatialnb.priors.schedules import Sharpen
 from spatialnb.report.summary import summarise
-from spatialnb.schedules import Sharpen
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c6b_their_rates import EACH, GRID, TAKEN
 from spatialnb.studies.c6b_their_rates import RATES as C6B_RATES
-from spatialnb.study import Study
+from spatialnb.study.study import Study
 
 TIME, RATES, OPTIMIZERS, NETWORKS = (get(name) for name in ("c6", "c6b", "c6c", "c6d"))
 CLAIMING = (TIME, OPTIMIZERS, NETWORKS)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from spatialnb.claims import Claim, judge, not_judged
+from spatialnb.study.claims import Claim, judge, not_judged
 
 WIGGLE = (-0.3, 0.1, 0.2, -0.1, 0.3, -0.2)  # mean 0, sd 0.237: a 95 % interval of about ± 0.25
 

@@ -10,13 +10,14 @@ import pytest
 import synthetic
 from click.testing import CliRunner
 
-from spatialnb import records, runs, workers
-from spatialnb.cli import main
+from spatialnb.commands.cli import main
 from spatialnb.datasets import published
-from spatialnb.records import Store
+from spatialnb.execution import runs, workers
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Store
 from spatialnb.studies import STUDIES
 
-PUBLISHED = records.published_folder()
+PUBLISHED = records_store.published_folder()
 ONE = synthetic.study(seeds=(0, 1, 2, 3))
 COMMANDS = {
     "train": ["STUDY...", "--seeds", "--epochs", "--dataset", "--quick", "--workers", "--no-pairs"],
@@ -37,7 +38,7 @@ COMMANDS = {
 def _nothing_recorded(tmp_path, monkeypatch):
     """A working store and published records of the test's own."""
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "working"))
-    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+    monkeypatch.setattr(records_store, "published_folder", lambda: tmp_path / "published")
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def test_a_damaged_record_is_named_and_no_traceback(command, damage, one_chapter
     )
     whole = path.read_bytes()
     if damage == "of strings":
-        forged = records.read(path)
+        forged = records_store.read(path)
         forged.outcome["epochs"]["test_accuracy"] = ["0.9"] * 5
         path.write_text(forged.to_json())
     else:
@@ -291,9 +292,9 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
     assert f"All 4 runs are recorded; new ones are in {store}" in first.output
     kept = {path: path.read_bytes() for path in store.rglob("*.json")}
     assert sorted(path.parent.name for path in kept) == ["pairs"] * 2 + ["runs"] * 4
-    assert {run.outcome["status"] for run in map(records.read, kept) if run.kind == "run"} == {
-        "finished"
-    }
+    assert {
+        run.outcome["status"] for run in map(records_store.read, kept) if run.kind == "run"
+    } == {"finished"}
 
     monkeypatch.setattr(workers, "make", None)
     second = call(*map(str, arguments))
@@ -395,7 +396,7 @@ def test_the_status_of_an_empty_store_misses_every_run_of_every_chapter():
 
 
 def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
-    monkeypatch.setattr("spatialnb.config.RECIPE", 2)
+    monkeypatch.setattr("spatialnb.config.run.RECIPE", 2)
     (row,) = as_json(call("status", "--json"))
     assert (row["recorded"], row["missing"], row["stale"]) == (0, 12, 12)
 

@@ -21,14 +21,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 import spatialnb
-from spatialnb import cluster, kernels, training, workers
-from spatialnb.cli import main
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential, Kernel
-from spatialnb.records import Store
-from spatialnb.runs import complete
-from spatialnb.schedules import Static
-from spatialnb.workers import WorkerError
+from spatialnb.commands.cli import main
+from spatialnb.config.run import Run
+from spatialnb.execution import dask_cluster, workers
+from spatialnb.execution.runs import complete
+from spatialnb.execution.workers import WorkerError
+from spatialnb.priors import kernels
+from spatialnb.priors.kernels import Exponential, Kernel
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Store
+from spatialnb.training import loop
 
 PATIENCE = 180.0
 """Seconds until a test gives up on a process: workers import torch, on busy cores slowly."""
@@ -144,7 +146,7 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
 
     own = replace(PLAIN, schedule=Static(kernel=Ramp()))
     grid = [PLAIN, replace(PLAIN, schedule=Static(kernel=Exponential())), own]
-    with cluster.connected(dask.address) as (executor, count):
+    with dask_cluster.connected(dask.address) as (executor, count):
         assert count == 2
         found = complete(
             grid, pairs=[(PLAIN, OTHER)], store=store, executor=executor, progress=False
@@ -152,7 +154,7 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
         again = complete(grid, store=store, executor=Broken(), progress=False)
     for run in grid:
         record = found.run(run)
-        assert record.outcome == training.train(run).outcome
+        assert record.outcome == loop.train(run).outcome
         assert (record.provenance["threads"], record.provenance["device"]) == (1, "cpu")
         assert again.run(run) == record
     assert found.run(own).provenance["definition"]
@@ -175,7 +177,7 @@ def test_workers_with_another_code_are_refused(
 ) -> None:
     monkeypatch.setattr(workers.provenance, "code", lambda: "another")
     with (
-        cluster.connected(dask.address) as (executor, _),
+        dask_cluster.connected(dask.address) as (executor, _),
         pytest.raises(WorkerError, match=r"worker on .*: its spatialnb \(.*\) is not that of the"),
     ):
         complete([PLAIN], store=store, executor=executor, progress=False)
@@ -231,13 +233,13 @@ def test_a_killed_worker_costs_its_runs_in_flight_only(dask: Cluster, store: Sto
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with cluster.connected(dask.address) as (executor, _):
+    with dask_cluster.connected(dask.address) as (executor, _):
         found = complete(grid, store=store, executor=executor, progress=False)
     killer.join()
     assert killed, "no run was recorded in time"
     assert killed[0] < len(grid), "the test came too late to kill the worker"
     for run in grid[:3]:
-        assert found.run(run).outcome == training.train(run).outcome
+        assert found.run(run).outcome == loop.train(run).outcome
     assert store.ids() == {run.id for run in grid}
     assert not store.conflicts()
 
@@ -254,7 +256,7 @@ def test_where_no_scheduler_answers_the_command_says_so_and_ends() -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with (
         pytest.raises(ValueError, match=r"expected an address such as tcp://"),
-        cluster.connected(address),
+        dask_cluster.connected(address),
     ):
         pass
 
@@ -308,7 +310,7 @@ def test_loky_records_what_this_process_records(store: Store) -> None:
         found = complete([PLAIN], store=store, executor=executor, progress=False)
     finally:
         executor.shutdown(wait=True, kill_workers=True)
-    assert found.run(PLAIN).outcome == training.train(PLAIN).outcome
+    assert found.run(PLAIN).outcome == loop.train(PLAIN).outcome
 
 
 def test_threads_share_kernels_of_one_s_own_with_this_process(store: Store) -> None:

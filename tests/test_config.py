@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatialnb.asymmetric import Asymmetric
-from spatialnb.config import Decay, Run, SecondTask, canonical, digest
-from spatialnb.folded import PARTS
-from spatialnb.kernels import (
+from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.run import Decay, Run, SecondTask, canonical, digest
+from spatialnb.config.sparsity import METHODS, PLACES, Prune, Sparse
+from spatialnb.priors.folded_optimizer import PARTS
+from spatialnb.priors.kernels import (
     Averaged,
     Blend,
     Exponential,
@@ -27,8 +28,7 @@ from spatialnb.kernels import (
     Shuffled,
     Uniform,
 )
-from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
-from spatialnb.sparse import METHODS, PLACES, Prune, Sparse
+from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
 
 PROPERTY = settings(deadline=None, max_examples=80)
 

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 import torch
 
-from spatialnb import runs, studies, workers
-from spatialnb.config import Run, canonical
-from spatialnb.records import Record, Store
-from spatialnb.study import Study
+from spatialnb import studies
+from spatialnb.config.run import Run, canonical
+from spatialnb.execution import runs, workers
+from spatialnb.records.store import Record, Store
+from spatialnb.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,9 +75,9 @@ def test_twice_here_in_another_order_and_with_all_generators_elsewhere(
 SCRIPT = """
 import json, os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
-from spatialnb import runs
-from spatialnb.config import Run
-from spatialnb.records import Store
+from spatialnb.config.run import Run
+from spatialnb.execution import runs
+from spatialnb.records.store import Store
 
 class Mortal(Store):
     def add(self, record):

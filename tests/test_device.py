@@ -12,15 +12,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from spatialnb import datasets, runs, stacked, training, two_tasks, workers
-from spatialnb.config import Run, SecondTask
-from spatialnb.kernels import Exponential
-from spatialnb.provenance import describe
-from spatialnb.publish import objection
-from spatialnb.records import Record, Store
-from spatialnb.schedules import Sharpen, Static
-from spatialnb.sparse import Sparse
+from spatialnb import datasets
+from spatialnb.commands.publish import objection
+from spatialnb.config.run import Run, SecondTask
+from spatialnb.config.sparsity import Sparse
+from spatialnb.execution import runs, workers
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.records.provenance import describe
+from spatialnb.records.store import Record, Store
 from spatialnb.studies import STUDIES
+from spatialnb.training import batched, loop, multitask
 
 BASE = Run(dataset="quick-colours", hidden=(12, 8), epochs=2)
 NUMBERLESS = r"item\(\) cannot be called on meta tensors"
@@ -75,7 +77,7 @@ def test_an_epoch_of_every_kind_of_run_is_on_the_device_alone(
         run, dataset="quick-colours", epochs=2, train_size=300, validation_size=held_out
     )
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        training.train(small, data, device="meta")
+        loop.train(small, data, device="meta")
 
 
 def test_the_check_notices_a_tensor_that_was_left_behind() -> None:
@@ -88,23 +90,23 @@ def test_two_tasks_and_a_stack_are_on_the_device_too(data: datasets.Dataset) -> 
     second = SecondTask(dataset="quick-colours", shared=True)
     run = replace(BASE, second=second, schedule=Static(kernel=Exponential()))
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        two_tasks.train(run, (data, data), device="meta")
+        multitask.train(run, (data, data), device="meta")
     stack = [replace(BASE, schedule=Sharpen(k_start=3, k_end=50)), replace(BASE, seed=1)]
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        stacked.train(stack, data, device="meta")
+        batched.train(stack, data, device="meta")
 
 
 def test_a_network_is_measured_where_its_data_are(data: datasets.Dataset) -> None:
     there = data.to(torch.device("meta"))
-    model = training.build(BASE, data.shape, data.classes).to("meta")
+    model = loop.build(BASE, data.shape, data.classes).to("meta")
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        training.evaluate(model, there, there.test)
+        loop.evaluate(model, there, there.test)
 
 
 def test_the_processor_by_name_gives_the_same_bits(data: datasets.Dataset) -> None:
     run = replace(BASE, sparse=Sparse(zeros=0.5, method="set"))
-    trained = training.train(run, data, device="cpu")
-    assert trained.outcome == training.train(run, data).outcome
+    trained = loop.train(run, data, device="cpu")
+    assert trained.outcome == loop.train(run, data).outcome
     assert {one.device.type for one in trained.model.state_dict().values()} == {"cpu"}
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from spatialnb import equivalence
-from spatialnb.folded import PARTS
-from spatialnb.kernels import Averaged, Exponential, Uniform
-from spatialnb.schedules import Sharpen, Static
+from spatialnb.priors.folded_optimizer import PARTS
+from spatialnb.priors.kernels import Averaged, Exponential, Uniform
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.training import equivalence
 
 SHARPEN = Sharpen(k_start=3, k_end=50)
 

@@ -18,9 +18,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from py_mini_racer import mini_racer
 
-from spatialnb import kernels, studies
-from spatialnb.geometry import layer_distance, positions
-from spatialnb.kernels import (
+from spatialnb import studies
+from spatialnb.priors import kernels
+from spatialnb.priors.geometry import layer_distance, positions
+from spatialnb.priors.kernels import (
     Exponential,
     Gaussian,
     Inverse,

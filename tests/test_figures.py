@@ -11,15 +11,16 @@ import pytest
 import torch
 from synthetic import results, study
 
-from spatialnb import report, weights
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.records import Record, RecordError, Store
-from spatialnb.report import learned
+from spatialnb import report
+from spatialnb.analysis import weight_summary
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Record, RecordError, Store
+from spatialnb.report import weight_figures
 from spatialnb.report.style import COLOURS, INK, LINES, PAGES, PALE
-from spatialnb.schedules import Static
-from spatialnb.statistics import mean_interval
 from spatialnb.studies import c4_sparse_or_small
+from spatialnb.study.inference import mean_interval
 
 PHONE = 343.0
 """CSS pixels that a phone of 375 leaves a figure."""
@@ -32,7 +33,7 @@ def summary(sizes=(0.2, 0.1), features=3072):
     full = torch.full((8, features), sizes[0])
     less = full.clone()
     less[:, features // 2 :] = sizes[1]
-    return weights.summarise({"0": full}, {"0": less})
+    return weight_summary.summarise({"0": full}, {"0": less})
 
 
 @pytest.fixture
@@ -46,11 +47,11 @@ def recorded(monkeypatch):
     found = results(study(arms=arms, reported=(), seeds=(0, 1)), failed=[("inverse", 0)])
     there = {
         arms[arm].id: Record(
-            kind="weight", config=weights.weights_config(arms[arm]), outcome=summary(sizes)
+            kind="weight", config=weight_summary.weights_config(arms[arm]), outcome=summary(sizes)
         )
         for arm, sizes in {"none": (0.2, 0.2), "linear": (0.3, 0.1)}.items()
     }
-    monkeypatch.setattr(weights, "weights_of", lambda run: there.get(run.id))
+    monkeypatch.setattr(weight_summary, "weights_of", lambda run: there.get(run.id))
     return found
 
 
@@ -168,7 +169,7 @@ def test_the_idea_says_strengths_of_the_package():
 def test_the_picture_of_weights_says_near_and_far(recorded):
     shown = report.weights_figure(recorded)
     layer = summary((0.3, 0.1))["0"]
-    _, near, far = learned._parts(layer, "effective")
+    _, near, far = weight_figures._parts(layer, "effective")
     assert "linear: learned 0.300 near (distance under 1/4), 0.300 far (over 3/4)" in shown.text
     assert f"effective {near:.3f} near" in shown.text
     assert f"{far:.3f} far" in shown.text
@@ -205,7 +206,7 @@ def test_an_unknown_arm_has_no_weights(recorded):
 
 def test_the_numbers_of_weights_are_those_of_the_picture(recorded):
     said = report.weights_numbers(recorded, ["linear"])
-    whole, near, far = learned._parts(summary((0.3, 0.1))["0"], "effective")
+    whole, near, far = weight_figures._parts(summary((0.3, 0.1))["0"], "effective")
     key = "v01-linear-weights-effective"
     assert said[key] == f"{whole:.3f}"
     assert (said[f"{key}-near"], said[f"{key}-far"]) == (f"{near:.3f}", f"{far:.3f}")
@@ -216,9 +217,11 @@ def test_inputs_that_have_no_colours_are_called_inputs(monkeypatch):
     found = results(study(seeds=(0, 1)))
     run = found.study.arms["none"]
     record = Record(
-        kind="weight", config=weights.weights_config(run), outcome=summary(features=784)
+        kind="weight", config=weight_summary.weights_config(run), outcome=summary(features=784)
     )
-    monkeypatch.setattr(weights, "weights_of", lambda asked: record if asked == run else None)
+    monkeypatch.setattr(
+        weight_summary, "weights_of", lambda asked: record if asked == run else None
+    )
     html = report.weights_figure(found).html
     assert ">inputs</text>" in html
     assert "green" not in html
@@ -226,16 +229,16 @@ def test_inputs_that_have_no_colours_are_called_inputs(monkeypatch):
 
 def test_a_changed_byte_in_a_record_of_weights_is_refused(tmp_path):
     store, run = Store(tmp_path), Run()
-    record = Record(kind="weight", config=weights.weights_config(run), outcome=summary())
+    record = Record(kind="weight", config=weight_summary.weights_config(run), outcome=summary())
     path = store.add(record)
     assert path.parent.name == "weights"
-    assert weights.weights_of(run, store) == record
-    assert weights.weights_of(dataclasses.replace(run, seed=1), store) is None
+    assert weight_summary.weights_of(run, store) == record
+    assert weight_summary.weights_of(dataclasses.replace(run, seed=1), store) is None
     text = path.read_text(encoding="utf-8")
     at = text.index('"picture": [[0.') + len('"picture": [[0.')
     path.write_text(text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :])
     with pytest.raises(RecordError, match="the file was changed"):
-        weights.weights_of(run, store)
+        weight_summary.weights_of(run, store)
 
 
 # ── Colours ─────────────────────────────────────────────────────────────────────────────────────

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import models, priors
-from spatialnb.folded import PARTS, Folded, start
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Averaged, Exponential, Inverse, Linear, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
+from spatialnb.priors import parametrization
+from spatialnb.priors.folded_optimizer import PARTS, Folded, start
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Averaged, Exponential, Inverse, Linear, Shuffled, Uniform
+from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
+from spatialnb.training import networks
 
 PROPERTY = settings(deadline=None, max_examples=25)
 FEATURES, HIDDEN, CLASSES, EPOCHS, STEPS = 12, (8, 7), 3, 5, 6
@@ -41,7 +42,7 @@ SCHEDULES: dict[str, Schedule] = {
 
 
 def network(seed: int = 0) -> nn.Sequential:
-    return models.mlp(FEATURES, HIDDEN, CLASSES, torch.Generator().manual_seed(seed)).double()
+    return networks.mlp(FEATURES, HIDDEN, CLASSES, torch.Generator().manual_seed(seed)).double()
 
 
 def samples() -> list[tuple[Tensor, Tensor]]:
@@ -62,18 +63,18 @@ def backward(model: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
 
 
 def weights(model: nn.Module) -> list[Tensor]:
-    effective = models.effective_weights(model)
-    biases = [layer.bias.detach().clone() for _, layer in models.linear_layers(model)]
+    effective = networks.effective_weights(model)
+    biases = [layer.bias.detach().clone() for _, layer in networks.linear_layers(model)]
     return [*effective.values(), *biases]
 
 
 def attached(schedule: Schedule, make: Make) -> list[list[Tensor]]:
     """Effective weights and biases after every step with the prior attached."""
-    model = priors.attach(network(), schedule)
+    model = parametrization.attach(network(), schedule)
     optimizer = make(list(model.parameters()))
     path = []
     for epoch in range(EPOCHS):
-        priors.step(model, schedule, progress(epoch, EPOCHS))
+        parametrization.step(model, schedule, progress(epoch, EPOCHS))
         for batch in samples():
             backward(model, batch)
             optimizer.step()
@@ -128,7 +129,7 @@ def test_under_adam_a_static_prior_is_a_start_and_a_learning_rate_for_every_weig
     kernel, rate, small = Exponential(k=6.0), 0.02, 1e-8
     model = network()
     start(model, kernel)
-    layers = [layer for _, layer in models.linear_layers(model)]
+    layers = [layer for _, layer in networks.linear_layers(model)]
     parameters = [p for layer in layers for p in (layer.weight, layer.bias)]
     one = torch.ones((), dtype=torch.float64)
     strengths = [
@@ -159,7 +160,7 @@ def test_under_sgd_a_static_prior_is_a_learning_rate_times_the_square_of_the_str
         for batch in samples():
             backward(model, batch)
             with torch.no_grad():
-                for _, layer in models.linear_layers(model):
+                for _, layer in networks.linear_layers(model):
                     k = kernel.strength(layer_distance(*layer.weight.shape))
                     layer.weight -= 0.1 * k**2 * layer.weight.grad
                     layer.bias -= 0.1 * layer.bias.grad
@@ -185,12 +186,12 @@ def test_without_parts_the_optimiser_is_its_own() -> None:
 
 def test_shrinking_alone_multiplies_by_the_ratio_of_the_strengths() -> None:
     model = network()
-    before = models.effective_weights(model)
+    before = networks.effective_weights(model)
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
     folding = Folded(model, optimizer, Uniform(value=0.5), ["shrink"])
     folding.move(Uniform(value=0.125))
     folding.move(Uniform(value=0.125))
-    for name, weight in models.effective_weights(model).items():
+    for name, weight in networks.effective_weights(model).items():
         assert torch.equal(weight, 0.25 * before[name])
 
 
@@ -233,7 +234,7 @@ def test_a_strength_of_zero_cannot_be_folded() -> None:
 
 
 def test_a_prior_is_attached_or_folded_and_not_both() -> None:
-    model = priors.attach(network(), Exponential())
+    model = parametrization.attach(network(), Exponential())
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
     with pytest.raises(ValueError, match=r"layer '0' has a parametrized weight; .* remove\(model"):
         Folded(model, optimizer, Exponential())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatialnb.datasets.images import image_tensors
-from spatialnb.geometry import distance, grid, layer_distance, pixels, plane, positions
+from spatialnb.priors.geometry import distance, grid, layer_distance, pixels, plane, positions
 
 EXACT = {"rtol": 0.0, "atol": 0.0}
 ROUNDING = {

@@ -10,9 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatialnb import models
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import (
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import (
     Averaged,
     Blend,
     Exponential,
@@ -27,6 +26,7 @@ from spatialnb.kernels import (
     share_below,
     sharpened,
 )
+from spatialnb.training import networks
 
 PROPERTY = settings(deadline=None, max_examples=60)
 REFERENCE = ((256, 3072), (128, 256), (10, 128))  # 3072-256-128-10, (out, in) of each layer
@@ -55,7 +55,7 @@ shapes = st.tuples(st.integers(1, 30), st.integers(1, 30))
         (Gaussian(), lambda d: 0.05 + 0.95 * math.exp(-(d**2) / 0.18)),
         (Inverse(), lambda d: 0.1 + 0.9 * d),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Kernel) else "formula",
 )
 def test_a_kernel_is_the_formula_that_the_report_prints(kernel: Kernel, formula) -> None:
     distances = [0.0, 0.01, 0.2, 0.5, 0.75, 1.0]
@@ -208,7 +208,7 @@ def test_a_scaled_kernel_is_in_units_of_one_over_the_root_of_the_fan_in(
 def test_the_units_of_a_scaled_kernel_are_those_of_the_layers_own_weights() -> None:
     r"""A cap at c standard deviations of $N(0, 2 / \text{fan in})$ leaves out 4.6 % at c = 2."""
     for out, into in ((400, 100), (100, 400)):
-        layer = models.linear(into, out, torch.Generator().manual_seed(0))
+        layer = networks.linear(into, out, torch.Generator().manual_seed(0))
         cap = Scaled(factor=2 * math.sqrt(2)).strength(layer_distance(out, into))
         share = (layer.weight.detach().abs() > cap).double().mean().item()
         # 40,000 weights: a standard error of 0.001; five of them.

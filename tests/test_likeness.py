@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from spatialnb import datasets, likeness, models, priors, training
-from spatialnb.asymmetric import Asymmetric
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.records import Store
-from spatialnb.runs import complete
-from spatialnb.schedules import Sharpen
-from spatialnb.todo import pair_config, pair_id
+from spatialnb import datasets
+from spatialnb.analysis import pair_measures
+from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.run import Run
+from spatialnb.execution.planning import pair_config, pair_id
+from spatialnb.execution.runs import complete
+from spatialnb.priors import parametrization
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Sharpen
+from spatialnb.records.store import Store
+from spatialnb.training import loop, networks
 
 NONE = Run(dataset="quick-colours", hidden=(12, 9), epochs=2)
 RUNS = {
@@ -39,11 +42,11 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def test_a_network_comes_back_from_what_is_kept_of_it(name: str) -> None:
     run = RUNS[name]
     data = datasets.load(run.dataset)
-    model = training.train(run, data).model
-    again = likeness.trained(run, likeness.keep(model))
+    model = loop.train(run, data).model
+    again = pair_measures.trained(run, pair_measures.keep(model))
     images = data.inputs(data.test, torch.arange(50))
     assert torch.equal(again(images), model(images))
-    assert float(dict(models.linear_layers(again))["0"].bias.detach().abs().max()) > 0.0
+    assert float(dict(networks.linear_layers(again))["0"].bias.detach().abs().max()) > 0.0
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -81,11 +84,11 @@ def test_the_ids_of_pairs_of_similarity_stay_as_they_were() -> None:
 
 def test_weights_dealt_anew_stay_under_the_strengths_of_their_places() -> None:
     run = replace(NONE, schedule=Sharpen(k_start=3, k_end=50, kernel=Exponential(floor=1e-6)))
-    model = likeness.trained(run, likeness.keep(likeness.untrained(run)))
-    layer = dict(models.linear_layers(model))["0"]
-    learned = priors.learned_weight(layer).detach().clone()
+    model = pair_measures.trained(run, pair_measures.keep(pair_measures.untrained(run)))
+    layer = dict(networks.linear_layers(model))["0"]
+    learned = parametrization.learned_weight(layer).detach().clone()
     strength = layer.weight.detach() / learned
-    dealt = likeness._dealt(model, 0)[0].weight
+    dealt = pair_measures._dealt(model, 0)[0].weight
     again = dealt / strength
     assert not torch.equal(again, learned)
     torch.testing.assert_close(again.sort(dim=0).values, learned.sort(dim=0).values)
@@ -98,9 +101,9 @@ def test_places_are_those_of_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
         seen["places"] = parts[5]
         return {}
 
-    monkeypatch.setattr(likeness.alignment, "compare", note)
+    monkeypatch.setattr(pair_measures.alignment, "compare", note)
     for name, axes in (("sharpening", 1), ("plane", 2)):
         run = RUNS[name]
-        kept = likeness.keep(likeness.untrained(run))
-        likeness.aligned(run, replace(run, seed=1), kept, kept)
+        kept = pair_measures.keep(pair_measures.untrained(run))
+        pair_measures.aligned(run, replace(run, seed=1), kept, kept)
         assert [tuple(place.shape) for place in seen["places"]] == [(12, axes), (9, axes)]

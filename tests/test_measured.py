@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spatialnb.report import measured as page
+from spatialnb.report import benchmark_table as page
 
 ROWS = {"10": {"s": 0.5, "mb": 41.0}, "100": {"s": 0.25, "mb": 43.5}}
 

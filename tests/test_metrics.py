@@ -1,7 +1,7 @@
 import pytest
 from synthetic import ARMS, failed_record, pair_record, run_record
 
-from spatialnb.metrics import METRICS, NotRecordedError, measure, metric
+from spatialnb.study.metrics import METRICS, NotRecordedError, measure, metric
 
 RUN = ARMS["none"]  # five epochs: 93, 94, 95, 96, 97 %
 

@@ -8,13 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from spatialnb import datasets, metrics, models, neurons
-from spatialnb.backprop import is_plain
-from spatialnb.config import Run, SecondTask
-from spatialnb.kernels import Exponential
-from spatialnb.records import Record
-from spatialnb.schedules import Static
-from spatialnb.training import build, train
+from spatialnb import datasets
+from spatialnb.config.run import Run, SecondTask
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Record
+from spatialnb.study import metrics
+from spatialnb.training import dead_units, networks
+from spatialnb.training.backprop import is_plain
+from spatialnb.training.loop import build, train
 
 QUICK = Run(dataset="quick-digits", hidden=(8, 6), epochs=2, dead_neurons=True)
 
@@ -24,7 +26,7 @@ def seeded() -> torch.Generator:
 
 
 def perceptron() -> nn.Sequential:
-    return models.mlp(4, (5, 3), 2, seeded())
+    return networks.mlp(4, (5, 3), 2, seeded())
 
 
 def test_a_neuron_that_fires_for_no_sample_is_dead() -> None:
@@ -35,7 +37,7 @@ def test_a_neuron_that_fires_for_no_sample_is_dead() -> None:
     x = torch.randn(200, 4, generator=torch.Generator().manual_seed(1))
     before = nn.Sequential(*list(model)[:3])(x)
     second = float((before <= 0.0).all(0).double().mean())
-    assert neurons.dead(model, [x]) == [1 / 5, second]
+    assert dead_units.dead(model, [x]) == [1 / 5, second]
     assert second >= 1 / 3
 
 
@@ -45,15 +47,15 @@ def test_one_sample_in_any_batch_keeps_a_neuron_alive() -> None:
         model[0].weight.zero_()
         model[0].weight[:, 0] = 1.0
     away, near = torch.tensor([[-1.0, 0, 0, 0]]), torch.tensor([[1.0, 0, 0, 0]])
-    assert neurons.dead(model, [away, away])[0] == 1.0
-    assert neurons.dead(model, [away, near])[0] == 0.0
-    assert neurons.dead(model, [near, away])[0] == 0.0
+    assert dead_units.dead(model, [away, away])[0] == 1.0
+    assert dead_units.dead(model, [away, near])[0] == 0.0
+    assert dead_units.dead(model, [near, away])[0] == 0.0
 
 
 def test_what_an_activation_does_to_numbers_below_zero_does_not_matter_to_its_own_layer() -> None:
-    leaky = models.mlp(4, (5,), 2, seeded(), nn.LeakyReLU)
+    leaky = networks.mlp(4, (5,), 2, seeded(), nn.LeakyReLU)
     x = torch.randn(50, 4, generator=torch.Generator().manual_seed(1))
-    assert neurons.dead(leaky, [x]) == neurons.dead(models.mlp(4, (5,), 2, seeded()), [x])
+    assert dead_units.dead(leaky, [x]) == dead_units.dead(networks.mlp(4, (5,), 2, seeded()), [x])
 
 
 @pytest.mark.parametrize("schedule", [Static(), Static(kernel=Exponential(k=15))])
@@ -78,7 +80,7 @@ def test_the_last_share_is_that_of_the_trained_network() -> None:
     trained = train(replace(QUICK, learning_rate=0.3))
     data = datasets.load(QUICK.dataset)
     x = data.inputs(data.test, torch.arange(len(data.test.y))).flatten(1)
-    shares = neurons.dead(trained.model, [x])
+    shares = dead_units.dead(trained.model, [x])
     recorded = [trained.outcome["epochs"][f"dead:{layer}"][-1] for layer in (1, 2)]
     assert shares == recorded
     assert max(shares) > 0.0, "a learning rate of 0.3 was to kill some"

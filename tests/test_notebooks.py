@@ -12,9 +12,9 @@ import nbformat
 import papermill
 import pytest
 
-from spatialnb import parameters
-from spatialnb.records import Store, published_folder
+from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import STUDIES
+from spatialnb.study import parameters
 
 BOOK = Path(__file__).parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))

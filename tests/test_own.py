@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from spatialnb import actions, kernels, own, runs, schedules
-from spatialnb.config import Decay, Run
-from spatialnb.kernels import Kernel, Shuffled
-from spatialnb.records import RecordError, Store
+from spatialnb.config import user_definitions
+from spatialnb.config.run import Decay, Run
+from spatialnb.execution import runs
+from spatialnb.priors import actions, kernels, schedules
+from spatialnb.priors.kernels import Kernel, Shuffled
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import RecordError, Store
 from spatialnb.registry import check_fields
-from spatialnb.schedules import Static
 
 STEP = """
 from dataclasses import dataclass
@@ -46,7 +48,7 @@ def step(tmp_path):
     """A file with a kernel, loaded."""
     path = tmp_path / "my_kernels.py"
     path.write_text(STEP.format(name="own-step", inside=1.0))
-    own.load(path)
+    user_definitions.load(path)
     return path
 
 
@@ -65,14 +67,17 @@ def test_a_file_registers_a_kernel_that_takes_part_in_the_id(step):
 
 
 def test_a_file_may_be_loaded_again(step):
-    own.load(step)
-    assert [(what, name) for what, name, _ in own.kinds()] == [("kernel", "own-step")]
+    user_definitions.load(step)
+    assert [(what, name) for what, name, _ in user_definitions.kinds()] == [("kernel", "own-step")]
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (STEP.format(name="linear", inside=1.0), "kernel name 'linear' is taken by spatialnb.ker"),
+        (
+            STEP.format(name="linear", inside=1.0),
+            "kernel name 'linear' is taken by spatialnb.priors.ker",
+        ),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("def f(:", "SyntaxError"),
     ],
@@ -81,34 +86,38 @@ def test_a_file_that_cannot_be_loaded_is_named_with_its_mistake(source, message,
     path = tmp_path / "broken.py"
     path.write_text(source)
     with pytest.raises(ValueError, match=rf"definitions: {path}: .*{message}"):
-        own.load(path)
-    assert own.kinds() == []
+        user_definitions.load(path)
+    assert user_definitions.kinds() == []
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"definitions: no file .*nowhere\.py"):
-        own.load(tmp_path / "nowhere.py")
+        user_definitions.load(tmp_path / "nowhere.py")
 
 
 def test_two_files_cannot_give_one_name_to_two_kernels(step, tmp_path):
     other = tmp_path / "others.py"
     other.write_text(STEP.format(name="own-step", inside=1.0))
     with pytest.raises(ValueError, match="kernel name 'own-step' is taken"):
-        own.load(other)
+        user_definitions.load(other)
 
 
 def test_what_is_packed_can_be_unpacked_where_nothing_of_it_can_be_imported(step):
     code = (
-        "import sys, pickle; from spatialnb import own, kernels; "
-        "own.unpack(sys.stdin.buffer.read()); print(kernels.kernels.get('own-step')(width=0.5))"
+        "import sys, pickle; from spatialnb.config import user_definitions; "
+        "from spatialnb.priors import kernels; "
+        "user_definitions.unpack(sys.stdin.buffer.read()); "
+        "print(kernels.kernels.get('own-step')(width=0.5))"
     )
-    ended = subprocess.run([sys.executable, "-c", code], input=own.packed(), capture_output=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], input=user_definitions.packed(), capture_output=True
+    )
     assert ended.returncode == 0, ended.stderr.decode()
     assert ended.stdout.decode().strip() == "Step(width=0.5)"
 
 
 def test_without_kinds_of_ones_own_nothing_is_packed():
-    assert pickle.loads(own.packed()) == []
+    assert pickle.loads(user_definitions.packed()) == []
 
 
 def test_a_worker_trains_with_a_kernel_of_a_notebook(tmp_path):
@@ -128,7 +137,7 @@ def test_a_worker_trains_with_a_kernel_of_a_notebook(tmp_path):
     run = a_run_with(Bump())
     done = runs.complete([run], store=Store(tmp_path), workers=1, progress=False)
     assert done.run(run).outcome["status"] == "finished"
-    assert done.run(run).provenance["definition"] == own.definition(run)
+    assert done.run(run).provenance["definition"] == user_definitions.definition(run)
 
 
 def a_run_with(kernel):
@@ -140,7 +149,7 @@ def test_a_formula_that_changed_under_its_old_name_is_refused(step, tmp_path):
     run = a_run()
     runs.complete([run], store=store, workers=1, progress=False)
     step.write_text(STEP.format(name="own-step", inside=0.9))
-    own.load(step)
+    user_definitions.load(step)
     with pytest.raises(RecordError, match=r"another definition of a kernel.* Give the new one a n"):
         runs.complete([a_run()], store=store, progress=False, train=False)
 
@@ -160,8 +169,10 @@ def test_ones_own_part_is_noticed_wherever_it_stands(where, step):
         "decay": replace(plain, decay=Decay(target=kernel)),
         "action": replace(plain, action="own-halve"),
     }
-    assert own.definition(runs_with[where]) is not None
-    assert own.definition(plain) is None
-    assert own.same_definition(plain, None)
-    assert not own.same_definition(runs_with[where], None)
-    assert own.same_definition(runs_with[where], own.definition(runs_with[where]))
+    assert user_definitions.definition(runs_with[where]) is not None
+    assert user_definitions.definition(plain) is None
+    assert user_definitions.same_definition(plain, None)
+    assert not user_definitions.same_definition(runs_with[where], None)
+    assert user_definitions.same_definition(
+        runs_with[where], user_definitions.definition(runs_with[where])
+    )

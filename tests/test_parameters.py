@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spatialnb import parameters
-from spatialnb.config import Run
-from spatialnb.parameters import PARAMETERS, checked, read
+from spatialnb.config.run import Run
 from spatialnb.studies import STUDIES
+from spatialnb.study import parameters
+from spatialnb.study.parameters import PARAMETERS, checked, read
 
 
 def test_every_parameter_says_what_it_takes_and_what_it_does():

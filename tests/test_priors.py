@@ -13,11 +13,27 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import parametrize
 
-from spatialnb import actions, models, priors
-from spatialnb.geometry import layer_distance, plane
-from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Shuffled, Uniform
-from spatialnb.priors import DecayTarget, SpatialPrior, attach, remove, spatial_priors, step
-from spatialnb.schedules import Anneal, Sharpen, Static
+from spatialnb.priors import actions, parametrization
+from spatialnb.priors.geometry import layer_distance, plane
+from spatialnb.priors.kernels import (
+    Exponential,
+    Gaussian,
+    Inverse,
+    Kernel,
+    Linear,
+    Shuffled,
+    Uniform,
+)
+from spatialnb.priors.parametrization import (
+    DecayTarget,
+    SpatialPrior,
+    attach,
+    remove,
+    spatial_priors,
+    step,
+)
+from spatialnb.priors.schedules import Anneal, Sharpen, Static
+from spatialnb.training import networks
 
 ACTIONS = ("multiply", "normalise", "cap")
 KERNELS: tuple[Kernel, ...] = (Linear(), Exponential(), Gaussian(), Shuffled(kernel=Inverse()))
@@ -28,7 +44,7 @@ def made(seed: int = 0) -> torch.Generator:
 
 
 def small() -> nn.Sequential:
-    return models.mlp(6, (5, 4), 3, made())
+    return networks.mlp(6, (5, 4), 3, made())
 
 
 def inputs(features: int = 6, rows: int = 8) -> Tensor:
@@ -47,12 +63,12 @@ def same_bits(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 def test_multiply_is_weight_times_strength() -> None:
     weight, strength = torch.tensor([[2.0, -4.0]]), torch.tensor([[0.5, 0.25]])
-    assert priors.multiply(weight, strength).tolist() == [[1.0, -1.0]]
+    assert parametrization.multiply(weight, strength).tolist() == [[1.0, -1.0]]
 
 
 def test_normalise_keeps_a_row_s_direction_and_gives_it_the_initial_norm() -> None:
     weight = torch.tensor([[3.0, -4.0], [0.3, -0.4]])
-    found = priors.normalise(weight, torch.tensor([[1.0, 0.5], [1.0, 1.0]]))
+    found = parametrization.normalise(weight, torch.tensor([[1.0, 0.5], [1.0, 1.0]]))
     root = math.sqrt(2.0)
     # Single precision: relative rounding of 6e-8 in each of a few operations.
     assert found[0].tolist() == pytest.approx([0.6 * root, -0.4 * root], rel=1e-6)
@@ -60,26 +76,28 @@ def test_normalise_keeps_a_row_s_direction_and_gives_it_the_initial_norm() -> No
 
 
 def test_root_two_is_the_row_norm_that_the_initialisation_gives() -> None:
-    rows = models.linear(3072, 256, made()).weight.norm(dim=1)
+    rows = networks.linear(3072, 256, made()).weight.norm(dim=1)
     # A squared row norm has mean 2 and relative sd sqrt(2/3072); 256 rows average it: 5 sigmas.
     assert rows.square().mean().item() == pytest.approx(
-        priors.ROW_NORM**2, rel=5 * math.sqrt(2 / 3072 / 256)
+        parametrization.ROW_NORM**2, rel=5 * math.sqrt(2 / 3072 / 256)
     )
 
 
 def test_a_row_of_zeros_stays_zeros_and_its_gradient_is_finite() -> None:
     weight = torch.zeros(2, 3, requires_grad=True)
-    found = priors.normalise(weight, torch.ones(2, 3))
+    found = parametrization.normalise(weight, torch.ones(2, 3))
     assert torch.equal(found, torch.zeros(2, 3))
     (100.0 * found).sum().backward()
     assert weight.grad is not None
     # The row is divided by nothing: the slope is strength times root two, not 1e38.
-    assert weight.grad.abs().max() <= 100.0 * priors.ROW_NORM * 1.000001
+    assert weight.grad.abs().max() <= 100.0 * parametrization.ROW_NORM * 1.000001
 
 
 def test_cap_holds_a_weight_between_plus_and_minus_its_strength() -> None:
     weight, strength = torch.tensor([[2.0, -2.0, 0.1, -0.1]]), torch.full((1, 4), 0.5)
-    assert priors.cap(weight, strength)[0].tolist() == pytest.approx([0.5, -0.5, 0.1, -0.1])
+    assert parametrization.cap(weight, strength)[0].tolist() == pytest.approx(
+        [0.5, -0.5, 0.1, -0.1]
+    )
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.label())
@@ -94,13 +112,13 @@ def test_gradients_of_an_action_are_those_of_finite_differences(name: str, kerne
     # gradcheck's own tolerances for float64 (atol 1e-5, rtol 1e-3) compare with a quotient whose
     # error is about 1e-10 here; these are tighter.
     assert torch.autograd.gradcheck(
-        lambda w: priors.action(name)(w, strength), (weight,), atol=1e-8, rtol=1e-6
+        lambda w: parametrization.action(name)(w, strength), (weight,), atol=1e-8, rtol=1e-6
     )
 
 
 def test_the_gradient_of_a_capped_weight_is_nought_beyond_and_unscaled_within() -> None:
     weight = torch.tensor([[0.9, -0.9, 0.1]], requires_grad=True)
-    priors.cap(weight, torch.full((1, 3), 0.5)).sum().backward()
+    parametrization.cap(weight, torch.full((1, 3), 0.5)).sum().backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [[0.0, 0.0, 1.0]]
 
@@ -124,7 +142,7 @@ def test_gradients_through_an_attached_layer_are_those_of_finite_differences(nam
     "target", [Uniform(value=0.0), *KERNELS], ids=lambda kernel: kernel.label()
 )
 def test_gradients_of_the_decay_penalty_are_those_of_finite_differences(target: Kernel) -> None:
-    layer = models.linear(5, 4, made()).double()
+    layer = networks.linear(5, 4, made()).double()
     penalty = DecayTarget(layer, target, 0.3)
     expected = 0.6 * (layer.weight.detach() - target.strength(layer_distance(4, 5)))
     penalty().backward()
@@ -171,7 +189,7 @@ def test_none_is_bit_for_bit_a_plain_network(action: str) -> None:
                 layer.weight.mul_(0.3)
     plain = trained(copy.deepcopy(start))
     prior = trained(attach(copy.deepcopy(start), Uniform(), action=action))
-    assert priors.capped_share(prior) == 0.0 or action == "multiply"
+    assert parametrization.capped_share(prior) == 0.0 or action == "multiply"
     assert not same_bits(start.state_dict(), plain.state_dict())
     assert same_bits(remove(prior).state_dict(), plain.state_dict())
 
@@ -188,12 +206,12 @@ def test_a_kernel_that_is_not_ones_trains_to_something_else() -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_weight_of_a_layer_reads_as_the_effective_one(action: str) -> None:
     model = small()
-    learned = [layer.weight.detach().clone() for _, layer in models.linear_layers(model)]
+    learned = [layer.weight.detach().clone() for _, layer in networks.linear_layers(model)]
     attach(model, Exponential(), action=action)
-    for before, (_, layer) in zip(learned, models.linear_layers(model), strict=True):
+    for before, (_, layer) in zip(learned, networks.linear_layers(model), strict=True):
         strength = Exponential().strength(layer_distance(*before.shape)).float()
-        assert torch.equal(priors.learned_weight(layer), before)
-        assert torch.equal(layer.weight, priors.action(action)(before, strength))
+        assert torch.equal(parametrization.learned_weight(layer), before)
+        assert torch.equal(layer.weight, parametrization.action(action)(before, strength))
 
 
 class Odd(nn.Module):
@@ -221,7 +239,7 @@ def test_a_model_of_the_user_s_own_takes_a_prior_on_all_its_linear_layers() -> N
     assert carrying == [model.body["in"], model.head]
     assert not parametrize.is_parametrized(model.embed)
     model(torch.arange(10).view(2, 5)).sum().backward()
-    assert priors.learned_weight(model.head).grad is not None
+    assert parametrization.learned_weight(model.head).grad is not None
 
 
 def test_a_single_linear_layer_is_a_model_too() -> None:
@@ -261,7 +279,7 @@ def test_removing_bakes_the_effective_weight_in(action: str) -> None:
     before, parameters = model(x), {id(p) for p in model.parameters()}
     assert remove(model) is model
     assert torch.equal(model(x), before)
-    assert {type(layer) for _, layer in models.linear_layers(model)} == {nn.Linear}
+    assert {type(layer) for _, layer in networks.linear_layers(model)} == {nn.Linear}
     assert model.state_dict().keys() == small().state_dict().keys()
     assert {id(p) for p in model.parameters()} == parameters, "an optimizer keeps its parameters"
     assert not any(parametrize.is_parametrized(part) for part in model.modules())
@@ -298,7 +316,7 @@ def test_a_state_dict_brings_weights_and_strengths_to_a_fresh_model(
         safetensors.torch.load_file(tmp_path / "model.safetensors"),
         torch.load(tmp_path / "model.pt", weights_only=True),
     ):
-        fresh = attach(models.mlp(6, (5, 4), 3, made(7)), Uniform())
+        fresh = attach(networks.mlp(6, (5, 4), 3, made(7)), Uniform())
         fresh.load_state_dict(stored)
         assert torch.equal(fresh(inputs()), model(inputs()))
         assert same_bits(fresh.state_dict(), model.state_dict())
@@ -334,7 +352,7 @@ def test_strengths_are_not_trained() -> None:
 def test_a_schedule_starts_at_nought_and_is_moved_by_step() -> None:
     schedule = Anneal(start=Uniform(), end=Linear(floor=0.0))
     layer = attach(nn.Linear(3, 2), schedule)
-    learned = priors.learned_weight(layer)
+    learned = parametrization.learned_weight(layer)
     assert torch.equal(layer.weight, learned)
     step(layer, schedule, 0.5)
     assert torch.equal(layer.weight, learned * torch.tensor([[1.0, 0.75, 0.5], [0.5, 0.75, 1.0]]))
@@ -347,20 +365,20 @@ def test_the_share_of_capped_weights_counts_connections_of_all_layers() -> None:
         nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)), Uniform(value=0.5), action="cap"
     )
     with torch.no_grad():
-        priors.learned_weight(model[0]).copy_(torch.tensor([[0.6, -0.7], [0.5, -0.5]]))
-        priors.learned_weight(model[1]).copy_(torch.tensor([[0.1, 0.9]]))
-    assert priors.capped_share(model) == pytest.approx(3 / 6)
+        parametrization.learned_weight(model[0]).copy_(torch.tensor([[0.6, -0.7], [0.5, -0.5]]))
+        parametrization.learned_weight(model[1]).copy_(torch.tensor([[0.1, 0.9]]))
+    assert parametrization.capped_share(model) == pytest.approx(3 / 6)
 
 
 def test_the_decay_follows_a_weight_that_gets_its_prior_later() -> None:
-    layer = models.linear(5, 4, made())
+    layer = networks.linear(5, 4, made())
     before = DecayTarget(layer, Linear(), 0.1)
     attach(layer, Exponential())
     after = DecayTarget(layer, Linear(), 0.1)
     with torch.no_grad():
-        priors.learned_weight(layer).add_(1.0)
+        parametrization.learned_weight(layer).add_(1.0)
     assert before().item() == after().item()
-    weights = priors.learned_weight(layer).detach().double()
+    weights = parametrization.learned_weight(layer).detach().double()
     apart = (weights - Linear().strength(layer_distance(4, 5))).square()
     # Single precision sums of twenty numbers.
     assert after().item() == pytest.approx(0.1 * apart.sum().item(), rel=1e-6)
@@ -454,7 +472,7 @@ def test_an_unknown_action_is_refused_before_anything_is_attached() -> None:
     assert not list(spatial_priors(model))
 
 
-@pytest.mark.parametrize("use", [lambda m: step(m, Static(), 0.0), priors.capped_share])
+@pytest.mark.parametrize("use", [lambda m: step(m, Static(), 0.0), parametrization.capped_share])
 def test_what_needs_a_prior_says_that_there_is_none(use) -> None:
     with pytest.raises(ValueError, match=r"carries no spatial prior; call attach"):
         use(small())
@@ -469,12 +487,12 @@ def test_a_decay_that_is_not_a_number_from_nought_is_refused(weight: float) -> N
 def test_an_action_of_one_s_own_is_used_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "_actions", dict(actions._actions))
 
-    @priors.register("shift")
+    @parametrization.register("shift")
     def shift(weight: Tensor, strength: Tensor) -> Tensor:
         return weight + strength
 
     layer = attach(nn.Linear(3, 2), Uniform(), action="shift")
-    assert torch.equal(layer.weight, priors.learned_weight(layer) + 1.0)
-    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.actions\.cap"):
-        priors.register("cap")(shift)
+    assert torch.equal(layer.weight, parametrization.learned_weight(layer) + 1.0)
+    with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.priors\.actions\.cap"):
+        parametrization.register("cap")(shift)
     assert isinstance(SpatialPrior("shift", layer_distance(1, 1), torch.float32), nn.Module)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spatialnb import records
-from spatialnb.config import Run, digest
-from spatialnb.records import Record, RecordError, Store, default_store, read
+from spatialnb.config.run import Run, digest
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Record, RecordError, Store, default_store, read
 
 PROPERTY = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -178,7 +178,7 @@ def forged(**changes: Any) -> str:
     """A record's text with other entries and a checksum that fits them."""
     body = {key: value for key, value in json.loads(made().to_json()).items() if key != "sha256"}
     body.update(changes)
-    return records._pretty({**body, "sha256": digest(body)})
+    return records_store._pretty({**body, "sha256": digest(body)})
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_the_default_store_is_where_the_environment_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path))
-    assert default_store().folders == (tmp_path, records.published_folder())
+    assert default_store().folders == (tmp_path, records_store.published_folder())
     assert default_store((tmp_path / "own",)).folders[0] == tmp_path / "own"
     monkeypatch.delenv("SPATIALNB_STORE")
     assert default_store().folders[0].name == "records"
@@ -389,9 +389,9 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(records.os, "fsync", full)
+    monkeypatch.setattr(records_store.os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*one\.json'"):
-        records.write_once(tmp_path / "one.json", "{}")
+        records_store.write_once(tmp_path / "one.json", "{}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -413,7 +413,7 @@ def test_without_links_a_record_is_written_once_and_never_replaced(tmp_path: Pat
     store = Store(tmp_path)
     path = store.add(made(accuracy=0.5))
     before = path.read_bytes()
-    assert not records.write_once(path, "another text")
+    assert not records_store.write_once(path, "another text")
     assert path.read_bytes() == before
     with pytest.raises(RecordError, match="two results"):
         store.add(made(accuracy=0.6))

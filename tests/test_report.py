@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from synthetic import HOSTILE, failed_record, results, study
 
 from spatialnb import report
-from spatialnb.kernels import Exponential, Linear, Shuffled
+from spatialnb.priors.kernels import Exponential, Linear, Shuffled
+from spatialnb.report.formatting import bounds, number, seeds_text, slug, spread
 from spatialnb.report.style import INK
-from spatialnb.report.words import bounds, number, seeds_text, slug, spread
-from spatialnb.statistics import Interval, mean_interval, paired_difference
-from spatialnb.study import Reported
+from spatialnb.study.inference import Interval, mean_interval, paired_difference
+from spatialnb.study.study import Reported
 
 
 def csv_of(shown):

@@ -11,8 +11,8 @@ import pytest
 from synthetic import HOSTILE, results, study
 
 from spatialnb import report
-from spatialnb.report.cells import Cell, as_html
-from spatialnb.report.sparks import sparks
+from spatialnb.report.html_tables import Cell, as_html
+from spatialnb.report.sparklines import sparks
 
 
 def table_of(html):

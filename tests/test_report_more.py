@@ -13,11 +13,11 @@ import pytest
 from synthetic import ARMS, CLAIMS, HOSTILE, results, study
 
 from spatialnb import report
-from spatialnb.kernels import Exponential, Shuffled, Uniform
-from spatialnb.schedules import Sharpen, Static
-from spatialnb.statistics import mean_interval
+from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
+from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.studies import STUDIES
-from spatialnb.study import Reported, Results
+from spatialnb.study.inference import mean_interval
+from spatialnb.study.study import Reported, Results
 
 SCHEDULES = {
     "none": Static(kernel=Uniform()),

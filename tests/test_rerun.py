@@ -13,11 +13,14 @@ import synthetic
 from click.testing import CliRunner
 from synthetic import ARMS, results, run_record, study
 
-from spatialnb import publish, records, report, rerun, todo, verify
-from spatialnb.cli import main
-from spatialnb.config import Run
-from spatialnb.kernels import Linear
-from spatialnb.records import Record, RecordError, Store
+from spatialnb import report
+from spatialnb.commands import publish, rerun, verify
+from spatialnb.commands.cli import main
+from spatialnb.config.run import Run
+from spatialnb.execution import planning
+from spatialnb.priors.kernels import Linear
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Record, RecordError, Store
 from spatialnb.studies import get
 
 MARKUP = '<img src=x onerror="alert(1)">**x** [y](javascript:z) | `'
@@ -248,14 +251,14 @@ def test_a_manifest_of_no_chapter_is_refused(chapter, tmp_path):
 def test_the_time_is_estimated_from_runs_like_them(tmp_path):
     store = Store(tmp_path)
     run = Run(dataset="mnist", epochs=5)
-    assert todo.minutes([], store, 2) == 0.0
-    assert todo.minutes([run], store, 2) != todo.minutes([run], store, 2)  # NaN
+    assert planning.minutes([], store, 2) == 0.0
+    assert planning.minutes([run], store, 2) != planning.minutes([run], store, 2)  # NaN
     for seed, seconds in enumerate((10.0, 20.0, 90.0)):
         made = run_record(dataclasses.replace(run, seed=seed))
         store.add(dataclasses.replace(made, provenance={"seconds": seconds}))
     (tmp_path / "runs" / "0000000000000000.json").write_text("damaged")
     wanted = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
-    assert todo.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
+    assert planning.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
 
 
 # ── Verification ────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +314,7 @@ def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch
     }
     one = dataclasses.replace(ONE, arms=arms, labels={}, seeds=(0, 1))
     published = tmp_path / "published"
-    monkeypatch.setattr(records, "published_folder", lambda: published)
+    monkeypatch.setattr(records_store, "published_folder", lambda: published)
     monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": one})
     one.run(store=Store(published), progress=False)
     arguments = ["verify", "v01", "--sample", "2", "--seed", "0", "--workers", "1"]
@@ -319,7 +322,7 @@ def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch
     assert good.exit_code == 0, good.output
     assert good.output.count("identical ") == 2
     for path in (published / "runs").iterdir():
-        record = records.read(path)
+        record = records_store.read(path)
         record.outcome["epochs"]["test_accuracy"][-1] = 0.5
         path.write_text(record.to_json())
     bad = CliRunner().invoke(main, arguments)
@@ -348,7 +351,7 @@ def test_a_failed_run_goes_through_verify_compare_and_publish_as_failed(tmp_path
     found = results(ONE, failed=[("linear", 1)])
     failed = found.records["linear"][1]
     working, published = Store(tmp_path / "working"), Store(tmp_path / "published")
-    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+    monkeypatch.setattr(records_store, "published_folder", lambda: tmp_path / "published")
     clean = {"commit": "a" * 40}
     for kept in found.records.values():
         for record in kept.values():
@@ -380,7 +383,7 @@ CLEAN = {"commit": "a" * 40, "data": {"edition": "mnist", "sha256": None}}
 
 @pytest.fixture
 def two_stores(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "published_folder", lambda: tmp_path / "published")
+    monkeypatch.setattr(records_store, "published_folder", lambda: tmp_path / "published")
     return Store(tmp_path / "working", tmp_path / "published")
 
 
@@ -452,7 +455,7 @@ def test_a_pair_is_published_with_its_runs(two_stores):
 
 def test_a_notebook_is_found_by_its_chapter():
     assert rerun.notebook(get("v05")) == Path(
-        records.published_folder().parent, "v05_cifar10.ipynb"
+        records_store.published_folder().parent, "v05_cifar10.ipynb"
     )
 
 

@@ -24,13 +24,17 @@ import psutil
 import pytest
 
 import spatialnb
-from spatialnb import datasets, kept, models, priors, provenance, runs, training, workers
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.records import Record, RecordError, Store, read
-from spatialnb.runs import complete, missing, pair_id
-from spatialnb.schedules import Anneal, Static
-from spatialnb.similarity import cosine
+from spatialnb import datasets
+from spatialnb.analysis.similarity import cosine
+from spatialnb.config.run import Run
+from spatialnb.execution import runs, workers
+from spatialnb.execution.runs import complete, missing, pair_id
+from spatialnb.priors import parametrization
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Anneal, Static
+from spatialnb.records import provenance, weight_cache
+from spatialnb.records.store import Record, RecordError, Store, read
+from spatialnb.training import loop, networks
 
 PATIENCE = 180.0
 """Seconds until a test gives up on a process: workers import torch, on busy cores slowly."""
@@ -109,7 +113,7 @@ def test_a_record_of_a_run_holds_its_configuration_its_outcome_and_where_it_come
 ) -> None:
     record = expected.run(STRONG)
     assert record.run == STRONG
-    assert record.outcome == training.train(STRONG).outcome
+    assert record.outcome == loop.train(STRONG).outcome
     assert record.provenance["data"] == {
         "edition": "quick-colours",
         "sha256": datasets.load("quick-colours").sha256,
@@ -186,7 +190,7 @@ def test_a_run_that_diverges_is_recorded_as_failed_and_not_tried_again(store: St
     again = Inline()
     complete([wild], store=store, executor=again, progress=False)
     assert again.asked == []
-    kept.path_of(wild.id).unlink(missing_ok=True)
+    weight_cache.path_of(wild.id).unlink(missing_ok=True)
     pair = complete([], pairs=[(NONE, wild)], store=store, executor=again, progress=False)
     assert pair.pair(NONE, wild) is None
     assert again.asked == [NONE]
@@ -210,9 +214,9 @@ def test_a_pair_is_the_likeness_of_the_trained_weights(expected: runs.Completed)
     record = expected.pair(STRONG, ANNEALED)
     assert record is not None
     found = record.outcome
-    built = [training.train(run).model for run in (STRONG, ANNEALED)]
-    acting = [models.effective_weights(model) for model in built]
-    learned = [models.effective_weights(_without_prior(model)) for model in built]
+    built = [loop.train(run).model for run in (STRONG, ANNEALED)]
+    acting = [networks.effective_weights(model) for model in built]
+    learned = [networks.effective_weights(_without_prior(model)) for model in built]
     # The rows that are summed are the same to the bit.
     assert found["effective"] == cosine(*acting)
     assert found["raw"] == cosine(*learned)
@@ -222,10 +226,10 @@ def test_a_pair_is_the_likeness_of_the_trained_weights(expected: runs.Completed)
 
 def _without_prior(model: Any) -> Any:
     learned = [
-        (layer, priors.learned_weight(layer).detach().clone())
-        for layer, _ in priors.spatial_priors(model)
+        (layer, parametrization.learned_weight(layer).detach().clone())
+        for layer, _ in parametrization.spatial_priors(model)
     ]
-    priors.remove(model)
+    parametrization.remove(model)
     for layer, weight in learned:
         layer.weight.data.copy_(weight)
     return model
@@ -248,13 +252,13 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
         store.add(expected.run(run))
     _, learned = workers.train_one(NONE, keep_weights=True)
     assert learned is not None
-    kept.write(learned, kept.path_of(NONE.id))
-    kept.path_of(OTHER.id).unlink(missing_ok=True)
+    weight_cache.write(learned, weight_cache.path_of(NONE.id))
+    weight_cache.path_of(OTHER.id).unlink(missing_ok=True)
     executor = Inline()
     found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
     assert executor.asked == [OTHER]
-    assert not kept.path_of(NONE.id).exists()  # nothing needs them any more
-    assert not kept.path_of(OTHER.id).exists()
+    assert not weight_cache.path_of(NONE.id).exists()  # nothing needs them any more
+    assert not weight_cache.path_of(OTHER.id).exists()
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
     assert not store.conflicts()
 
@@ -267,13 +271,13 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
         store.add(expected.run(run))
         _, learned = workers.train_one(run, keep_weights=True)
         assert learned is not None
-        kept.write(learned, kept.path_of(run.id))
-    path, whole = kept.path_of(NONE.id), kept.path_of(NONE.id).read_bytes()
+        weight_cache.write(learned, weight_cache.path_of(run.id))
+    path, whole = weight_cache.path_of(NONE.id), weight_cache.path_of(NONE.id).read_bytes()
     path.write_bytes(
         {
             "cut": whole[:-9],
             "emptied": b"",
-            "another run's": kept.path_of(OTHER.id).read_bytes(),
+            "another run's": weight_cache.path_of(OTHER.id).read_bytes(),
             "one byte": whole[:-1] + bytes([whole[-1] ^ 1]),
         }[damage]
     )
@@ -293,7 +297,7 @@ def test_weights_whose_rename_fails_leave_no_file_and_no_record(
     with pytest.raises(OSError, match=r"Input/output error: '.*\.safetensors'"):
         complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
     assert store.ids() == set()
-    assert not list(kept.path_of("").parent.glob("*.part"))
+    assert not list(weight_cache.path_of("").parent.glob("*.part"))
 
 
 def test_a_store_that_cannot_be_written_stops_before_anything_is_trained(
@@ -314,7 +318,7 @@ def test_another_result_of_a_recorded_run_is_kept_and_warned_about(
 ) -> None:
     altered = replace(expected.run(OTHER), outcome={"status": "finished", "epochs": {}})
     store.add(altered)
-    kept.path_of(OTHER.id).unlink(missing_ok=True)
+    weight_cache.path_of(OTHER.id).unlink(missing_ok=True)
     with pytest.warns(UserWarning, match="two results for one configuration"):
         found = complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
     assert found.run(OTHER) == altered
@@ -345,7 +349,7 @@ def test_two_workers_record_what_this_process_records_and_leave_nothing_behind(
     ]
     files = [path for path in store.folders[0].rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json"}
-    assert not list(kept.path_of("").parent.glob("*.part"))
+    assert not list(weight_cache.path_of("").parent.glob("*.part"))
 
 
 def test_a_worker_that_is_killed_is_replaced_and_one_worker_records_the_same(
@@ -369,7 +373,7 @@ def test_a_worker_that_is_killed_is_replaced_and_one_worker_records_the_same(
     found = complete(grid, store=store, workers=1, progress=False)
     killer.join()
     assert len(killed) == 1, "the test came too late to kill the worker"
-    assert outcomes(found.runs) == {run.id: training.train(run).outcome for run in grid}
+    assert outcomes(found.runs) == {run.id: loop.train(run).outcome for run in grid}
 
 
 def test_workers_that_die_again_and_again_are_reported(
@@ -424,9 +428,10 @@ def test_a_package_without_metadata_is_no_reason_to_lose_a_run(
 def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = tmp_path / "lib" / "provenance.py"
-    copy.parent.mkdir()
+    copy = tmp_path / "lib" / "priors" / "kernels.py"  # in a package below the package's root
+    copy.parent.mkdir(parents=True)
     copy.write_text("", encoding="utf-8")
+    (tmp_path / "lib" / "__init__.py").write_text("", encoding="utf-8")
 
     def git(*words: str) -> str:
         name = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -437,7 +442,7 @@ def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
 
     git("init")
     git("commit", "--allow-empty", "-m", "Of another project")
-    monkeypatch.setattr(provenance, "__file__", str(copy))
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "lib")
     assert provenance.commit.__wrapped__() == "unknown"
     git("add", "lib")
     git("commit", "-m", "Of this one")
@@ -453,9 +458,9 @@ SCRIPT = """
 import signal
 import sys
 from dataclasses import replace
-from spatialnb.config import Run
-from spatialnb.records import Store
-from spatialnb.runs import complete
+from spatialnb.config.run import Run
+from spatialnb.execution.runs import complete
+from spatialnb.records.store import Store
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it

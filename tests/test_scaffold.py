@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spatialnb import scaffold
+from spatialnb.commands import scaffold
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("spatialnb", "tests", "tools", "book", "_config.yml", "_toc.yml", "pyproject.toml")
@@ -113,7 +113,7 @@ def test_a_throwaway_chapter_is_written_and_runs_and_builds_and_passes(tmp_path)
     call("mypy", f"spatialnb/studies/{STEM}.py")
     assert "passed" in call("pytest", "-q", f"tests/test_{STEM}.py")
     assert "passed" in call("pytest", "-q", "tests/test_notebooks.py", "-k", STEM)
-    assert "passed" in call("pytest", "-q", "tests/test_floors.py", "tests/test_studies.py")
+    assert "passed" in call("pytest", "-q", "tests/test_imports.py", "tests/test_studies.py")
     # The book of this page alone: that of all pages is built by `make book`.
     (copy / "_toc.yml").write_text(f"format: jb-book\nroot: book/{STEM}\n")
     ended = subprocess.run(

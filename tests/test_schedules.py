@@ -10,9 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import (
+    Exponential,
+    Gaussian,
+    Inverse,
+    Kernel,
+    Linear,
+    Shuffled,
+    Uniform,
+)
+from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
 
 PROPERTY = settings(deadline=None, max_examples=60)
 BETWEEN = layer_distance(6, 9)

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spatialnb import models, priors
-from spatialnb.kernels import Exponential, Kernel, Uniform
-from spatialnb.similarity import centre, compare, cosine, permute_hidden
+from spatialnb.analysis.similarity import centre, compare, cosine, permute_hidden
+from spatialnb.priors import parametrization
+from spatialnb.priors.kernels import Exponential, Kernel, Uniform
+from spatialnb.training import networks
 
 PROPERTY = settings(deadline=None, max_examples=30)
 ROUNDING = 1e-12  # sums of at most a million products in double precision
@@ -21,7 +22,7 @@ ROUNDING = 1e-12  # sums of at most a million products in double precision
 
 def network(seed: int, features: int = 20, hidden: tuple[int, ...] = (15, 12), classes: int = 4):
     generator = torch.Generator().manual_seed(seed)
-    return models.effective_weights(models.mlp(features, hidden, classes, generator))
+    return networks.effective_weights(networks.mlp(features, hidden, classes, generator))
 
 
 @PROPERTY
@@ -128,9 +129,9 @@ def test_networks_that_are_renumbered_together_stay_alike() -> None:
 
 
 def sides(seed: int, kernel: Kernel) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    model = models.mlp(60, (40, 30), 4, torch.Generator().manual_seed(seed))
-    learned = models.effective_weights(model)
-    return learned, models.effective_weights(priors.attach(model, kernel))
+    model = networks.mlp(60, (40, 30), 4, torch.Generator().manual_seed(seed))
+    learned = networks.effective_weights(model)
+    return learned, networks.effective_weights(parametrization.attach(model, kernel))
 
 
 def compared(first: int, second: int, kernel: Kernel, seed: int = 3) -> dict:

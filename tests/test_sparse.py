@@ -15,15 +15,25 @@ from test_training import BASE, CLASSES, DATA, FEATURES, bits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb import models, priors, pruning, training
-from spatialnb.config import Run
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Averaged, Exponential
-from spatialnb.masks import Masked, Rigl, Set, count, keep, masks, narrowed, start
-from spatialnb.metrics import metric
-from spatialnb.schedules import Sharpen, Static
-from spatialnb.sparse import METHODS, PLACES, Prune, Sparse
-from spatialnb.training import train
+from spatialnb.config.run import Run
+from spatialnb.config.sparsity import METHODS, PLACES, Prune, Sparse
+from spatialnb.priors import parametrization
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Averaged, Exponential
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.study.metrics import metric
+from spatialnb.training import loop, networks, pruning
+from spatialnb.training.loop import train
+from spatialnb.training.sparse_optimizers import (
+    Masked,
+    Rigl,
+    Set,
+    count,
+    keep,
+    masks,
+    narrowed,
+    start,
+)
 
 PROPERTY = settings(deadline=None, max_examples=40)
 SHAPES = ((20, 30), (12, 20), (5, 12))
@@ -249,7 +259,7 @@ def test_rigl_ends_after_three_quarters_of_the_training() -> None:
 
 
 def layers(model: nn.Module) -> list[Tensor]:
-    return [layer.weight.detach() for _, layer in models.linear_layers(model)]
+    return [layer.weight.detach() for _, layer in networks.linear_layers(model)]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +282,7 @@ def test_a_sparse_run_is_sparse_and_the_same_again(
 
 def test_a_static_run_keeps_the_places_that_it_starts_with() -> None:
     run = replace(BASE, sparse=Sparse(zeros=0.6))
-    before = layers(training.build(run, DATA.shape, CLASSES))
+    before = layers(loop.build(run, DATA.shape, CLASSES))
     for old, new in zip(before, layers(train(run, DATA).model), strict=True):
         assert torch.equal(old != 0.0, new != 0.0)
 
@@ -314,25 +324,27 @@ def test_a_cut_network_and_its_further_epoch_are_what_they_are_by_hand() -> None
     model = trained.model
     kept = [
         layer_distance(*layer.weight.shape) <= 1 - math.sqrt(0.6)
-        for _, layer in models.linear_layers(model)
+        for _, layer in networks.linear_layers(model)
     ]
     with torch.no_grad():
-        for (_, layer), mask in zip(models.linear_layers(model), kept, strict=True):
-            priors.learned_weight(layer).mul_(mask)
-    assert training.evaluate(model, DATA, DATA.test)[1] == reference["accuracy"]
+        for (_, layer), mask in zip(networks.linear_layers(model), kept, strict=True):
+            parametrization.learned_weight(layer).mul_(mask)
+    assert loop.evaluate(model, DATA, DATA.test)[1] == reference["accuracy"]
 
     # The averages of Adam at the end are those of the same training made here.
     optimizer, order = _by_hand(replace(PRUNED, prune=None))
     model = optimizer.model
     held = Masked(
-        optimizer.adam, [priors.learned_weight(x) for _, x in models.linear_layers(model)], kept
+        optimizer.adam,
+        [parametrization.learned_weight(x) for _, x in networks.linear_layers(model)],
+        kept,
     )
-    with training.deterministic():
-        for index in training.batches(order, PRUNED.batch_size):
+    with loop.deterministic():
+        for index in loop.batches(order, PRUNED.batch_size):
             held.optimizer.zero_grad()
             cross_entropy(model(DATA.inputs(DATA.train, index)), DATA.train.y[index]).backward()
             held.step()
-    assert training.evaluate(model, DATA, DATA.test)[1] == reference["tuned_accuracy"]
+    assert loop.evaluate(model, DATA, DATA.test)[1] == reference["tuned_accuracy"]
     for weight, mask in zip(layers(model), kept, strict=True):
         assert not weight[~mask].any()
 
@@ -344,14 +356,14 @@ class _Trained:
 
 def _by_hand(run: Run) -> tuple[_Trained, Tensor]:
     """A run's training written out, and the order of the images in the epoch after it."""
-    model = training.build(run, DATA.shape, CLASSES)
+    model = loop.build(run, DATA.shape, CLASSES)
     adam = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
-    order = training.generator(run.seed, "order")
+    order = loop.generator(run.seed, "order")
     images = len(DATA.train.y)
-    with training.deterministic():
+    with loop.deterministic():
         for epoch in range(run.epochs):
-            priors.step(model, run.schedule, epoch / (run.epochs - 1))
-            for index in training.batches(torch.randperm(images, generator=order), run.batch_size):
+            parametrization.step(model, run.schedule, epoch / (run.epochs - 1))
+            for index in loop.batches(torch.randperm(images, generator=order), run.batch_size):
                 loss = cross_entropy(model(DATA.inputs(DATA.train, index)), DATA.train.y[index])
                 adam.zero_grad()
                 loss.backward()
@@ -360,7 +372,7 @@ def _by_hand(run: Run) -> tuple[_Trained, Tensor]:
 
 
 def test_magnitude_is_that_of_the_effective_weight() -> None:
-    model = training.build(replace(BASE, schedule=SHARPEN), DATA.shape, CLASSES)
+    model = loop.build(replace(BASE, schedule=SHARPEN), DATA.shape, CLASSES)
     optimizer = torch.optim.Adam(model.parameters())
     seen: list[list[Tensor]] = []
     pruning.outcome(

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from spatialnb import datasets, stacked, training
-from spatialnb.config import Decay, Run
-from spatialnb.kernels import Exponential, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Sharpen, Static
+from spatialnb import datasets
+from spatialnb.config.run import Decay, Run
+from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
+from spatialnb.priors.schedules import Anneal, Sharpen, Static
+from spatialnb.training import batched, loop
 
 BASE = Run(dataset="quick-colours", hidden=(12, 8), batch_size=37, epochs=3)
 SHARPENING = Sharpen(k_start=3, k_end=50)
@@ -54,8 +55,8 @@ def data() -> datasets.Dataset:
 
 def test_every_run_of_a_stack_comes_out_as_in_the_loop(data: datasets.Dataset) -> None:
     runs = list(RUNS.values())
-    outcomes = stacked.train(runs, data)
-    loops = [training.train(run, data).outcome for run in runs]
+    outcomes = batched.train(runs, data)
+    loops = [loop.train(run, data).outcome for run in runs]
     for name, ours, theirs in zip(RUNS, outcomes, loops, strict=True):
         assert near(ours, theirs), name
     # The tolerance tells runs apart: no two of the loop's are near each other.
@@ -68,34 +69,34 @@ def test_held_out_and_fewer_images_are_those_of_the_loop(
     sizes: dict[str, int], data: datasets.Dataset
 ) -> None:
     run = replace(BASE, **sizes)  # type: ignore[arg-type]
-    (ours,) = stacked.train([run], data)
-    assert near(ours, training.train(run, data).outcome)
+    (ours,) = batched.train([run], data)
+    assert near(ours, loop.train(run, data).outcome)
 
 
 def test_what_stands_beside_a_run_does_not_change_it(data: datasets.Dataset) -> None:
-    (alone,) = stacked.train([RUNS["static"]], data)
-    beside = stacked.train([RUNS["sharpening"], RUNS["static"], RUNS["another seed"]], data)[1]
+    (alone,) = batched.train([RUNS["static"]], data)
+    beside = batched.train([RUNS["sharpening"], RUNS["static"], RUNS["another seed"]], data)[1]
     assert near(alone, beside)
 
 
 def test_a_run_that_blows_up_fails_by_itself(data: datasets.Dataset) -> None:
     wild = replace(BASE, learning_rate=1e30)
-    failed, ours = stacked.train([wild, BASE], data)
-    assert failed == training.train(wild, data).outcome
+    failed, ours = batched.train([wild, BASE], data)
+    assert failed == loop.train(wild, data).outcome
     assert failed["status"] == "failed"
-    assert near(ours, training.train(BASE, data).outcome)
+    assert near(ours, loop.train(BASE, data).outcome)
 
 
 def test_epochs_are_reported_once_for_all_runs(data: datasets.Dataset) -> None:
     seen: list[int] = []
-    stacked.train([BASE, RUNS["static"]], data, seen.append)
+    batched.train([BASE, RUNS["static"]], data, seen.append)
     assert seen == [1, 2, 3]
 
 
 def test_stacks_hold_one_architecture_and_at_most_so_many_runs() -> None:
     wider = replace(BASE, hidden=(16, 8))
     runs = [BASE, wider, replace(BASE, seed=1), replace(wider, seed=1), replace(BASE, seed=2)]
-    groups = stacked.stacks(runs, 2)
+    groups = batched.stacks(runs, 2)
     assert groups == [[runs[0], runs[2]], [runs[4]], [runs[1], runs[3]]]
 
 
@@ -110,21 +111,21 @@ def test_stacks_hold_one_architecture_and_at_most_so_many_runs() -> None:
 )
 def test_what_the_engine_does_not_know_is_the_loops(other: dict[str, Any]) -> None:
     run = replace(BASE, **other)
-    assert not stacked.stackable(run)
+    assert not batched.stackable(run)
     with pytest.raises(ValueError, match="cannot be stacked; train it in the loop"):
-        stacked.stacks([run], 2)
+        batched.stacks([run], 2)
 
 
 def test_a_new_setting_of_a_run_is_the_loops_until_this_engine_knows_it() -> None:
-    known = {*stacked.OWN, *stacked.SHARED, "batch_size", "epochs"}
+    known = {*batched.OWN, *batched.SHARED, "batch_size", "epochs"}
     assert known < set(vars(Run()))
     assert set(vars(Run())) - known >= {"second", "decay", "folded"}
 
 
 def test_runs_that_share_no_program_and_other_data_are_refused(data: datasets.Dataset) -> None:
     with pytest.raises(ValueError, match="do not share a program"):
-        stacked.train([BASE, replace(BASE, epochs=2)], data)
+        batched.train([BASE, replace(BASE, epochs=2)], data)
     with pytest.raises(ValueError, match="the runs ask for 'mnist'"):
-        stacked.train([replace(BASE, dataset="mnist")], data)
+        batched.train([replace(BASE, dataset="mnist")], data)
     with pytest.raises(ValueError, match="at least 1 run"):
-        stacked.stacks([BASE], 0)
+        batched.stacks([BASE], 0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from spatialnb.statistics import (
+from spatialnb.study.inference import (
     differences,
     equivalence,
     holm,

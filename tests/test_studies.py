@@ -7,11 +7,12 @@ from concurrent.futures import Executor, Future
 import pytest
 import synthetic
 
-from spatialnb import report, runs, studies, todo, workers
-from spatialnb.config import Run
-from spatialnb.records import RecordError, Store
+from spatialnb import report, studies
+from spatialnb.config.run import Run
+from spatialnb.execution import planning, runs, workers
+from spatialnb.records.store import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
-from spatialnb.study import QUICK
+from spatialnb.study.study import QUICK
 
 STUDIES = {name: study for name, study in EVERY.items() if study.section}
 """The report's own; a chapter that is added later is none of them."""
@@ -295,7 +296,7 @@ def test_a_quick_edition_is_small_and_needs_no_data(study):
     every = [run for arm in grid.values() for run in arm]
     assert len(every) < 40
     assert all(run.epochs <= 3 for run in every)
-    assert all(name.startswith(QUICK) for run in every for name in todo.editions(run))
+    assert all(name.startswith(QUICK) for run in every for name in planning.editions(run))
 
 
 @every_study

@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 from synthetic import ARMS, CLAIMS, results, run_record, study
 
-from spatialnb.config import Run
-from spatialnb.kernels import Linear
-from spatialnb.records import Store
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Reported
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Linear
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Store
+from spatialnb.study.study import Quick, Reported
 
 
 def test_the_grid_is_every_arm_at_every_seed():

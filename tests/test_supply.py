@@ -23,7 +23,7 @@ UNPICKLERS = {
     "pickle",
     "shelve",
 }
-EXCEPTIONS = {"own.py": {"pickle", "cloudpickle"}}
+EXCEPTIONS = {"user_definitions.py": {"pickle", "cloudpickle"}}
 """Kernels of one's own travel to one's own worker processes, through a pipe and never a file."""
 
 
@@ -59,7 +59,7 @@ def test_what_travels_to_a_worker_is_unpacked_where_a_worker_begins_and_nowhere_
         (name, function.name)
         for name, function in functions
         for node in ast.walk(function)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "own.unpack"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "user_definitions.unpack"
     }
     assert callers == {("workers.py", "_begin"), ("workers.py", "_work_elsewhere")}
 

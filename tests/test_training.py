@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
-from spatialnb import models, priors, training
-from spatialnb.config import Decay, Run
+from spatialnb.config.run import Decay, Run
 from spatialnb.datasets import Dataset, Split
-from spatialnb.folded import PARTS
-from spatialnb.geometry import layer_distance, plane
-from spatialnb.kernels import Averaged, Exponential, Linear, Scaled, Shuffled, Uniform
-from spatialnb.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
-from spatialnb.training import Trained, train
+from spatialnb.priors import parametrization
+from spatialnb.priors.folded_optimizer import PARTS
+from spatialnb.priors.geometry import layer_distance, plane
+from spatialnb.priors.kernels import Averaged, Exponential, Linear, Scaled, Shuffled, Uniform
+from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
+from spatialnb.training import loop, networks
+from spatialnb.training.loop import Trained, train
 
 NAME = "quick-made"
 FEATURES, CLASSES, TRAIN, TEST = 12, 3, 90, 40
@@ -64,7 +65,9 @@ def bits(trained: Trained) -> tuple[str, list[bytes]]:
 
 
 def learned(trained: Trained) -> list[Tensor]:
-    return [priors.learned_weight(layer) for _, layer in models.linear_layers(trained.model)]
+    return [
+        parametrization.learned_weight(layer) for _, layer in networks.linear_layers(trained.model)
+    ]
 
 
 # ── The loop ────────────────────────────────────────────────────────────────────────────────────
@@ -73,7 +76,7 @@ def learned(trained: Trained) -> list[Tensor]:
 def by_hand(run: Run) -> tuple[dict[str, list[float]], list[Tensor]]:
     """The same training without a prior, a module or a room of the package in it but `models.mlp`
     for the initialisation: W ∘ K written out, Adam's own formula, batches from one permutation."""
-    model = models.mlp(FEATURES, run.hidden, CLASSES, torch.Generator().manual_seed(2 * run.seed))
+    model = networks.mlp(FEATURES, run.hidden, CLASSES, torch.Generator().manual_seed(2 * run.seed))
     layers = [part for part in model if isinstance(part, nn.Linear)]
     weights = [layer.weight.detach().requires_grad_() for layer in layers]
     biases = [layer.bias.detach().requires_grad_() for layer in layers]
@@ -228,7 +231,7 @@ def test_another_seed_is_another_network_in_another_order() -> None:
     first, second = (train(replace(BASE, seed=seed), DATA) for seed in (0, 1))
     assert bits(first) != bits(second)
     streams = {
-        tuple(torch.randperm(50, generator=training.generator(seed, purpose)).tolist())
+        tuple(torch.randperm(50, generator=loop.generator(seed, purpose)).tolist())
         for seed in range(20)
         for purpose in ("initialisation", "order")
     }
@@ -236,12 +239,12 @@ def test_another_seed_is_another_network_in_another_order() -> None:
 
 
 def test_arms_of_one_seed_start_from_the_same_weights_and_biases() -> None:
-    plain = training.build(BASE, DATA.shape, CLASSES)
-    prior = training.build(replace(BASE, schedule=STRONG), DATA.shape, CLASSES)
+    plain = loop.build(BASE, DATA.shape, CLASSES)
+    prior = loop.build(replace(BASE, schedule=STRONG), DATA.shape, CLASSES)
     for (_, one), (_, two) in zip(
-        models.linear_layers(plain), models.linear_layers(prior), strict=True
+        networks.linear_layers(plain), networks.linear_layers(prior), strict=True
     ):
-        assert torch.equal(one.weight, priors.learned_weight(two))
+        assert torch.equal(one.weight, parametrization.learned_weight(two))
         assert torch.equal(one.bias, two.bias)
 
 
@@ -252,19 +255,19 @@ def test_none_is_bit_for_bit_the_plain_network_that_carries_no_prior(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain = train(BASE, DATA)
-    assert not list(priors.spatial_priors(plain.model))
+    assert not list(parametrization.spatial_priors(plain.model))
 
     def attached(run: Run, shape: tuple[int, ...], classes: int) -> nn.Module:
-        drawn = models.mlp(
-            math.prod(shape), run.hidden, classes, training.generator(run.seed, "initialisation")
+        drawn = networks.mlp(
+            math.prod(shape), run.hidden, classes, loop.generator(run.seed, "initialisation")
         )
-        return priors.attach(drawn, Uniform())
+        return parametrization.attach(drawn, Uniform())
 
-    monkeypatch.setattr(training, "build", attached)
+    monkeypatch.setattr(loop, "build", attached)
     prior = train(BASE, DATA)
-    assert len(list(priors.spatial_priors(prior.model))) == 3
+    assert len(list(parametrization.spatial_priors(prior.model))) == 3
     assert prior.outcome == plain.outcome
-    baked = priors.remove(prior.model).state_dict()
+    baked = parametrization.remove(prior.model).state_dict()
     for name, tensor in plain.model.state_dict().items():
         assert torch.equal(tensor.view(torch.int32), baked[name].view(torch.int32)), name
 
@@ -279,16 +282,16 @@ def test_the_kernel_moves_once_an_epoch_from_progress_nought_to_one(
 ) -> None:
     run = replace(BASE, epochs=5, schedule=Sharpen(k_start=3.0, k_end=11.0))
     seen: list[float] = []
-    step = priors.step
+    step = parametrization.step
 
     def watched(model: nn.Module, prior: Schedule, progress: float) -> None:
         step(model, prior, progress)
         seen.append(progress)
 
-    monkeypatch.setattr(priors, "step", watched)
+    monkeypatch.setattr(parametrization, "step", watched)
     trained = train(run, DATA)
     assert seen == [0.0, 0.25, 0.5, 0.75, 1.0]
-    for layer, part in priors.spatial_priors(trained.model):
+    for layer, part in parametrization.spatial_priors(trained.model):
         expected = Exponential(k=11.0).strength(layer_distance(*layer.weight.shape))
         assert torch.equal(part.strength, expected.float())
 
@@ -299,7 +302,9 @@ def test_a_run_on_the_plane_is_trained_and_measured_there(permuted: int | None) 
     trained = train(run, DATA)
     between = plane(DATA.shape, 8, 7, CLASSES, permuted=permuted)
     strengths = [Exponential(k=6.0).strength(one) for one in between]
-    for (_, part), strength in zip(priors.spatial_priors(trained.model), strengths, strict=True):
+    for (_, part), strength in zip(
+        parametrization.spatial_priors(trained.model), strengths, strict=True
+    ):
         assert torch.equal(part.strength, strength.float())
     small = sum(int((strength < 0.1).sum()) for strength in strengths)
     overall = small / sum(strength.numel() for strength in strengths)
@@ -424,7 +429,7 @@ def test_without_a_decay_the_rate_is_the_optimisers_own_in_every_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plain = bits(train(BASE, DATA))
-    monkeypatch.setattr(training.LearningRate, "step", lambda self: None)
+    monkeypatch.setattr(loop.LearningRate, "step", lambda self: None)
     assert bits(train(BASE, DATA)) == plain
 
 
@@ -444,12 +449,12 @@ def test_a_run_with_all_parts_folded_is_the_run_with_the_prior(
 ) -> None:
     run = replace(BASE, schedule=schedule, epochs=epochs)
     attached, folded = train(run, DATA), train(replace(run, folded=PARTS), DATA)
-    assert not list(priors.spatial_priors(folded.model))
+    assert not list(parametrization.spatial_priors(folded.model))
     # Single precision, up to 24 steps.
     for name, values in attached.outcome["epochs"].items():
         assert folded.outcome["epochs"][name] == pytest.approx(values, abs=2e-5), name
     for ours, theirs in zip(
-        *(models.effective_weights(part.model).values() for part in (folded, attached)),
+        *(networks.effective_weights(part.model).values() for part in (folded, attached)),
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs, rtol=0.0, atol=2e-5)
@@ -458,10 +463,10 @@ def test_a_run_with_all_parts_folded_is_the_run_with_the_prior(
 def test_a_folded_run_starts_where_its_parts_say() -> None:
     run = replace(BASE, schedule=STRONG)
     plain, scaled, attached = (
-        models.effective_weights(training.build(one, DATA.shape, CLASSES))
+        networks.effective_weights(loop.build(one, DATA.shape, CLASSES))
         for one in (replace(run, folded=("update",)), replace(run, folded=("start",)), run)
     )
-    first = models.effective_weights(training.build(BASE, DATA.shape, CLASSES))
+    first = networks.effective_weights(loop.build(BASE, DATA.shape, CLASSES))
     assert all(torch.equal(plain[name], first[name]) for name in first)
     assert all(torch.equal(scaled[name], attached[name]) for name in first)
 
@@ -471,7 +476,7 @@ def test_the_update_of_one_number_is_a_learning_rate_times_that_number() -> None
     slow = replace(BASE, learning_rate=0.25 * BASE.learning_rate)
     # One step: the biases, which keep the whole rate, have not yet acted on the weights.
     ours, theirs = (
-        models.effective_weights(train(replace(one, epochs=1, batch_size=TRAIN), DATA).model)
+        networks.effective_weights(train(replace(one, epochs=1, batch_size=TRAIN), DATA).model)
         for one in (run, slow)
     )
     for name in ours:  # weights of about 1 in single precision
@@ -546,9 +551,9 @@ def test_more_held_out_than_there_is_is_refused(sizes: dict[str, int], message: 
 def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
     run = replace(BASE, epochs=1, batch_size=size, learning_rate=1e-12)
     index = torch.randperm(TRAIN)
-    assert torch.equal(torch.cat(list(training.batches(index, size))), index)
+    assert torch.equal(torch.cat(list(loop.batches(index, size))), index)
     # Weights hardly move, so the mean over batches is the mean over all samples.
-    model = training.build(run, DATA.shape, CLASSES)
+    model = loop.build(run, DATA.shape, CLASSES)
     whole = cross_entropy(model(DATA.inputs(DATA.train, torch.arange(TRAIN))), DATA.train.y)
     found = train(run, DATA).outcome["epochs"]["train_loss"][0]
     assert found == pytest.approx(whole.item(), abs=1e-5)
@@ -557,10 +562,10 @@ def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
 def test_testing_in_pieces_gives_what_testing_at_once_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = training.build(BASE, DATA.shape, CLASSES)
-    whole = training.evaluate(model, DATA, DATA.test)
-    monkeypatch.setattr(training, "CHUNK", 7)
-    pieces = training.evaluate(model, DATA, DATA.test)
+    model = loop.build(BASE, DATA.shape, CLASSES)
+    whole = loop.evaluate(model, DATA, DATA.test)
+    monkeypatch.setattr(loop, "CHUNK", 7)
+    pieces = loop.evaluate(model, DATA, DATA.test)
     assert pieces[1] == whole[1]
     assert pieces[0] == pytest.approx(whole[0], rel=1e-6)  # single precision sums
 
@@ -598,13 +603,13 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed_with_its_epoch(
 
 
 def test_a_run_that_fails_later_keeps_the_epochs_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluate, calls = training.evaluate, []
+    evaluate, calls = loop.evaluate, []
 
     def poisoned(model: nn.Module, data: Dataset, part: Split) -> tuple[float, float]:
         calls.append(1)
         return (math.inf, 0.0) if len(calls) == 3 else evaluate(model, data, part)
 
-    monkeypatch.setattr(training, "evaluate", poisoned)
+    monkeypatch.setattr(loop, "evaluate", poisoned)
     outcome = train(replace(BASE, epochs=5), DATA).outcome
     assert outcome["failed_epoch"] == 2
     assert {len(values) for values in outcome["epochs"].values()} == {2}
@@ -628,11 +633,9 @@ def test_two_threads_that_train_at_once_do_not_disturb_each_other() -> None:
 
 def test_sgd_with_momentum_is_its_formula() -> None:
     run = replace(BASE, optimizer="sgd", learning_rate=0.02)
-    model = models.mlp(
-        FEATURES, run.hidden, CLASSES, training.generator(run.seed, "initialisation")
-    )
+    model = networks.mlp(FEATURES, run.hidden, CLASSES, loop.generator(run.seed, "initialisation"))
     velocity = [torch.zeros_like(p) for p in model.parameters()]
-    order = training.generator(run.seed, "order")
+    order = loop.generator(run.seed, "order")
     x = (DATA.train.x.float() - DATA.mean) / DATA.std
     for _ in range(run.epochs):
         for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
@@ -649,8 +652,8 @@ def test_sgd_with_momentum_is_its_formula() -> None:
 def test_adamw_shrinks_learned_parameters_by_rate_and_decay() -> None:
     run = replace(BASE, optimizer="adamw", weight_decay=0.0, schedule=STRONG)
     assert bits(train(run, DATA)) == bits(train(replace(BASE, schedule=STRONG), DATA))
-    decaying = training.build(run, DATA.shape, CLASSES)
-    optimizer = training.make_optimizer(replace(run, weight_decay=0.5), decaying)
+    decaying = loop.build(run, DATA.shape, CLASSES)
+    optimizer = loop.make_optimizer(replace(run, weight_decay=0.5), decaying)
     before = [p.detach().clone() for p in decaying.parameters()]
     for p in decaying.parameters():
         p.grad = torch.zeros_like(p)
@@ -664,8 +667,8 @@ def test_sgd_with_the_prior_is_sgd_with_it_folded(schedule: Schedule) -> None:
     run = replace(BASE, optimizer="sgd", learning_rate=0.02, schedule=schedule)
     attached, folded = train(run, DATA), train(replace(run, folded=PARTS), DATA)
     pairs = zip(
-        models.effective_weights(attached.model).values(),
-        models.effective_weights(folded.model).values(),
+        networks.effective_weights(attached.model).values(),
+        networks.effective_weights(folded.model).values(),
         strict=True,
     )
     assert max(float((a - b).abs().max()) for a, b in pairs) < 2e-5  # single precision
@@ -680,10 +683,8 @@ def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_sta
         schedule=Static(kernel=Uniform(value=number)),
         folded=("start", "update", "gradient"),
     )
-    model = models.mlp(
-        FEATURES, run.hidden, CLASSES, training.generator(run.seed, "initialisation")
-    )
-    layers = [layer for _, layer in models.linear_layers(model)]
+    model = networks.mlp(FEATURES, run.hidden, CLASSES, loop.generator(run.seed, "initialisation"))
+    layers = [layer for _, layer in networks.linear_layers(model)]
     for layer in layers:
         layer.weight.data.mul_(number)
     groups = [
@@ -691,7 +692,7 @@ def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_sta
         {"params": [layer.bias for layer in layers]},
     ]
     optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9)
-    order = training.generator(run.seed, "order")
+    order = loop.generator(run.seed, "order")
     x = (DATA.train.x.float() - DATA.mean) / DATA.std
     for _ in range(run.epochs):
         for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
@@ -699,7 +700,7 @@ def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_sta
             cross_entropy(model(x[index]), DATA.train.y[index]).backward()
             optimizer.step()
     attached = train(replace(run, folded=None), DATA).model
-    pairs = zip(models.effective_weights(attached).values(), layers, strict=True)
+    pairs = zip(networks.effective_weights(attached).values(), layers, strict=True)
     for ours, layer in pairs:
         torch.testing.assert_close(ours, layer.weight.detach(), rtol=0.0, atol=2e-5)
 
@@ -727,18 +728,18 @@ def test_another_network_gives_the_same_bits_again_and_learns(run: Run) -> None:
 
 @any_other
 def test_arms_of_another_network_start_alike_and_differ_where_the_prior_acts(run: Run) -> None:
-    plain = training.build(run, IMAGES.shape, 10)
-    prior = training.build(replace(run, schedule=STRONG), IMAGES.shape, 10)
-    acting = [name for name, _ in models.prior_layers(plain)]
-    between = training.distances(run, IMAGES.shape, 10)
-    expected = [layer_distance(*layer.weight.shape) for _, layer in models.prior_layers(plain)]
+    plain = loop.build(run, IMAGES.shape, 10)
+    prior = loop.build(replace(run, schedule=STRONG), IMAGES.shape, 10)
+    acting = [name for name, _ in networks.prior_layers(plain)]
+    between = loop.distances(run, IMAGES.shape, 10)
+    expected = [layer_distance(*layer.weight.shape) for _, layer in networks.prior_layers(plain)]
     assert all(torch.equal(a, b) for a, b in zip(between, expected, strict=True))
-    carrying = list(priors.spatial_priors(prior))
+    carrying = list(parametrization.spatial_priors(prior))
     assert len(carrying) == len(acting)
     for (name, one), (_, two) in zip(
-        models.linear_layers(plain), models.linear_layers(prior), strict=True
+        networks.linear_layers(plain), networks.linear_layers(prior), strict=True
     ):
-        assert torch.equal(one.weight, priors.learned_weight(two))
+        assert torch.equal(one.weight, parametrization.learned_weight(two))
         assert torch.equal(one.weight, two.weight) == (name not in acting)
     x = torch.randn(4, 192, generator=torch.Generator().manual_seed(0))
     assert not torch.equal(plain(x), prior(x))
@@ -747,15 +748,15 @@ def test_arms_of_another_network_start_alike_and_differ_where_the_prior_acts(run
 @any_other
 def test_the_sparsity_of_another_network_is_that_of_the_layers_with_a_prior(run: Run) -> None:
     outcome = train(replace(run, schedule=STRONG, epochs=1, train_size=64)).outcome
-    names = [name for name, _ in models.prior_layers(training.build(run, IMAGES.shape, 10))]
+    names = [name for name, _ in networks.prior_layers(loop.build(run, IMAGES.shape, 10))]
     assert list(outcome["final"]["sparsity"]) == [*names, "overall"]
 
 
 def test_a_cap_in_units_of_the_first_weights_binds_from_the_start() -> None:
     run = replace(BASE, action="cap", schedule=Static(kernel=Scaled(factor=2.0)))
-    model = training.build(run, DATA.shape, CLASSES)
+    model = loop.build(run, DATA.shape, CLASSES)
     # 2 / √2 standard deviations: 15.7 % of normal weights lie beyond; 173 weights here.
-    assert priors.capped_share(model) == pytest.approx(0.157, abs=0.11)
+    assert parametrization.capped_share(model) == pytest.approx(0.157, abs=0.11)
     shares = train(run, DATA).outcome["epochs"]["cap_share"]
     assert len(shares) == run.epochs
     assert min(shares) > 0.05

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from spatialnb import kept, models, training, weights, workers
-from spatialnb.config import Run
-from spatialnb.geometry import layer_distance
-from spatialnb.kernels import Exponential
-from spatialnb.records import MissingError, RecordError, Store, published_folder, read
-from spatialnb.schedules import Static
+from spatialnb.analysis import weight_summary
+from spatialnb.config.run import Run
+from spatialnb.execution import workers
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Static
+from spatialnb.records import weight_cache
+from spatialnb.records.store import MissingError, RecordError, Store, published_folder, read
+from spatialnb.training import loop, networks
 
 RUN = Run(dataset="quick-colours", hidden=(12,), epochs=2, schedule=Static(kernel=Exponential()))
 
@@ -37,9 +40,9 @@ def store(tmp_path: Path) -> Store:
 def test_a_kernels_own_strengths_come_back_by_distance() -> None:
     distance = layer_distance(256, 3072)
     strength = Exponential().strength(distance)
-    layer = weights.summarise({"0": -torch.ones_like(strength)}, {"0": -strength})["0"]
-    assert layer["learned"] == [1.0] * weights.BINS
-    middles = (torch.arange(weights.BINS, dtype=torch.float64) + 0.5) / weights.BINS
+    layer = weight_summary.summarise({"0": -torch.ones_like(strength)}, {"0": -strength})["0"]
+    assert layer["learned"] == [1.0] * weight_summary.BINS
+    middles = (torch.arange(weight_summary.BINS, dtype=torch.float64) + 0.5) / weight_summary.BINS
     # In a bin of 1/32 a kernel of rate 3 is all but a line; in the last, nearer places are more.
     assert layer["effective"] == pytest.approx(Exponential().strength(middles).tolist(), rel=1e-2)
     assert sum(layer["connections"]) == 256 * 3072
@@ -48,14 +51,14 @@ def test_a_kernels_own_strengths_come_back_by_distance() -> None:
 
 def test_a_picture_holds_means_of_blocks_with_four_digits() -> None:
     weight = torch.rand(64, 192, generator=torch.Generator().manual_seed(0)) - 0.5
-    picture = weights.summarise({"0": weight}, {"0": weight})["0"]["picture"]
-    assert (len(picture), len(picture[0])) == (weights.ROWS, weights.COLUMNS)
+    picture = weight_summary.summarise({"0": weight}, {"0": weight})["0"]["picture"]
+    assert (len(picture), len(picture[0])) == (weight_summary.ROWS, weight_summary.COLUMNS)
     assert picture[3][5] == float(f"{weight[6:8, 10:12].abs().double().mean():.4g}")
 
 
 def test_a_small_layer_is_shown_neuron_by_neuron_and_an_empty_bin_is_zero() -> None:
     weight = torch.tensor([[1.0, -2.0]])
-    layer = weights.summarise({"0": weight}, {"0": weight})["0"]
+    layer = weight_summary.summarise({"0": weight}, {"0": weight})["0"]
     assert layer["picture"] == [[1.0, 2.0]]
     assert [place for place, count in enumerate(layer["connections"]) if count] == [16]
     assert layer["learned"][16] == 1.5
@@ -64,8 +67,8 @@ def test_a_small_layer_is_shown_neuron_by_neuron_and_an_empty_bin_is_zero() -> N
 
 def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> None:
     record = workers.record_weights(RUN, store)
-    effective = models.effective_weights(training.train(RUN).model)
-    again = weights.summarise(effective, effective)
+    effective = networks.effective_weights(loop.train(RUN).model)
+    again = weight_summary.summarise(effective, effective)
     assert record.config["run"] == RUN.id
     for name, layer in record.outcome.items():
         assert layer["effective"] == again[name]["effective"]
@@ -74,14 +77,14 @@ def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> No
             raw >= acting for raw, acting in zip(layer["learned"], layer["effective"], strict=True)
         )
     assert record.provenance.keys() >= {"commit", "versions", "processor"}
-    assert not kept.path_of(RUN.id).exists()
+    assert not weight_cache.path_of(RUN.id).exists()
 
 
 def test_weights_are_recorded_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     record = workers.record_weights(RUN, store)
     monkeypatch.setattr(workers, "train_one", None)
     assert workers.record_weights(RUN, store) == record
-    assert weights.weights_of(RUN, store) == record
+    assert weight_summary.weights_of(RUN, store) == record
 
 
 def test_a_run_that_is_not_recorded_has_no_weights_to_record(store: Store) -> None:
@@ -113,5 +116,5 @@ def test_published_weights_are_of_a_published_run(path: Path) -> None:
     record = read(path)
     run = Store(published_folder()).find(record.config["run"])
     assert run is not None
-    assert weights.weights_of(run.run, Store(published_folder())) == record
+    assert weight_summary.weights_of(run.run, Store(published_folder())) == record
     assert "+" not in record.provenance["commit"]

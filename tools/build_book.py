@@ -23,7 +23,7 @@ from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
 
 import spatialnb
-from spatialnb.records import default_store
+from spatialnb.records.store import default_store
 
 PAGES = {".ipynb", ".md"}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from spatialnb import report
+from spatialnb.report.formatting import number
 from spatialnb.report.style import LINES, alone
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import number
 from spatialnb.studies import get
-from spatialnb.study import Results
+from spatialnb.study.study import Results
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 

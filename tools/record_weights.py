@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from spatialnb import provenance, records, workers
-from spatialnb.records import Store
+from spatialnb.execution import workers
+from spatialnb.records import provenance
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Store
 from spatialnb.registry import unknown
 from spatialnb.studies import get
 
@@ -23,7 +25,7 @@ def main(chapter: str, *arms: str) -> None:
         sys.exit("Commit the package first, so that anybody can find the code behind the numbers.")
     for arm in arms:
         record = workers.record_weights(
-            study.configs([0])[arm][0], Store(records.published_folder())
+            study.configs([0])[arm][0], Store(records_store.published_folder())
         )
         print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)
 

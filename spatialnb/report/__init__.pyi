@@ -6,17 +6,18 @@ from .comparison import (
     comparison_text,
 )
 from .cost import cost, cost_numbers
+from .display import Shown
 from .figures import curves, dots, trade_off
 from .findings import ledger, ledger_rows, tally, verdicts
-from .glance import glance
+from .formatting import banner, glue_numbers, numbers
+from .interpolation_figure import lines
 from .kernels import idea_figure, kernel_figure
-from .learned import weights_figure, weights_numbers
-from .lines import lines
-from .overview import side_by_side
+from .metric_grid import side_by_side
+from .pruning_report import latency_table, zeros_figure, zeros_table
 from .receptive import receptive_fields
-from .shares import shares
-from .shown import Shown
+from .sparsity_table import shares
 from .style import figure
+from .summary_box import glance
 from .tables import frame, table, table_rows
 from .tuning import (
     best,
@@ -26,8 +27,7 @@ from .tuning import (
     rate_figure,
     rate_table,
 )
-from .words import banner, glue_numbers, numbers
-from .zeros import latency_table, zeros_figure, zeros_table
+from .weight_figures import weights_figure, weights_numbers
 
 __all__ = [
     "Compared",

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from spatialnb import metrics, statistics
-from spatialnb.claims import ALPHA
-from spatialnb.report.cells import Cell, as_html, as_text, downloads
-from spatialnb.report.shown import Shown
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import NOTHING, estimate, setting, spread
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import EMPTY, values
 from spatialnb.report.tables import json_number
-from spatialnb.report.words import NOTHING, estimate, setting, spread
-from spatialnb.statistics import Interval
-from spatialnb.study import Results
+from spatialnb.study import inference, metrics
+from spatialnb.study.claims import ALPHA
+from spatialnb.study.inference import Interval
+from spatialnb.study.study import Results
 
 Outcome = Literal["identical", "same", "different", "cannot tell", "not comparable"]
 SYMBOLS: dict[Outcome, str] = {
@@ -140,8 +140,8 @@ def _compared(rerun: Results, published: Results, arm: str, name: str, why: str)
     return Compared(
         arm=arm,
         metric=name,
-        rerun=statistics.mean_interval(list(ours.values())) if ours else EMPTY,
-        published=statistics.mean_interval(list(theirs.values())) if theirs else EMPTY,
+        rerun=inference.mean_interval(list(ours.values())) if ours else EMPTY,
+        published=inference.mean_interval(list(theirs.values())) if theirs else EMPTY,
         difference=difference,
         outcome=outcome,
         reason=reason,
@@ -157,19 +157,19 @@ def _judged(
 ) -> tuple[Outcome, Interval, str]:
     shared = [key for key in ours if key in theirs]
     if shared == list(ours):
-        by_seed = statistics.differences(ours, {key: theirs[key] for key in shared})
-        interval = statistics.mean_interval(by_seed)
+        by_seed = inference.differences(ours, {key: theirs[key] for key in shared})
+        interval = inference.mean_interval(by_seed)
         if not any(by_seed):
             return "identical", interval, f"all {len(shared)} values are the published ones"
         if len(by_seed) < 2:
             return "cannot tell", interval, "one value, and a test needs two"
-        p = statistics.equivalence(by_seed, margin)
+        p = inference.equivalence(by_seed, margin)
     else:
         new = [value for key, value in ours.items() if key not in theirs]
         if len(new) < 2:
             return "cannot tell", EMPTY, f"{len(new)} new value(s), and a test needs two"
-        interval = statistics.unpaired_difference(new, list(theirs.values()))
-        p = statistics.unpaired_equivalence(new, list(theirs.values()), margin)
+        interval = inference.unpaired_difference(new, list(theirs.values()))
+        p = inference.unpaired_equivalence(new, list(theirs.values()), margin)
     if p < ALPHA:
         return "same", interval, f"within ±{margin:g}"
     if 0.0 not in interval and abs(interval.estimate) > margin:

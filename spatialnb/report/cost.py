@@ -7,11 +7,11 @@ from html import escape
 
 import pandas as pd
 
-from spatialnb.records import Record
-from spatialnb.report.cells import Cell, as_html, as_text, downloads
+from spatialnb.records.store import Record
+from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link
-from spatialnb.report.shown import Shown
-from spatialnb.study import Results
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.study.study import Results
 
 TOGETHER = "together, each run once"
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spatialnb import metrics
 from spatialnb.registry import unknown
-from spatialnb.report.shown import Shown
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import bounds, number, setting, slug
 from spatialnb.report.style import (
     HEIGHT,
     INK,
@@ -28,9 +28,9 @@ from spatialnb.report.style import (
     look,
 )
 from spatialnb.report.summary import EMPTY, Row, summarise, values
-from spatialnb.report.words import bounds, number, setting, slug
-from spatialnb.statistics import Interval, mean_interval
-from spatialnb.study import Results
+from spatialnb.study import metrics
+from spatialnb.study.inference import Interval, mean_interval
+from spatialnb.study.study import Results
 
 TOGETHER = 3
 """So many arms share one panel of curves; more get a panel each, with the baseline in all."""

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from spatialnb import metrics
-from spatialnb.claims import Finding
-from spatialnb.report.cells import Cell, as_html, as_text, downloads
-from spatialnb.report.shown import Shown, details
+from spatialnb.report.display import Shown, details
+from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, plain
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
-from spatialnb.report.words import NOTHING, SYMBOLS, bounds, number, plain
-from spatialnb.study import Results
+from spatialnb.study import metrics
+from spatialnb.study.claims import Finding
+from spatialnb.study.study import Results
 
 
 def verdicts(results: Results) -> Shown:

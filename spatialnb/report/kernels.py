@@ -9,9 +9,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spatialnb.geometry import layer_distance, positions
-from spatialnb.kernels import Exponential, Kernel, Shuffled, Uniform
-from spatialnb.report.shown import Shown
+from spatialnb.priors.geometry import layer_distance, positions
+from spatialnb.priors.kernels import Exponential, Kernel, Shuffled, Uniform
+from spatialnb.report.display import Shown
 from spatialnb.report.style import (
     HEIGHT,
     INK,

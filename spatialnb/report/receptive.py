@@ -9,15 +9,15 @@ from typing import Any
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from spatialnb.config import Run
+from spatialnb.config.run import Run
 from spatialnb.datasets import edition
-from spatialnb.geometry import grid
+from spatialnb.priors.geometry import grid
 from spatialnb.registry import unknown
-from spatialnb.report.shown import Shown
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import number
 from spatialnb.report.style import SMALL, WIDTH, figure, look, matrix
-from spatialnb.report.words import number
-from spatialnb.study import Results
-from spatialnb.training import distances
+from spatialnb.study.study import Results
+from spatialnb.training.loop import distances
 
 COLOURS = ("red", "green", "blue")
 """The channels of a colour image."""

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 
-from spatialnb.report.shown import Shown, details, download
+from spatialnb.report.display import Shown, details, download
 
 WIDTH, HEIGHT = 4.7, 3.1
 """Inches. A phone of 375 px leaves a figure about 343 px, three quarters of this, and then text of

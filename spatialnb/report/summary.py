@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from spatialnb import statistics
-from spatialnb.metrics import NotRecordedError
-from spatialnb.statistics import Interval
-from spatialnb.study import Results, SeedPair
+from spatialnb.study import inference
+from spatialnb.study.inference import Interval
+from spatialnb.study.metrics import NotRecordedError
+from spatialnb.study.study import Results, SeedPair
 
 EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
 
@@ -46,7 +46,7 @@ def summarise(results: Results, metric: str) -> list[Row]:
             reported_difference = cell.value - base_cell.value
         common = [key for key in ours if key in base]
         difference = (
-            statistics.paired_difference(
+            inference.paired_difference(
                 {key: ours[key] for key in common}, {key: base[key] for key in common}
             )
             if common
@@ -55,7 +55,7 @@ def summarise(results: Results, metric: str) -> list[Row]:
         rows.append(
             Row(
                 arm=arm,
-                ours=statistics.mean_interval(list(ours.values())) if ours else EMPTY,
+                ours=inference.mean_interval(list(ours.values())) if ours else EMPTY,
                 difference=None if arm == study.baseline else difference,
                 reported=None if cell is None else cell.value,
                 reported_sd=None if cell is None else cell.sd,

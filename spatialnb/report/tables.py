@@ -9,13 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from spatialnb import metrics
-from spatialnb.report.behind import behind
-from spatialnb.report.cells import Cell, as_html, as_text, downloads
-from spatialnb.report.shown import Shown
-from spatialnb.report.sparks import sparks
-from spatialnb.report.summary import EMPTY, Row, summarise
-from spatialnb.report.words import (
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import (
     NOTHING,
     bounds,
     failures,
@@ -24,7 +19,12 @@ from spatialnb.report.words import (
     slug,
     spread,
 )
-from spatialnb.study import Results, Study
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.record_table import behind
+from spatialnb.report.sparklines import sparks
+from spatialnb.report.summary import EMPTY, Row, summarise
+from spatialnb.study import metrics
+from spatialnb.study.study import Results, Study
 
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""

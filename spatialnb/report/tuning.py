@@ -9,13 +9,13 @@ from html import escape
 import pandas as pd
 from matplotlib.figure import Figure
 
-from spatialnb import metrics
-from spatialnb.report.cells import Cell, as_html, as_text, downloads
-from spatialnb.report.shown import Shown
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import failures, number, setting, slug, spread
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
-from spatialnb.report.words import failures, number, setting, slug, spread
-from spatialnb.study import Results
+from spatialnb.study import metrics
+from spatialnb.study.study import Results
 
 ACCURACY = "validation_accuracy"
 """What a setting is chosen by: never the test images."""

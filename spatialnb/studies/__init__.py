@@ -7,10 +7,10 @@ import pkgutil
 import re
 from collections.abc import Iterable
 
-from spatialnb.claims import Finding, not_judged
-from spatialnb.records import Store
+from spatialnb.records.store import Store
 from spatialnb.registry import unknown
-from spatialnb.study import Results, Study
+from spatialnb.study.claims import Finding, not_judged
+from spatialnb.study.study import Results, Study
 
 
 def _pages() -> dict[str, str]:

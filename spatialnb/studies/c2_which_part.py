@@ -1,10 +1,10 @@
 """c2: which part of the prior helps?"""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential, Shuffled
-from spatialnb.schedules import Reshuffled, Sharpen, Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged, Exponential, Shuffled
+from spatialnb.priors.schedules import Reshuffled, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 SHARPENING = Sharpen(k_start=3, k_end=50)
 MEAN = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))

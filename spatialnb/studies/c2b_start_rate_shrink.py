@@ -2,10 +2,10 @@
 
 from itertools import combinations
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.schedules import Sharpen
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.schedules import Sharpen
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 SHARPENING = Sharpen(k_start=3, k_end=50)
 PARTS = {"start": "start", "rate": "update", "shrink": "shrink"}

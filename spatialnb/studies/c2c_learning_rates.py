@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential, Shuffled
-from spatialnb.schedules import Sharpen, Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged, Exponential, Shuffled
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.study.study import Quick, Study
 
 PRIORS = {
     "none": Run(),

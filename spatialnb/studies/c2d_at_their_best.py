@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
+from spatialnb.config.run import Run
 from spatialnb.studies.c2c_learning_rates import PRIORS
-from spatialnb.study import Quick, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 CHOSEN: dict[str, tuple[float, str | None]] = {
     "none": (0.004, "linear"),

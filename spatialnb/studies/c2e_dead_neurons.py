@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from spatialnb.claims import Claim
 from spatialnb.studies.c2_which_part import ARMS as PARTS
 from spatialnb.studies.c2d_at_their_best import STUDY as AT_THEIR_BEST
-from spatialnb.study import Quick, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 LEAKY = "leaky"
 BEST = "none at its best"

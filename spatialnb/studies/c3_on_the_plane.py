@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential, Inverse, Shuffled
-from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged, Exponential, Inverse, Shuffled
+from spatialnb.priors.schedules import Schedule, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 BROAD, SHARP = Exponential(k=3), Exponential(k=15)
 SHARPENING = Sharpen(k_start=3, k_end=50)

@@ -1,9 +1,9 @@
 """c3b: the arms of c3 on MNIST, and why the report liked the inverse kernel there."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
+from spatialnb.config.run import Run
 from spatialnb.studies.c3_on_the_plane import arms
-from spatialnb.study import Quick, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 MARGIN = 0.2
 """Points of accuracy that do not matter: about 7 % of the errors of a plain network here."""

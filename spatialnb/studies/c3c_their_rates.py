@@ -3,7 +3,7 @@
 from spatialnb.studies.c2c_learning_rates import DECAYS, at_every_rate
 from spatialnb.studies.c2c_learning_rates import RATES as FIRST_RATES
 from spatialnb.studies.c3_on_the_plane import STUDY as PLANE
-from spatialnb.study import Quick, Study
+from spatialnb.study.study import Quick, Study
 
 ARMS = {
     arm: PLANE.arms[arm]

@@ -1,11 +1,11 @@
 """c3d: the best kernel on the plane and its controls, each at the learning rate that c3c chose."""
 
-from spatialnb.claims import Claim
 from spatialnb.studies.c2d_at_their_best import STUDY as LINE
 from spatialnb.studies.c2d_at_their_best import at_its_best
 from spatialnb.studies.c3_on_the_plane import STUDY as PLANE
 from spatialnb.studies.c3c_their_rates import ARMS
-from spatialnb.study import Quick, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 CHOSEN: dict[str, tuple[float, str | None]] = {
     "plane, k = 15": (0.016, "linear"),

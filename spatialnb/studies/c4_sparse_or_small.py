@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential
-from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.sparse import Prune, Sparse
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.config.sparsity import Prune, Sparse
+from spatialnb.priors.kernels import Averaged, Exponential
+from spatialnb.priors.schedules import Schedule, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 LEVELS = (0.647, 0.814, 0.886, 0.942, 0.98)
 """Shares of zeros: those of the report's v11 for k = 15, 30, 50 and 100, and one beyond."""
 LESS, MOST = 0.814, 0.942
 """Levels at which networks are trained sparse, or narrower, from the start."""
 NARROWER_WIDTHS = {LESS: (47, 138), MOST: (14, 185)}
-"""Hidden widths with as many weights: what :func:`spatialnb.masks.narrowed` gives."""
+"""Hidden widths with as many weights: what :func:`spatialnb.training.sparse_optimizers.narrowed`
+gives."""
 
 TO_50 = Sharpen(k_start=3, k_end=50)
 TO_100 = Sharpen(k_start=3, k_end=100)

@@ -1,11 +1,11 @@
 """c5: are two networks alike after all?"""
 
-from spatialnb.asymmetric import Asymmetric
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.schedules import Sharpen, Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 SHARPENING = Sharpen(k_start=3, k_end=50)
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential
-from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged, Exponential
+from spatialnb.priors.schedules import Schedule, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 LINEAR = "linear decay"
 PRIORS: dict[str, Schedule] = {

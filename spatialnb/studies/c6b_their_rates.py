@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spatialnb.config import Run
-from spatialnb.schedules import Sharpen
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.schedules import Sharpen
+from spatialnb.study.study import Quick, Study
 
 SETTINGS = {
     "SGD": Run(optimizer="sgd"),

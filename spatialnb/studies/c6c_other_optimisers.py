@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Averaged, Exponential, Kernel, Scaled, Shuffled, Uniform
-from spatialnb.schedules import Sharpen, Static
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged, Exponential, Kernel, Scaled, Shuffled, Uniform
+from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.studies.c6b_their_rates import SETTINGS, at_their_rates
-from spatialnb.study import Quick, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 SGD, ADAMW = SETTINGS["SGD"], SETTINGS["AdamW"]
 MEAN = Sharpen(k_start=3, k_end=50, kernel=Averaged(kernel=Exponential()))

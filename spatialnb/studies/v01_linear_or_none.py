@@ -1,10 +1,10 @@
 """v1: does a linear prior cost accuracy, and does it make two networks alike?"""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Linear
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Linear
+from spatialnb.priors.schedules import Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 MNIST = Run(dataset="mnist", epochs=5)
 

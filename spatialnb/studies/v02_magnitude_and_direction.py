@@ -1,11 +1,11 @@
 """v2: the kernel gives a weight its magnitude, what is learned its direction."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Linear
-from spatialnb.schedules import Static
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Linear
+from spatialnb.priors.schedules import Static
 from spatialnb.studies import v01_linear_or_none as v01
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 STUDY = Study(
     id="v02",

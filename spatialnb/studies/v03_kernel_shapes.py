@@ -1,10 +1,10 @@
 """v3: five kernel shapes with magnitude normalisation."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Uniform
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential, Gaussian, Inverse, Kernel, Linear, Uniform
+from spatialnb.priors.schedules import Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 KERNELS: dict[str, Kernel] = {
     "inverse": Inverse(),

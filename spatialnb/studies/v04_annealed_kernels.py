@@ -1,10 +1,10 @@
 """v4: kernels that come or go over the training."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Linear, Uniform
-from spatialnb.schedules import Anneal, Schedule, Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Linear, Uniform
+from spatialnb.priors.schedules import Anneal, Schedule, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 SCHEDULES: dict[str, Schedule] = {
     "none → linear": Anneal(start=Uniform(), end=Linear()),

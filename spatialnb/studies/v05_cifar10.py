@@ -1,10 +1,10 @@
 """v5: static and annealed kernels on CIFAR-10."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential, Linear, Uniform
-from spatialnb.schedules import Anneal, Schedule, Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential, Linear, Uniform
+from spatialnb.priors.schedules import Anneal, Schedule, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 NONE, LINEAR, EXPONENTIAL = Uniform(), Linear(), Exponential()
 

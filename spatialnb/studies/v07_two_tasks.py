@@ -1,10 +1,10 @@
 """v7: can kernels help one network to learn two tasks?"""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run, SecondTask
-from spatialnb.kernels import Exponential, Shuffled, Uniform
-from spatialnb.schedules import Anneal
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run, SecondTask
+from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
+from spatialnb.priors.schedules import Anneal
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 HIDDEN = (256, 128, 128)
 OWN = Anneal(start=Exponential(), end=Uniform())

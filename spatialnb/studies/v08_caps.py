@@ -1,10 +1,10 @@
 """v8: the kernel as a cap on weights instead of a factor."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential, Shuffled, Uniform
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
+from spatialnb.priors.schedules import Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 KERNELS = {
     "none": Uniform(),

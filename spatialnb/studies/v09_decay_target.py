@@ -1,9 +1,9 @@
 """v9: weights that decay toward the kernel instead of toward zero."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Decay, Run
-from spatialnb.kernels import Exponential, Shuffled, Uniform
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Decay, Run
+from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 TARGETS = {
     "to zero": Uniform(value=0.0),

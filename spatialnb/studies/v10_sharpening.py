@@ -1,10 +1,10 @@
 """v10: a kernel that starts broad and sharpens."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Schedule, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 SCHEDULES: dict[str, Schedule] = {
     "k = 3": Static(kernel=Exponential(k=3)),

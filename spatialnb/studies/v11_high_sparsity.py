@@ -1,10 +1,10 @@
 """v11: how sharp can the kernel end?"""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential, Uniform
-from spatialnb.schedules import Schedule, Sharpen, Static
-from spatialnb.study import Quick, Reported, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential, Uniform
+from spatialnb.priors.schedules import Schedule, Sharpen, Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Reported, Study
 
 SCHEDULES: dict[str, Schedule] = {
     "none": Static(kernel=Uniform()),

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spatialnb import provenance
+from spatialnb.records import provenance
 from tools.faults.trying import FAULTS, Trial
 
 OUT = Path(__file__).resolve().parents[2] / "book" / "faults.json"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from spatialnb import parameters, rerun, studies
+from spatialnb import studies
+from spatialnb.commands import rerun
+from spatialnb.study import parameters
 from tools.faults.trying import Trial, fault, mutant
 
 HOSTILE: list[Any] = [

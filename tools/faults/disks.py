@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from spatialnb.records import Store, read
+from spatialnb.records.store import Store, read
 from tools.faults import trying
 from tools.faults.trying import GRID, Trial, check_store, fault, joined, made, noted
 

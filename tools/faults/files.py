@@ -13,10 +13,13 @@ from unittest import mock
 import torch
 from PIL import Image
 
-from spatialnb import kept, metrics, rerun, studies
-from spatialnb.config import Run
+from spatialnb import studies
+from spatialnb.commands import rerun
+from spatialnb.config.run import Run
 from spatialnb.datasets import archive, cache, images, vision
-from spatialnb.records import Record, RecordError, Store, read
+from spatialnb.records import weight_cache
+from spatialnb.records.store import Record, RecordError, Store, read
+from spatialnb.study import metrics
 from tools.faults.trying import Trial, fault, made, mutant, scrambled
 
 
@@ -180,13 +183,13 @@ def caches(trial: Trial) -> None:
     tensors = {"train.x": torch.arange(600, dtype=torch.uint8), "mean": torch.ones(3)}
     decoded, weighed = trial.folder / "x.safetensors", trial.folder / "a.kept"
     cache.write(decoded, key, tensors, "0" * 64)
-    weights = {name: kept.packed(name, {"0": torch.rand(9, 9)}) for name in ("a", "b")}
+    weights = {name: weight_cache.packed(name, {"0": torch.rand(9, 9)}) for name in ("a", "b")}
     weighed.write_bytes(weights["a"])
     places = {
         decoded: (decoded.read_bytes(), weights["a"], lambda: cache.read(decoded, key)),
-        weighed: (weights["a"], weights["b"], lambda: kept.read("a")),
+        weighed: (weights["a"], weights["b"], lambda: weight_cache.read("a")),
     }
-    with mock.patch.object(kept, "path_of", lambda name: trial.folder / f"{name}.kept"):
+    with mock.patch.object(weight_cache, "path_of", lambda name: trial.folder / f"{name}.kept"):
         for _, _, use in places.values():
             trial.expect(use() is not None, "a whole file that is not read")
         for number in trial.tries():

@@ -15,7 +15,7 @@ from unittest import mock
 
 import psutil
 
-from spatialnb.records import RecordError, Store
+from spatialnb.records.store import RecordError, Store
 from tools.faults import trying
 from tools.faults.trying import Trial, check_store, fault, joined, made, noted
 

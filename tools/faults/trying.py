@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from spatialnb import runs, training, workers
-from spatialnb.config import Run, canonical
-from spatialnb.kernels import Exponential
-from spatialnb.records import Record, RecordError, Store, read
-from spatialnb.schedules import Static
+from spatialnb.config.run import Run, canonical
+from spatialnb.execution import runs, workers
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Static
+from spatialnb.records.store import Record, RecordError, Store, read
+from spatialnb.training import loop
 
 BASE = Run(dataset="quick-colours", hidden=(12,), epochs=2, schedule=Static(kernel=Exponential()))
 GRID = [replace(BASE, seed=seed) for seed in range(24)]
@@ -177,7 +178,7 @@ def completes(
 
 def undisturbed(grid: list[Run]) -> dict[str, str]:
     """The outcome of every run, as text, trained here and undisturbed."""
-    return {run.id: canonical(training.train(run).outcome) for run in grid}
+    return {run.id: canonical(loop.train(run).outcome) for run in grid}
 
 
 def check_store(trial: Trial, place: Path, right: dict[str, str]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from spatialnb.records import Store, read
+from spatialnb.records.store import Store, read
 from tools.faults import trying
 from tools.faults.trying import Trial, fault, made
 

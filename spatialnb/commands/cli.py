@@ -1,0 +1,588 @@
+"""The commands.
+
+Nothing heavy is imported before a command needs it, so ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  spatialnb ledger                            every claim with its verdict
+  spatialnb run v05 --quick                   a minute's try, no data needed
+  spatialnb run v05 --epochs 30 --seeds 0-2   a chapter with other parameters
+  spatialnb compare rerun                     that beside the published runs
+  spatialnb verify --sample 5                 published runs trained again
+  spatialnb status                            what is recorded, what is missing
+  spatialnb data check                        which data sets are at hand
+"""
+
+
+class Seeds(click.ParamType[tuple[int, ...]]):
+    """Whole numbers as ``0-9``, ``3`` or ``0,2,5-7``."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The seeds of a text, in its order; repeated ones are refused."""
+        from spatialnb.study.parameters import seeds
+
+        try:
+            return seeds(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Group(click.Group):
+    """A group whose users see what is wrong in a sentence, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a mistake or a missing file ends with exit code 1 and its message."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # the last where the reader, such as head, has seen enough: click ends quietly
+        except KeyboardInterrupt:
+            click.echo(
+                "\nStopped. What is finished is recorded; the same command goes on.", err=True
+            )
+            ctx.exit(130)
+        except (ValueError, TypeError, OSError, RuntimeError) as error:
+            if ctx.find_root().params.get("debug"):
+                raise
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Group, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spatialnb")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+def main(debug: bool) -> None:
+    """Spatial weight priors for neural networks: an executable research report."""
+
+
+store_option = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for new records.  [default: $SPATIALNB_STORE, or the user's data folder]",
+)
+
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes of one thread each.  [default: one a core]",
+)
+
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    envvar="SPATIALNB_CLUSTER",
+    help="Train on the Dask cluster with this scheduler, e.g. tcp://login-node:8786.  "
+    "[default: $SPATIALNB_CLUSTER, or this machine]",
+)
+
+device_option = click.option(
+    "--device",
+    default="cpu",
+    help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
+)
+
+stack_option = click.option(
+    "--stack",
+    type=click.IntRange(min=1),
+    help="Train up to so many runs of one architecture at once, as one program. Their records say "
+    "so, and are not published.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: the published number]")
+@click.option(
+    "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
+)
+@click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
+@workers_option
+@device_option
+@stack_option
+@cluster_option
+@click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
+@store_option
+def train(
+    studies: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    epochs: int | None,
+    dataset: str | None,
+    quick: bool,
+    workers: int | None,
+    device: str,
+    stack: int | None,
+    cluster: str | None,
+    no_pairs: bool,
+    store: Path | None,
+) -> None:
+    """Train what is missing of the runs of STUDY (such as v05 or c2, or all).
+
+    Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
+    it with Ctrl-C; the same command goes on where it stopped.
+    """
+    from spatialnb.execution import planning, runs
+    from spatialnb.records.store import default_store
+    from spatialnb.studies import select
+    from spatialnb.study.study import by_seed
+
+    if quick and dataset is not None:
+        raise click.UsageError("--quick brings its own data set; leave out one of the two")
+    chosen = select(studies)
+    where = default_store((store,) if store else ())
+    configs, pairs = [], []
+    for study in chosen:
+        if quick:
+            asked = study.quick
+            grid = study.configs(seeds or asked.seeds, epochs or asked.epochs, asked.dataset)
+        else:
+            grid = study.configs(seeds, epochs, dataset)
+        configs += by_seed(grid)
+        for arm in grid.values():
+            pairs += [] if no_pairs else study.couples(arm)
+    distinct = len({run.id for run in configs})
+    missing = planning.missing(configs, where)
+    unmeasured = {planning.pair_id(*pair) for pair in pairs} - where.ids("pair")
+    click.echo(
+        f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
+        f"{len(unmeasured)} pairs to measure"
+    )
+    address = cluster if missing or unmeasured else None
+    with _elsewhere(address, workers, device, stack) as (executor, _):
+        runs.complete(
+            configs,
+            pairs=pairs,
+            store=where,
+            executor=executor,
+            workers=workers,
+            device=device,
+            stack=stack,
+        )
+    click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
+@click.option("--epochs", type=int, help="[default: the published number]")
+@click.option(
+    "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
+)
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Another parameter: lr, batch_size, hidden or arms. May be given again.",
+)
+@click.option(
+    "--definitions",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    multiple=True,
+    help="Python file that registers kernels, schedules or actions of your own.",
+)
+@click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("rerun"),
+    show_default=True,
+    help="Folder for notebook, page, tables and new records.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@workers_option
+@device_option
+@stack_option
+@cluster_option
+@store_option
+def run(
+    studies: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    epochs: int | None,
+    dataset: str | None,
+    settings: tuple[str, ...],
+    definitions: tuple[str, ...],
+    quick: bool,
+    out: Path,
+    dry_run: bool,
+    workers: int | None,
+    device: str,
+    stack: int | None,
+    cluster: str | None,
+    store: Path | None,
+) -> None:
+    """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
+
+    Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
+    Ctrl-C; the same command goes on where it stopped.
+    """
+    from spatialnb.commands import rerun
+    from spatialnb.execution import planning, runs
+    from spatialnb.records.store import default_store
+    from spatialnb.report.formatting import setting_text
+    from spatialnb.studies import select
+    from spatialnb.study import parameters
+
+    if quick and dataset is not None:
+        raise click.UsageError("--quick brings its own data set; leave out one of the two")
+    asked: dict[str, Any] = {"seeds": seeds, "epochs": epochs, "dataset": dataset}
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {text}: expected NAME=VALUE, such as lr=0.001")
+        if name == "definitions":
+            raise click.UsageError(f"--set {text}: name the file with --definitions instead")
+        if asked.get(name) is not None:
+            raise click.UsageError(f"--set {text}: {name} is given twice")
+        asked[name] = value
+    asked = {name: value for name, value in asked.items() if value is not None}
+    files = {"definitions": list(definitions)} if definitions else {}
+    given = parameters.checked({**asked, **files})
+    where = default_store((store,) if store else ())
+    plans = []
+    for study in select(studies):
+        part = study.quick
+        small = {"dataset": part.dataset, "epochs": part.epochs, "seeds": part.seeds}
+        plans.append(rerun.plan(study, {**(small if quick else {}), **given, **files}))
+    for planned in plans:
+        rerun.notebook(planned.study)  # no training for a page that cannot be made
+    configs = [config for planned in plans for config in planned.configs]
+    pairs = [pair for planned in plans for pair in planned.pairs]
+    for planned in plans:
+        ids = {config.id for config in planned.configs}
+        missing = planning.missing(planned.configs, where)
+        click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
+        click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
+        click.echo(f", {len(missing)} to train")
+    missing = planning.missing(configs, where)
+    address = cluster if missing else None
+    with _elsewhere(address, workers, device, stack) as (executor, count):
+        _say_time(missing, where, count)
+        if dry_run:
+            return
+        runs.complete(
+            configs,
+            pairs=pairs,
+            store=where,
+            executor=executor,
+            workers=count,
+            device=device,
+            stack=stack,
+        )
+    for planned in plans:
+        rerun.execute(planned, out, where, click.echo)
+    click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+
+
+@contextlib.contextmanager
+def _elsewhere(
+    address: str | None, workers: int | None, device: str, stack: int | None
+) -> Iterator[tuple[Any, int]]:
+    """The executor of the cluster at an address, none without one; and its worker processes."""
+    from spatialnb.execution import planning
+
+    if device != "cpu" and workers is not None:
+        raise click.UsageError(
+            "--workers counts processes on the processor, and --device trains on another device in "
+            "one; leave out one of the two"
+        )
+    if address is None:
+        yield None, workers or planning.cores()
+        return
+    if device != "cpu" or stack is not None:
+        raise click.UsageError(
+            "--device and --stack train on this machine, and --cluster (or SPATIALNB_CLUSTER) on "
+            "others; leave them out, or the cluster"
+        )
+    if workers is not None:
+        raise click.UsageError(
+            "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
+            "trains on others; leave out one of the two"
+        )
+    from spatialnb.execution import dask_cluster
+
+    with dask_cluster.connected(address, click.echo) as (executor, count):
+        click.echo(f"{count} worker processes at {address}")
+        yield executor, count
+
+
+def _say_time(missing: list[Any], where: Any, workers: int) -> None:
+    """How long the training of these runs takes, by the speed of runs recorded like them."""
+    from spatialnb.execution.planning import minutes
+
+    if not missing:
+        click.echo("Nothing to train.")
+        return
+    time = minutes(missing, where, workers)
+    runs_text = f"{len(missing)} runs to train with {workers} at once"
+    if time != time:  # NaN
+        click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
+    elif time < 1.5:
+        click.echo(f"{runs_text}: about a minute or less, by the speed of recorded runs")
+    else:
+        click.echo(f"{runs_text}: about {time:.0f} minutes, by the speed of recorded runs")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+def compare(folder: Path, as_json: bool) -> None:
+    """Set the re-run in FOLDER beside the published runs, arm by arm.
+
+    Python files in FOLDER/definitions are run, because they hold the kernels of the re-run.
+    """
+    from spatialnb import report, studies
+    from spatialnb.commands import rerun
+
+    rows = []
+    for results in rerun.load(folder, studies.get):
+        published = results.study.without_added().recorded()
+        if published is None:
+            click.echo(f"{results.study.id}: nothing is published to compare with", err=True)
+            continue
+        compared = report.compared(results, published)
+        rows += report.comparison_rows(results, compared)
+        if not as_json:
+            click.echo(report.comparison_text(results, published, compared))
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("studies", metavar="[STUDY]...", nargs=-1)
+@click.option("--sample", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--seed", type=int, help="Chooses the sample.  [default: another one each time]")
+@workers_option
+def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int | None) -> None:
+    """Train a random sample of the published runs again, and compare with what is recorded.
+
+    Exit code 1 where one comes out neither identical nor within the spread of its seeds.
+    """
+    import tempfile
+
+    from spatialnb.commands import verify
+    from spatialnb.execution import planning
+    from spatialnb.records.store import Store, published_folder
+    from spatialnb.studies import select
+
+    chosen = select(studies or ("all",))
+    published = Store(published_folder())
+    picked = verify.sample(chosen, published, sample, seed)
+    _say_time([config for _, config in picked], published, workers or planning.cores())
+    different = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for one in verify.verify(picked, published, chosen, Path(folder), workers):
+            different += one.outcome == "different"
+            click.echo(f"{one.outcome:18} {one.arm}, seed {one.recorded.run.seed}", nl=False)
+            if one.outcome != "identical":
+                click.echo(f": {one.says()}", nl=False)
+            click.echo()
+    if different:
+        click.echo(f"{different} of {len(picked)} differ by more than their seeds do", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: the published ones]")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@store_option
+def publish(
+    studies: tuple[str, ...], seeds: tuple[int, ...] | None, dry_run: bool, store: Path | None
+) -> None:
+    """Move recorded runs of STUDY from your store into the book, after checks.
+
+    Exit code 1 where a record is refused; the others are moved all the same.
+    """
+    from spatialnb.commands import publish
+    from spatialnb.records.store import default_store
+    from spatialnb.studies import select
+
+    where = default_store((store,) if store else ())
+    checked = publish.candidates(select(studies), where, seeds)
+    for record, reason in checked.bad:
+        click.echo(f"refused: {record.kind} {record.id}: {reason}", err=True)
+    if not checked.good:
+        click.echo(f"Nothing to publish in {where.folders[0]}")
+    elif dry_run:
+        click.echo(f"{len(checked.good)} records would move into {_near(where.folders[-1])}")
+    else:
+        publish.publish(checked.good, where)
+        click.echo(
+            f"{len(checked.good)} records moved into {_near(where.folders[-1])}; commit them"
+        )
+    if checked.bad:
+        raise click.exceptions.Exit(1)
+
+
+def _near(path: Path) -> Path:
+    """The path from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+@main.command()
+@click.argument("chapter")
+@click.argument("title")
+def new(chapter: str, title: str) -> None:
+    """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions"."""
+    from spatialnb.commands import scaffold
+
+    for path in scaffold.new(chapter, title):
+        click.echo(f"{_near(path)}")
+    click.echo("It runs as it is: make book. How to go on: book/extend.md")
+
+
+@main.command()
+@store_option
+@json_option
+def status(store: Path | None, as_json: bool) -> None:
+    """What is recorded and what is missing, a chapter a line.
+
+    Stale runs were recorded under an earlier recipe number, so they are made anew.
+    """
+    from spatialnb.execution import planning
+    from spatialnb.records.store import default_store
+    from spatialnb.studies import STUDIES
+
+    where = default_store((store,) if store else ())
+    there, pairs_there = where.ids(), where.ids("pair")
+    grids = {study.id: study.configs() for study in STUDIES.values()}
+    every = {run.id: run for grid in grids.values() for arm in grid.values() for run in arm}
+    left = [run_id for run_id in every if run_id not in there]
+    times = dict(
+        zip(left, planning.seconds([every[run_id] for run_id in left], where), strict=True)
+    )
+    rows = []
+    for study in STUDIES.values():
+        grid = grids[study.id].values()
+        planned = {config.id: config for arm in grid for config in arm}
+        missing = [config for run_id, config in planned.items() if run_id in times]
+        pairs = {planning.pair_id(*pair) for arm in grid for pair in study.couples(arm)}
+        time = sum(times[config.id] for config in missing) / planning.cores() / 60.0
+        rows.append(
+            {
+                "chapter": study.id,
+                "title": study.title,
+                "planned": len(planned),
+                "recorded": len(planned) - len(missing),
+                "missing": len(missing),
+                "stale": sum(bool(there & config.earlier_ids()) for config in missing),
+                "pairs": len(pairs),
+                "pairs_missing": len(pairs - pairs_there),
+                "minutes": round(time, 1) if time == time else None,
+            }
+        )
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        head = ("planned", "recorded", "missing", "stale", "pairs missing", "minutes")
+        click.echo("chapter " + "".join(f"{name:>{len(name) + 2}}" for name in head) + "  title")
+        for row in rows:
+            cells = [row[name.replace(" ", "_")] for name in head]
+            shown = ["?" if cell is None else f"{cell}" for cell in cells]
+            line = zip(head, shown, strict=True)
+            click.echo(
+                f"{row['chapter']:8}"
+                + "".join(f"{cell:>{len(name) + 2}}" for name, cell in line)
+                + f"  {row['title']}"
+            )
+    for path in where.conflicts():
+        click.echo(f"another result for a recorded configuration: {path}", err=True)
+
+
+@main.command()
+@click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
+@store_option
+@json_option
+def ledger(controls: bool, store: Path | None, as_json: bool) -> None:
+    """Every claim of the report with its verdict."""
+    from spatialnb import report, studies
+    from spatialnb.records.store import default_store
+
+    judged = studies.controls if controls else studies.ledger
+    findings = judged(default_store((store,) if store else ()))
+    rows = report.ledger_rows(findings)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
+        if row["low"] is not None:
+            estimate, low, high = (
+                round(row[name], 4) + 0.0 for name in ("estimate", "low", "high")
+            )
+            size = f"{estimate:.3g} [{low:.3g}, {high:.3g}] {row['unit']}"
+            said = "" if row["reported"] is None else f", reported {row['reported']:g}"
+            click.echo(f"{'':20}{size.rstrip()}, n = {row['n']}{said}")
+    for text in (f"{count} {verdict}" for verdict, count in report.tally(findings).items()):
+        click.echo(text.replace("ledger-", "").replace("-", " "))
+
+
+@main.command()
+@store_option
+@json_option
+def tables(store: Path | None, as_json: bool) -> None:
+    """Every cell that the report prints, with ours beside it."""
+    import pandas as pd
+
+    from spatialnb import report, studies
+    from spatialnb.records.store import default_store
+
+    where = default_store((store,) if store else ())
+    rows = [
+        row
+        for study in studies.STUDIES.values()
+        for row in report.table_rows(study, study.recorded(where))
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    columns = ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
+    data = pd.DataFrame(rows)[columns].astype({"mean": float, "sd": float})
+    click.echo(data.to_string(index=False, na_rep="-", float_format="{:.4g}".format))
+
+
+@main.group()
+def data() -> None:
+    """The data sets."""
+
+
+@data.command("check")
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the data sets.  [default: $SPATIALNB_DATA, or the user's cache folder]",
+)
+def data_check(root: Path | None) -> None:
+    """Say which data sets are at hand, and where a missing one belongs.
+
+    Exit code 1 where a file is there and is not what it should be.
+    """
+    from spatialnb import datasets
+
+    rows = datasets.check(root)
+    for row in rows:
+        state = "ok" if row.ok else "missing" if row.found is None else "damaged"
+        click.echo(f"{row.edition:16}{state}")
+        for line in (row.found, row.message):
+            if line:
+                click.echo(f"    {line}")
+    if any(row.found and not row.ok for row in rows):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,93 @@
+"""From the working store into the book: chosen records, after checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spatialnb.config import user_definitions
+from spatialnb.datasets import edition
+from spatialnb.execution.planning import editions, pair_id
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Record, Store
+from spatialnb.study.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Records that may be published, and the others with what speaks against each."""
+
+    good: Sequence[Record]
+    bad: Sequence[tuple[Record, str]]
+
+
+def candidates(
+    studies: Iterable[Study], store: Store, seeds: Sequence[int] | None = None
+) -> Checked:
+    """Records of the studies' published grids that stand in the working store alone.
+
+    Raises
+    ------
+    RecordError : one of them is damaged.
+    """
+    working, published = Store(store.folders[0]), Store(records_store.published_folder())
+    good: dict[str, Record] = {}
+    bad: dict[str, tuple[Record, str]] = {}
+    for study in studies:
+        for configs in study.configs(seeds).values():
+            ids = [(run.id, "run") for run in configs]
+            ids += [(pair_id(*pair), "pair") for pair in study.couples(configs)]
+            for record_id, kind in ids:
+                record = working.find(record_id, kind)
+                if record is None or published.find(record_id, kind) is not None:
+                    continue
+                against = objection(record)
+                if against:
+                    bad[record_id] = (record, against)
+                else:
+                    good[record_id] = record
+    return Checked(good=list(good.values()), bad=list(bad.values()))
+
+
+def objection(record: Record) -> str:
+    """What speaks against publishing a record; empty where nothing does."""
+    commit = str(record.provenance.get("commit", "unknown"))
+    if commit == "unknown" or commit.endswith("+"):
+        return (
+            f"made from the commit {commit!r}: commit the package first, then train, so that "
+            "anybody can find the code behind the number"
+        )
+    if record.kind != "run":
+        return ""
+    if any(edition(name).quick for name in editions(record.run)):
+        return "made on a quick edition, which decides nothing"
+    made = (record.provenance.get("engine", "loop"), record.provenance.get("device", "cpu"))
+    if made != ("loop", "cpu"):
+        return (
+            f"trained by {made[0]} on {made[1]}, and published records are the loop's on a "
+            "processor: train it without --stack and --device"
+        )
+    if user_definitions.definition(record.run) is not None:
+        return "made with a kernel that is not in the package: move it there, then train"
+    for key in ("data", "second_data"):
+        data = record.provenance.get(key)
+        expected = edition(data["edition"]).sha256 if data else None
+        if data and expected and data["sha256"] != expected:
+            return f"made on other files of {data['edition']} than the published ones"
+    return ""
+
+
+def publish(chosen: Iterable[Record], store: Store) -> list[Path]:
+    """Move records from the working store to the book; returns where they stand now.
+
+    Raises
+    ------
+    OSError : the folder cannot be written. Nothing is removed before its copy is in place.
+    """
+    target = Store(records_store.published_folder())
+    paths = []
+    for record in chosen:
+        paths.append(target.add(record))
+        (store.folders[0] / f"{record.kind}s" / f"{record.id}.json").unlink()
+    return paths

@@ -1,0 +1,295 @@
+"""A chapter run again with parameters of one's own: plan, train, execute, leave the results.
+
+Into the folder of a re-run go the executed notebook and a page of it, every table as CSV and JSON,
+the new records, and ``rerun.json``, which says with what parameters each chapter was run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spatialnb.config.run import Run
+from spatialnb.execution.planning import Couple
+from spatialnb.records import store as records_store
+from spatialnb.records.store import Store
+from spatialnb.study import parameters
+from spatialnb.study.study import Results, Study
+
+NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
+"""What nbconvert's pages would ask the network for."""
+
+STYLE = """<style>
+body { max-width: 60rem; margin: 0 auto !important; padding: 1rem !important; }
+.admonition { border-left: .25rem solid #b45309; padding: .1rem 1rem; }
+.admonition-title { font-weight: bold; }
+</style>"""
+"""What the book's theme does for a page, as far as it is missed."""
+
+MANIFEST = "rerun.json"
+"""The file that says what a re-run was."""
+DEFINITIONS = "definitions"
+"""Folder of copies of the reader's own files, so that a re-run can be read elsewhere."""
+
+FORMAT = "spatialnb-rerun/1"
+"""The manifest's format."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One chapter with its parameters, and the runs and pairs that it takes.
+
+    `study` has the reader's own arms; `given` are the parameters as they are handed to the
+    notebook, plain data.
+    """
+
+    study: Study
+    given: Mapping[str, Any]
+    configs: Sequence[Run]
+    pairs: Sequence[Couple]
+
+
+def plan(study: Study, given: Mapping[str, Any]) -> Plan:
+    """What a chapter takes with these parameters. ValueError where one does not fit."""
+    settings = {name: value for name, value in given.items() if name != "definitions"}
+    whole = study.with_arms(settings.pop("arms", {}))
+    grid = whole.configs(**settings)
+    return Plan(
+        study=whole,
+        given=given,
+        configs=[run for arm in grid.values() for run in arm],
+        pairs=[pair for arm in grid.values() for pair in whole.couples(arm)],
+    )
+
+
+def notebook(study: Study) -> Path:
+    """The chapter's notebook. FileNotFoundError where there is none, or no checkout of the book."""
+    book = records_store.published_folder().parent
+    for path in sorted(book.glob(f"{study.id}_*.ipynb")):
+        return path
+    if any(book.glob("*.ipynb")):
+        raise FileNotFoundError(
+            f"{study.id} has no chapter yet: its runs are still to be made and recorded, by "
+            f"`spatialnb train {study.id}`"
+        )
+    raise FileNotFoundError(
+        f"no notebook of {study.id} in {book}. The notebooks come with the repository, not with "
+        "the installed package: run this in a checkout of it."
+    )
+
+
+def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] = print) -> Results:
+    """Run a chapter's notebook on recorded runs, and leave everything in `out`.
+
+    Raises
+    ------
+    RuntimeError : the notebook failed; the message is its last error.
+    ValueError : in `out` lies something else under the manifest's name.
+    """
+    import papermill
+
+    study, source = planned.study, notebook(planned.study)
+    out.mkdir(parents=True, exist_ok=True)
+    _chapters(out / MANIFEST)  # said now, not when all is done
+    results = study.run(store=store, train=False, progress=False, **_settings(planned))
+    target = out / source.name
+    before = os.environ.get("SPATIALNB_STORE")
+    os.environ["SPATIALNB_STORE"] = str(store.folders[0].resolve())
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=_plain(planned.given),
+            kernel_name="python3",
+            cwd=source.parent,
+            progress_bar=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
+    finally:
+        if before is None:
+            del os.environ["SPATIALNB_STORE"]
+        else:
+            os.environ["SPATIALNB_STORE"] = before
+    say(f"{target}")
+    say(f"{_page(target, study)}")
+    for path in _tables(results, out):
+        say(f"{path}")
+    _keep_records(results, out, store)
+    _note(planned, out)
+    return results
+
+
+def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
+    """The results of a re-run's folder, from the records in it and the published ones.
+
+    Raises
+    ------
+    FileNotFoundError : no re-run is there.
+    ValueError : its manifest cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"no {MANIFEST} in {folder}: `spatialnb run` makes such a folder")
+    store = Store(folder / "records", records_store.published_folder())
+    settings = {}
+    for name, given in sorted(_chapters(path).items()):
+        files = [folder / DEFINITIONS / file for file in given.get("definitions", ())]
+        settings[name] = {**given, "definitions": files}
+    return [
+        known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
+        for name, given in settings.items()
+    ]
+
+
+def _chapters(path: Path) -> dict[str, dict[str, Any]]:
+    """The parameters of every chapter in a manifest; none where there is no manifest."""
+    if not path.is_file():
+        return {}
+    try:
+        whole = json.loads(path.read_text("utf-8"))
+        if whole["format"] != FORMAT:
+            raise ValueError(f"its format is {whole['format']!r}, not {FORMAT!r}")
+        chapters = {name: dict(given) for name, given in whole["chapters"].items()}
+        for given in chapters.values():
+            for file in given.get("definitions", ()):
+                _plain_name(file)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is not the manifest of a re-run: {error}") from error
+    return chapters
+
+
+def _plain_name(file: Any) -> None:
+    """Raise ValueError unless it names a file beside others: what is named here is run."""
+    if not isinstance(file, str) or not file.endswith(".py") or set(file) & set("/\\:\0"):
+        raise ValueError(
+            f"definitions: expected names of Python files in {DEFINITIONS}/, got {file!r}"
+        )
+
+
+def _settings(planned: Plan) -> dict[str, Any]:
+    """The parameters for the study that has the reader's arms already."""
+    return {k: v for k, v in planned.given.items() if k not in ("arms", "definitions")}
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON data."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(given), default=str))
+    return plain
+
+
+def _tables(results: Results, out: Path) -> list[Path]:
+    from spatialnb import report
+    from spatialnb.report.formatting import slug
+
+    study = results.study
+    frames = {name: report.frame(results, name) for name in study.metrics}
+    written = []
+    for name, frame in frames.items():
+        stem = f"{study.id}-{slug(name)}"
+        frame.to_csv(out / f"{stem}.csv", index=False)
+        frame.to_json(out / f"{stem}.json", orient="records", indent=2, force_ascii=False)
+        written += [out / f"{stem}.csv", out / f"{stem}.json"]
+    claims = out / f"{study.id}-claims.json"
+    rows = report.ledger_rows(results.findings())
+    claims.write_text(json.dumps(rows, indent=2, ensure_ascii=False), "utf-8")
+    return [*written, claims]
+
+
+def _page(path: Path, study: Study) -> Path:
+    """The executed notebook as one HTML file that needs no other."""
+    import nbformat
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    book = nbformat.read(path, as_version=4)
+    said = _glued(book)
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _without_roles(cell.source, said)
+        else:
+            cell.outputs = [
+                part for part in cell.outputs if "scrapbook" not in part.get("metadata", ())
+            ]
+    hidden = ["hide-input", "remove-input", "remove-cell", "parameters"]
+    settings = Config(
+        TagRemovePreprocessor={"enabled": True, "remove_input_tags": hidden},
+        HTMLExporter={
+            "embed_images": True,
+            "exclude_input_prompt": True,
+            "exclude_output_prompt": True,
+            **dict.fromkeys(NETWORK, ""),
+        },
+    )
+    exporter = HTMLExporter(config=settings)
+    name = f"{study.id} · {study.title}, run again"
+    html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": name}})
+    target = path.with_suffix(".html")
+    target.write_text(html.replace("</head>", f"{STYLE}</head>", 1), "utf-8")
+    return target
+
+
+def _glued(book: Any) -> dict[str, str]:
+    """What the cells of an executed notebook have glued, by key."""
+    said = {}
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name:
+                said[name] = next(iter(output.data.values()))
+    return said
+
+
+def _without_roles(text: str, said: Mapping[str, str]) -> str:
+    """Markdown with the book's own marks replaced by what they stand for, formulas by MathML."""
+    from latex2mathml.converter import convert
+
+    text = re.sub(
+        r"\$\$(.+?)\$\$", lambda m: convert(m[1].strip(), display="block"), text, flags=re.DOTALL
+    )
+    text = re.sub(r"\$([^$\n]+)\$", lambda m: convert(m[1]), text)
+    text = re.sub(
+        r"\{glue:text\}`([^`]+)`", lambda match: said.get(match[1], match[1]).strip("'"), text
+    )
+    return re.sub(r"\{[a-z:]+\}`([^`<]+?)\s*(?:<[^`]*>)?`", r"\1", text)
+
+
+def _keep_records(results: Results, out: Path, store: Store) -> None:
+    """Copies of the records behind the results that are not published ones."""
+    kept = [record for arm in results.records.values() for record in arm.values()]
+    kept += [record for arm in results.pairs.values() for record in arm.values()]
+    for record in kept:
+        path = store.path(record.id, record.kind)
+        if path is not None and not path.is_relative_to(records_store.published_folder()):
+            target = out / "records" / f"{record.kind}s" / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _copied(file: Path, folder: Path) -> str:
+    """A copy of a file in a folder, and its name there."""
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(file, folder / file.name)
+    return file.name
+
+
+def _note(planned: Plan, out: Path) -> None:
+    """Write the chapter's parameters into the manifest."""
+    path = out / MANIFEST
+    chapters = _chapters(path)
+    given = dict(planned.given)
+    if "definitions" in given:
+        given["definitions"] = [
+            _copied(Path(file), out / DEFINITIONS) for file in given["definitions"]
+        ]
+    chapters[planned.study.id] = _plain(given)
+    text = json.dumps({"format": FORMAT, "chapters": chapters}, indent=2, ensure_ascii=False)
+    partial = path.with_suffix(".part")
+    partial.write_text(text + "\n", "utf-8")
+    partial.replace(path)

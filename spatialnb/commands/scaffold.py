@@ -1,0 +1,208 @@
+"""A new chapter: its study, its notebook, its line in the contents, and a test.
+
+It runs, builds and passes as it is written, on a quick edition, and says that it is a draft.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from spatialnb.config.run import Run
+from spatialnb.records import store as records_store
+from spatialnb.records.store import write_once
+from spatialnb.studies import STUDIES
+from spatialnb.study import parameters
+from spatialnb.study.parameters import PARAMETERS
+
+ID = re.compile(r"v\d\d")
+"""What a chapter's id looks like."""
+
+MODULE = '''"""{id}: {title}."""
+
+from spatialnb.claims import Claim
+from spatialnb.config import Run
+from spatialnb.kernels import Exponential
+from spatialnb.schedules import Static
+from spatialnb.study import Quick, Study
+
+# A draft: a small data set that needs no download and decides nothing. For the real one, say
+# dataset="cifar10-jpeg" (or mnist), epochs=12 and seeds=tuple(range(20)); commit; then train.
+BASE = Run(dataset="quick-colours", epochs=2)
+
+STUDY = Study(
+    id="{id}",
+    title="{title}",
+    section="",
+    question="What does the kernel change here?",
+    changes="Nothing yet: a draft.",
+    arms={{
+        "none": BASE,
+        "exponential": Run(
+            dataset=BASE.dataset, epochs=BASE.epochs, schedule=Static(kernel=Exponential(k=3.0))
+        ),
+    }},
+    baseline="none",
+    seeds=(0, 1),
+    quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1)),
+    # A claim and its rule are committed before the runs that decide it are made.
+    claims=(
+        Claim(
+            chapter="{id}",
+            key="exponential-beats-none",
+            words="The exponential kernel beats none.",
+            rule="beats",
+            arm="exponential",
+            against="none",
+        ),
+    ),
+)
+'''
+"""A new chapter's study."""
+
+TEST = '''"""{id} · {title}: its grid, as it is meant."""
+
+from spatialnb.studies import get
+
+STUDY = get("{id}")
+
+
+def test_the_arms_are_those_of_the_question():
+    assert list(STUDY.arms) == ["none", "exponential"]
+
+
+def test_the_arms_are_different_runs_of_the_same_seed():
+    runs = [arm[0] for arm in STUDY.configs().values()]
+    assert len({{run.id for run in runs}}) == len(runs)
+    assert {{run.seed for run in runs}} == {{STUDY.seeds[0]}}
+
+
+def test_every_claim_compares_arms_that_are_there():
+    assert all(arm in STUDY.arms for claim in STUDY.claims for arm in claim.arms)
+'''
+"""A new chapter's test."""
+
+PROMPTS = {
+    "code_prompt_show": "Parameters of this chapter",
+    "code_prompt_hide": "Hide the parameters",
+}
+"""What stands on a page above the folded cell of parameters."""
+
+CELLS = (
+    ("markdown", "# {number} · {title}\n\n**Question.** What does the kernel change here?", ()),
+    ("code", "{parameters}", ("parameters", "hide-input")),
+    (
+        "code",
+        "from spatialnb import report\n"
+        "from spatialnb.study import parameters\n"
+        "from spatialnb.studies.{module} import STUDY\n\n"
+        "results = STUDY.run(**parameters.read(globals()))\n"
+        "report.glue_numbers(results)\n"
+        "report.glance(results)",
+        ("hide-input",),
+    ),
+    ("markdown", "**What was done.** Say it here: data, network, arms.", ()),
+    ("markdown", "## Accuracy", ()),
+    ("code", "report.table(results)", ("hide-input",)),
+    ("code", "report.dots(results)", ("hide-input",)),
+    ("code", "report.curves(results)", ("hide-input",)),
+    (
+        "markdown",
+        "The plain network reaches {{glue:text}}`{id}-none-accuracy`; the exponential kernel\n"
+        "changes that by {{glue:text}}`{id}-exponential-minus-none` points. Numbers in the\n"
+        "text come from the records, by keys that `report.numbers(results)` lists.",
+        (),
+    ),
+    ("markdown", "## Verdicts", ()),
+    ("code", "report.verdicts(results)", ("hide-input",)),
+    ("markdown", "## What this does not show\n\n- Say it here.", ()),
+    ("code", "report.compare(results)", ("remove-input",)),
+)
+"""A new chapter's notebook: kind, source and tags of each cell."""
+
+
+def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
+    """Write a new chapter into a checkout, and return its files, the table of contents last.
+
+    Parameters
+    ----------
+    chapter : its id, ``v12`` to ``v99``.
+    title : its title, at most 60 characters.
+    root : the checkout; that of this package without it.
+
+    Raises
+    ------
+    ValueError : an id or a title that does not fit, or an id that is taken.
+    FileNotFoundError : `root` is no checkout of the book.
+    FileExistsError : one of the files is there already; then none is written.
+    """
+    if not ID.fullmatch(chapter):
+        raise ValueError(f"chapter {chapter!r}: expected v and two digits, such as v12")
+    if chapter in STUDIES:
+        raise ValueError(f"chapter {chapter!r} is there already: {STUDIES[chapter].title}")
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    if not words or len(title) > 60 or not title.isprintable() or set(title) & set('"\\{{}}`<>$'):
+        raise ValueError(
+            f"title {title!r}: expected 1 to 60 characters, letters or digits among them, and none "
+            'of " \\ {{ }} ` < > $'
+        )
+    root = root or records_store.published_folder().parents[1]
+    contents = root / "_toc.yml"
+    if not contents.is_file():
+        raise FileNotFoundError(f"no _toc.yml in {root}: make a new chapter in a checkout")
+    module = f"{chapter}_{'_'.join(words)}"
+    named = {"id": chapter, "number": f"v{int(chapter[1:])}", "title": title, "module": module}
+    files = {
+        root / "spatialnb" / "studies" / f"{module}.py": MODULE.format(**named),
+        root / "book" / f"{module}.ipynb": _notebook(named),
+        root / "tests" / f"test_{module}.py": TEST.format(**named),
+    }
+    for path in files:
+        taken = [path, *path.parent.glob(f"{path.name.split('_')[0]}_*{path.suffix}")]
+        if path.exists() or (path.parent.name != "tests" and len(taken) > 1):
+            raise FileExistsError(f"{taken[-1]} is there already; nothing was written")
+    listed = _with_line(contents.read_text("utf-8"), f"  - file: book/{module}\n")
+    for path, text in files.items():
+        if not write_once(path, text):
+            raise FileExistsError(f"{path} is there already")
+    contents.write_text(listed, "utf-8")
+    return [*files, contents]
+
+
+def _notebook(named: dict[str, str]) -> str:
+    """The house template of a chapter, as stored: no outputs."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    base = Run(dataset="quick-colours", epochs=2)
+    published = {
+        "seeds": (0, 1),
+        "epochs": base.epochs,
+        "dataset": base.dataset,
+        **{name: getattr(base, part.field) for name, part in PARAMETERS.items() if part.field},
+        "arms": {},
+        "definitions": (),
+    }
+    filled = {**named, "parameters": parameters.cell(published)}
+    cells = []
+    for place, (kind, source, tags) in enumerate(CELLS):
+        make: Any = new_code_cell if kind == "code" else new_markdown_cell
+        cell = make(source.format(**filled), id=f"{named['id']}-{place:02}")
+        if tags:
+            cell.metadata["tags"] = list(tags)
+        if "parameters" in tags:
+            cell.metadata["mystnb"] = PROMPTS
+        cells.append(cell)
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return str(nbformat.writes(new_notebook(cells=cells, metadata=metadata))) + "\n"
+
+
+def _with_line(contents: str, line: str) -> str:
+    """The table of contents with a line after the last chapter's."""
+    chapters = list(re.finditer(r"^  - file: book/v\d\d_.*\n", contents, re.MULTILINE))
+    if not chapters:
+        raise ValueError("_toc.yml lists no chapter 'book/vNN_...' after which to put the new one")
+    end = chapters[-1].end()
+    return contents[:end] + line + contents[end:]

@@ -1,0 +1,136 @@
+"""Published runs trained again: do they come out as they were recorded?"""
+
+from __future__ import annotations
+
+import random
+import statistics as stdlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spatialnb.config.run import Run, canonical
+from spatialnb.execution import runs
+from spatialnb.records.store import Record, Store
+from spatialnb.study import metrics
+from spatialnb.study.study import Study
+
+SPREADS = 3.0
+"""A run of other bits belongs to its arm within so many standard deviations of its mean."""
+
+Outcome = Literal["identical", "within the spread", "different"]
+"""What becomes of a run that is trained again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """A published run and what became of it when it was trained again.
+
+    `mean` and `sd` are the accuracy of its arm over the recorded seeds, in percent.
+    """
+
+    arm: str
+    recorded: Record
+    again: Record
+    outcome: Outcome
+    mean: float
+    sd: float
+
+    def says(self) -> str:
+        """Both accuracies, and the spread of the arm's seeds, in words."""
+        both = [
+            "failed" if r.failed else f"{_accuracy(r):.2f}" for r in (self.recorded, self.again)
+        ]
+        spread = f"the arm has {self.mean:.2f} ± {self.sd:.2f}"
+        if not (self.recorded.failed or self.again.failed):
+            away = abs(_accuracy(self.again) - self.mean)
+            spread += f", so it is {away / self.sd:.1f} of {SPREADS:g} sd away" if self.sd else ""
+        return f"{both[0]} recorded, {both[1]} now; {spread}{self._elsewhere()}"
+
+    def _elsewhere(self) -> str:
+        """What is another build or processor now than when it was recorded; it gives other bits."""
+        old, new = self.recorded.provenance, self.again.provenance
+        pairs = [
+            (name, (old.get("versions") or {}).get(name), (new.get("versions") or {}).get(name))
+            for name in ("torch", "numpy")
+        ]
+        pairs += [(name, old.get(name), new.get(name)) for name in ("processor", "system")]
+        changed = [f"{name} {a}, now {b}" for name, a, b in pairs if a and b and a != b]
+        return f" (recorded with {'; '.join(changed)})" if changed else ""
+
+
+def sample(
+    studies: Sequence[Study], store: Store, size: int, seed: int | None = None
+) -> list[tuple[str, Run]]:
+    """Recorded runs of the studies, at random and each once, as (``v05/linear``, run).
+
+    Raises
+    ------
+    ValueError : nothing is recorded, or `size` is less than 1.
+    """
+    if size < 1:
+        raise ValueError(f"sample: expected at least 1, got {size}")
+    there = store.ids()
+    found = {
+        run.id: (f"{study.id}/{arm}", run)
+        for study in reversed(studies)
+        for arm, configs in study.configs().items()
+        if arm in study.arms
+        for run in configs
+        if run.id in there
+    }
+    if not found:
+        raise ValueError("none of these runs is recorded, so there is nothing to verify")
+    every = [found[run_id] for run_id in sorted(found)]
+    return random.Random(seed).sample(every, min(size, len(every)))
+
+
+def verify(
+    chosen: Sequence[tuple[str, Run]],
+    store: Store,
+    studies: Sequence[Study],
+    folder: Path,
+    workers: int | None = None,
+) -> Iterator[Verified]:
+    """Train the runs again, into a store of their own in `folder`, and compare.
+
+    Raises
+    ------
+    RecordError : a record that is needed is damaged.
+    FileNotFoundError : a data set is not there.
+    """
+    # Read before anything is trained: a damaged one is said now, not in an hour.
+    recorded = {run.id: store.find(run.id) for _, run in chosen}
+    beside = {arm: _recorded_arm(arm, studies, store) for arm, _ in chosen}
+    done = runs.complete([run for _, run in chosen], store=Store(folder), workers=workers)
+    for arm, run in chosen:
+        old, new, others = recorded[run.id], done.run(run), beside[arm]
+        assert old is not None
+        values = [_accuracy(record) for record in others]
+        mean = stdlib.fmean(values) if values else 0.0
+        sd = stdlib.stdev(values) if len(values) > 1 else 0.0
+        yield Verified(
+            arm=arm, recorded=old, again=new, outcome=_outcome(old, new, mean, sd), mean=mean, sd=sd
+        )
+
+
+def _recorded_arm(arm: str, studies: Sequence[Study], store: Store) -> list[Record]:
+    """The recorded runs of an arm, named like ``v05/linear``, that did not fail."""
+    chapter, _, name = arm.partition("/")
+    (study,) = (study for study in studies if study.id == chapter)
+    found = (store.find(run.id) for run in study.configs()[name])
+    return [record for record in found if record is not None and not record.failed]
+
+
+def _outcome(old: Record, new: Record, mean: float, sd: float) -> Outcome:
+    if canonical(old.outcome) == canonical(new.outcome):
+        return "identical"
+    if old.failed or new.failed:
+        return "different"
+    near = abs(_accuracy(new) - mean) <= SPREADS * sd
+    return "within the spread" if near else "different"
+
+
+def _accuracy(record: Record) -> float:
+    validated = record.config.get("validation_size") is not None
+    return metrics.measure(record, "validation_accuracy" if validated else "accuracy")

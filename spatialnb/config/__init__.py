@@ -1,0 +1,1 @@
+"""Configurations: everything that determines the numbers of a run, read without torch."""

@@ -1,0 +1,84 @@
+"""Sparse weights: which zeros a run asks for, from the start or after the training.
+
+How they are made is in :mod:`spatialnb.training.sparse_optimizers` and
+:mod:`spatialnb.training.pruning`. Apart from them, so that a run's configuration can be read
+without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spatialnb.registry import check_fields, unknown
+
+METHODS = ("static", "set", "rigl")
+"""Ways to train with zeros: places that stay, SET, and RigL."""
+PLACES = ("random", "band")
+"""Where the weights are at the start: anywhere, or at the nearest connections."""
+CRITERIA = ("kernel", "magnitude", "random")
+"""What is set to zero after a training: smallest strengths, smallest effective weights, any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sparse:
+    """Training with zeros from the first step on.
+
+    Parameters
+    ----------
+    zeros : share of zeros, between 0 and 1.
+    method : ``static``; ``set`` (Mocanu et al. 2018: after every epoch but the last the smallest
+        30 % of a layer's weights give way to as many at random places); ``rigl`` (Evci et al. 2020:
+        every 100 steps until 75 % of the training a share that falls from 30 % by a cosine gives
+        way to weights where the gradient is largest). New weights start at zero in both.
+    places : where the weights are at the start: ``random``, an Erdős–Rényi graph with a given
+        number of edges, or ``band``, the nearest connections.
+    """
+
+    zeros: float
+    method: str = "static"
+    places: str = "random"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_zeros("Sparse.zeros", self.zeros)
+        for what, value, known in (
+            ("method", self.method, METHODS),
+            ("places", self.places, PLACES),
+        ):
+            if value not in known:
+                raise ValueError(unknown(f"Sparse.{what}", value, dict.fromkeys(known)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prune:
+    """Weights set to zero after the training, at several levels, each in a copy of the network.
+
+    Parameters
+    ----------
+    by : criteria, some of :data:`CRITERIA`.
+    zeros : levels: shares of zeros between 0 and 1.
+    """
+
+    by: tuple[str, ...]
+    zeros: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for criterion in self.by:
+            if criterion not in CRITERIA:
+                raise ValueError(unknown("Prune.by", criterion, dict.fromkeys(CRITERIA)))
+        for share in self.zeros:
+            _check_zeros("Prune.zeros", share)
+        for name, values in (("by", self.by), ("zeros", self.zeros)):
+            if not values or len(set(values)) < len(values):
+                raise ValueError(
+                    f"Prune.{name}: expected at least one and each once, got {list(values)}"
+                )
+        # One set of levels has one id, in whatever order they are written.
+        object.__setattr__(self, "by", tuple(sorted(self.by)))
+        object.__setattr__(self, "zeros", tuple(sorted(self.zeros)))
+
+
+def _check_zeros(where: str, share: float) -> None:
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"{where}: expected a share between 0 and 1, got {share:g}")

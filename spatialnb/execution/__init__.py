@@ -1,0 +1,1 @@
+"""Execution: which runs are missing, and where they are trained."""

@@ -1,0 +1,128 @@
+"""What is asked for and not recorded yet, and how long it takes: found without torch."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spatialnb.config.run import RECIPE, SCHEMA, Run, digest
+from spatialnb.records.store import Store, default_store
+
+Couple = tuple[Run, Run] | tuple[Run, Run, str]
+"""What a :class:`Pair` is made from."""
+SAMPLE = 9
+"""The time of a run is the median of so many runs like it."""
+LOOKED_AT = 2000
+"""Records of a folder that are looked through for these. Names are hashes: any part is a sample."""
+
+
+class Pair(NamedTuple):
+    """Two runs whose networks are compared, and what is measured of them.
+
+    `measure` is a name of :data:`spatialnb.analysis.pair_measures.MEASURES`.
+    """
+
+    first: Run
+    second: Run
+    measure: str = "similarity"
+
+    @property
+    def runs(self) -> tuple[Run, Run]:
+        """The two runs."""
+        return self.first, self.second
+
+
+def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
+    """The runs that are not recorded yet, each once, in order. Reads file names only."""
+    there = (store or default_store()).ids()
+    return list({run.id: run for run in configs if run.id not in there}.values())
+
+
+def editions(run: Run) -> tuple[str, ...]:
+    """The data sets that a run is trained on."""
+    return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
+
+
+def pair_config(first: Run, second: Run, measure: str = "similarity") -> dict[str, Any]:
+    """What the record of a pair is asked for."""
+    return {
+        "schema": SCHEMA,
+        "recipe": RECIPE,
+        "measure": measure,
+        "runs": [first.id, second.id],
+    }
+
+
+def pair_id(first: Run, second: Run, measure: str = "similarity") -> str:
+    """The id of the record of a pair."""
+    return digest(pair_config(first, second, measure))[:16]
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
+    """Minutes that training these runs takes; NaN where that of one of them is not known."""
+    return sum(seconds(todo, store)) / workers / 60.0
+
+
+def seconds(todo: Sequence[Run], store: Store) -> list[float]:
+    """Seconds that each of these runs takes, from those of runs recorded like it.
+
+    A run like it has the same data and network, and is pruned or not; NaN where nothing of the
+    kind is recorded.
+    """
+    likes = [_like(run.to_dict()) for run in todo]
+    speeds = _seconds_per_epoch(set(likes), store)
+    return [speeds.get(like, math.nan) * run.epochs for like, run in zip(likes, todo, strict=True)]
+
+
+def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What decides the time of an epoch, of a run's configuration."""
+    return (
+        config["dataset"],
+        tuple(config["hidden"]),
+        config.get("train_size"),
+        config.get("network"),
+        "second" in config,
+        "prune" in config,
+    )
+
+
+def _seconds_per_epoch(likes: set[tuple[Any, ...]], store: Store) -> dict[tuple[Any, ...], float]:
+    """Median of a few runs like each, the user's own before the published ones."""
+    speeds: dict[tuple[Any, ...], float] = {}
+    for folder in store.folders:
+        found: dict[tuple[Any, ...], list[float]] = {like: [] for like in likes - speeds.keys()}
+        if not found:
+            break
+        for path in itertools.islice(sorted((folder / "runs").glob("*.json")), LOOKED_AT):
+            if all(len(values) >= SAMPLE for values in found.values()):
+                break
+            _add_seconds(path, found)
+        speeds |= {
+            like: sorted(values[:SAMPLE])[len(values[:SAMPLE]) // 2]
+            for like, values in found.items()
+            if values
+        }
+    return speeds
+
+
+def _add_seconds(path: Path, found: dict[tuple[Any, ...], list[float]]) -> None:
+    """Add a recorded run's seconds an epoch to those like it.
+
+    An estimate needs no checked record; one that cannot be read does not count.
+    """
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        record = json.loads(path.read_bytes())
+        like = _like(record["config"])
+        if like in found:
+            found[like].append(record["provenance"]["seconds"] / record["config"]["epochs"])

@@ -1,0 +1,77 @@
+r"""Actions: how a strength acts on a learned weight, and what multiplying does to training.
+
+Apart from :mod:`spatialnb.priors.parametrization`, so that a run's configuration can name them
+without torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from spatialnb.registry import check_free, check_name, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Action = Callable[["Tensor", "Tensor"], "Tensor"]
+"""From a learned weight and a strength, both (out, in), to the effective weight."""
+
+PARTS = ("start", "gradient", "update", "shrink")
+"""What a multiplicative prior does to the training of the effective weights: see
+:mod:`spatialnb.priors.folded_optimizer`."""
+
+ROW_NORM = math.sqrt(2.0)
+"""Row norm that Kaiming initialisation gives: ``fan_in`` weights of variance ``2 / fan_in``."""
+
+_actions: dict[str, Action] = {}
+
+
+def register(name: str) -> Callable[[Action], Action]:
+    """Function decorator: make an action known as `name`. ValueError where the name is taken."""
+    check_name("action", name)
+
+    def keep(function: Action) -> Action:
+        check_free("action", name, _actions, function)
+        _actions[name] = function
+        return function
+
+    return keep
+
+
+def action(name: str) -> Action:
+    """The action of that name: multiply, normalise, cap, or one's own."""
+    if name not in _actions:
+        raise ValueError(unknown("action", name, _actions))
+    return _actions[name]
+
+
+def actions() -> dict[str, Action]:
+    """Every action by name."""
+    return dict(_actions)
+
+
+@register("multiply")
+def multiply(weight: Tensor, strength: Tensor) -> Tensor:
+    r"""$W_\text{eff} = W \circ K$. Report, v1 and v5 on. Both (out, in)."""
+    return weight * strength
+
+
+@register("normalise")
+def normalise(weight: Tensor, strength: Tensor) -> Tensor:
+    r"""$W_\text{eff} = \sqrt 2\, K \circ W / \lVert W \rVert$, the norm taken by row. Report, v2.
+
+    The report's scale is not printed; $\sqrt 2$ is the row norm of the initialisation. A row of
+    zeros stays zeros.
+    """
+    import torch  # here: to name an action needs none
+
+    norm: Tensor = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
+    return weight / torch.where(norm == 0.0, 1.0, norm) * (strength * ROW_NORM)
+
+
+@register("cap")
+def cap(weight: Tensor, strength: Tensor) -> Tensor:
+    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. Beyond the cap there is no gradient."""
+    return weight.clamp(-strength, strength)

@@ -1,0 +1,315 @@
+r"""Kernels: from the distance that a connection spans to its strength.
+
+Distances are those of :mod:`spatialnb.priors.geometry`, (out, in), in [0, 1] along a line;
+strengths have the same shape and are float64. On the plane distances go up to the square root of
+2: there a linear kernel goes on below its floor, and an inverse one above 1. Source of the shapes:
+report, v1 and v3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spatialnb.registry import Registry, check_fields
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Kernel:
+    """A function of distance. Subclasses are frozen dataclasses with a registered name."""
+
+    def strength(self, distance: Tensor) -> Tensor:
+        """Strengths of connections that span these distances, same shape."""
+        raise NotImplementedError
+
+    def share_below(self, threshold: float) -> float:
+        r"""Share of strengths under `threshold` in closed form.
+
+        For two independent positions that are uniform on [0, 1] a distance exceeds $d$ with
+        probability $(1 - d)^2$; evenly spaced neurons approach it as layers grow.
+
+        Raises
+        ------
+        NotImplementedError : this kernel has no closed form; use :func:`share_below` on strengths.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no closed form for share_below")
+
+    def label(self) -> str:
+        """A short name for tables and figures."""
+        return kernels.name_of(self)
+
+
+kernels: Registry[Kernel] = Registry(Kernel, "kernel")
+"""Every kernel by name."""
+register = kernels.register
+"""Class decorator: make a kernel known by a name; see :class:`~spatialnb.registry.Registry`."""
+
+
+def _check_floor(kernel: Kernel, floor: float) -> None:
+    if not 0.0 <= floor < 1.0:
+        raise ValueError(f"{type(kernel).__name__}.floor: expected 0 <= floor < 1, got {floor}")
+
+
+def _farther(distance: float) -> float:
+    """P(distance of two uniform positions > d) = (1 - d)^2, for any real d."""
+    return (1.0 - min(max(distance, 0.0), 1.0)) ** 2
+
+
+@register("none")
+@dataclass(frozen=True, kw_only=True)
+class Uniform(Kernel):
+    r"""The same strength everywhere: $K(d) = c$. With $c = 1$ the report's "none"."""
+
+    value: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.value < 0.0:
+            raise ValueError(f"Uniform.value: expected a strength >= 0, got {self.value}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return distance.double().new_full(distance.shape, self.value)
+
+    def share_below(self, threshold: float) -> float:
+        return float(self.value < threshold)
+
+
+@register("linear")
+@dataclass(frozen=True, kw_only=True)
+class Linear(Kernel):
+    r"""Linear decay: $K(d) = f + (1 - f)(1 - d)$.
+
+    Report, v3: floor f = 0.1. Its v1 prints $1 - d$, which is f = 0: there the connections from
+    one end of a layer to the other have no strength at all.
+    """
+
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * (1.0 - distance.double())
+
+    def share_below(self, threshold: float) -> float:
+        if threshold > 1.0:
+            return 1.0
+        return _farther(1.0 - (threshold - self.floor) / (1.0 - self.floor))
+
+
+@register("exponential")
+@dataclass(frozen=True, kw_only=True)
+class Exponential(Kernel):
+    r"""Exponential decay: $K(d) = f + (1 - f) e^{-k d}$.
+
+    Report, v3 (k = 3) and v10 (k up to 100), floor f = 0.05. The rate k has the unit 1/distance.
+    """
+
+    k: float = 3.0
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+        if self.k <= 0.0:
+            raise ValueError(f"Exponential.k: expected a rate > 0, got {self.k}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * (-self.k * distance.double()).exp()
+
+    def share_below(self, threshold: float) -> float:
+        r"""$(1 - \ln((1 - f) / (\tau - f)) / k)^2$; $(1 - \ln 19 / k)^2$ at f = 0.05, τ = 0.1."""
+        if threshold <= self.floor:
+            return 0.0
+        return _farther(math.log((1.0 - self.floor) / (threshold - self.floor)) / self.k)
+
+
+@register("gaussian")
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Kernel):
+    r"""Gaussian decay: $K(d) = f + (1 - f) e^{-d^2 / w}$. Report, v3: w = 0.18, f = 0.05.
+
+    `width` is w itself, the square of a distance (twice the variance of the bell).
+    """
+
+    width: float = 0.18
+    floor: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+        if self.width <= 0.0:
+            raise ValueError(f"Gaussian.width: expected a width > 0, got {self.width}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * (-distance.double().square() / self.width).exp()
+
+    def share_below(self, threshold: float) -> float:
+        if threshold <= self.floor:
+            return 0.0
+        if threshold > 1.0:
+            return 1.0
+        ratio = math.log((1.0 - self.floor) / (threshold - self.floor))
+        return _farther(math.sqrt(max(ratio, 0.0) * self.width))
+
+
+@register("inverse")
+@dataclass(frozen=True, kw_only=True)
+class Inverse(Kernel):
+    r"""Far is strong: $K(d) = f + (1 - f) d$. Report, v3: floor f = 0.1."""
+
+    floor: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        _check_floor(self, self.floor)
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.floor + (1.0 - self.floor) * distance.double()
+
+    def share_below(self, threshold: float) -> float:
+        return 1.0 - _farther((threshold - self.floor) / (1.0 - self.floor))
+
+
+@register("shuffled")
+@dataclass(frozen=True, kw_only=True)
+class Shuffled(Kernel):
+    """The strengths of another kernel at permuted places: same values, no locality. Report, v6.
+
+    The permutation depends on the seed and on the layer's shape alone, so it stays in place while
+    the kernel inside is annealed, and two layers of one shape share it.
+    """
+
+    kernel: Kernel
+    seed: int = 1000
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"Shuffled.seed: expected 0 to 2**63 - 1, got {self.seed}")
+        if isinstance(self.kernel, Shuffled):
+            raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        import torch  # here: to describe a kernel needs none
+
+        strength = self.kernel.strength(distance)
+        generator = torch.Generator().manual_seed(self.seed)
+        order = torch.randperm(strength.numel(), generator=generator)
+        return strength.flatten()[order].reshape(strength.shape)
+
+    def share_below(self, threshold: float) -> float:
+        return self.kernel.share_below(threshold)
+
+    def label(self) -> str:
+        return f"shuffled {self.kernel.label()}"
+
+
+@register("averaged")
+@dataclass(frozen=True, kw_only=True)
+class Averaged(Kernel):
+    r"""One number a layer: the power mean $(\overline{K^p})^{1/p}$ of another kernel's strengths.
+
+    What is left of a kernel when neither places nor inequality are. `power` is p: 1 for the mean,
+    2 for the root mean square, which keeps the size of the initial effective weights.
+    """
+
+    kernel: Kernel
+    power: int = 1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.power not in (1, 2):
+            raise ValueError(
+                f"Averaged.power: expected 1 (mean) or 2 (root mean square), got {self.power}"
+            )
+
+    def strength(self, distance: Tensor) -> Tensor:
+        strength = self.kernel.strength(distance)
+        average = float(strength.pow(self.power).mean()) ** (1 / self.power)
+        return strength.new_full(strength.shape, average)
+
+    def label(self) -> str:
+        return f"{'mean' if self.power == 1 else 'root mean square'} of {self.kernel.label()}"
+
+
+@register("scaled")
+@dataclass(frozen=True, kw_only=True)
+class Scaled(Kernel):
+    r"""In units of a layer's own weights: $c K / \sqrt{\text{fan in}}$.
+
+    Weights start with a standard deviation of $\sqrt{2 / \text{fan in}}$, so as a cap this kernel
+    binds in every layer alike. `factor` is c; fan in is the number of columns of the distances.
+    """
+
+    kernel: Kernel = field(default_factory=Uniform)
+    factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.factor <= 0.0:
+            raise ValueError(f"Scaled.factor: expected a number > 0, got {self.factor}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        return self.kernel.strength(distance) * (self.factor / math.sqrt(distance.shape[1]))
+
+    def label(self) -> str:
+        return f"{self.factor:g} / √(fan in) times {self.kernel.label()}"
+
+
+@register("blend")
+@dataclass(frozen=True, kw_only=True)
+class Blend(Kernel):
+    r"""Between two kernels: $K = (1 - w) K_0 + w K_1$. Report, v4: annealing's way."""
+
+    start: Kernel
+    end: Kernel
+    weight: float
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not 0.0 <= self.weight <= 1.0:
+            raise ValueError(f"Blend.weight: expected 0 <= weight <= 1, got {self.weight}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        # lerp is exact at both ends, so an annealed kernel really arrives.
+        return self.start.strength(distance).lerp(self.end.strength(distance), self.weight)
+
+
+def sharpened(kernel: Kernel, k: float) -> Kernel:
+    """The same kernel with another rate k, inside a shuffled, an averaged or a scaled one too.
+
+    Raises
+    ------
+    TypeError : the kernel has no rate k.
+    """
+    if isinstance(kernel, Shuffled | Averaged | Scaled):
+        return dataclasses.replace(kernel, kernel=sharpened(kernel.kernel, k))
+    if not any(part.name == "k" for part in dataclasses.fields(kernel)):  # type: ignore[arg-type]
+        raise TypeError(f"{type(kernel).__name__} has no rate k to sharpen; use Exponential")
+    return dataclasses.replace(kernel, k=float(k))  # type: ignore[type-var]
+
+
+def share_below(strengths: Iterable[Tensor], threshold: float = 0.1) -> float:
+    """Measured share of strengths under a threshold, over all layers together.
+
+    The report's "sparsity" (v10: "% of kernel values < 0.1"). Small strengths, not zeros.
+
+    Parameters
+    ----------
+    strengths : the layers' strengths, each (out, in); a large layer counts by its connections.
+    threshold : a strength.
+    """
+    below = total = 0
+    for strength in strengths:
+        below += int((strength < threshold).sum())
+        total += strength.numel()
+    if total == 0:
+        raise ValueError("share_below: no strengths were given")
+    return below / total

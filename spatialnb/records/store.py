@@ -1,0 +1,408 @@
+"""The store of finished runs: one small JSON file each, written once.
+
+A record is a temporary file on the same file system, flushed and synced, then linked to its name: a
+link refuses to replace, so the first writer wins and nothing half-written is ever read. Where the
+file system has no links, a lock and a rename do the same. On reading, the checksum is checked
+against the content, the id against the configuration, and the form against what every reader needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spatialnb.config.run import Run, canonical, digest
+from spatialnb.records import provenance
+
+FORMAT = "spatialnb-record/1"
+"""The format's name and version, in every record."""
+KINDS = ("run", "pair", "weight")
+"""What there are records of. Each kind has a folder, named in the plural."""
+
+NO_LINKS = {
+    getattr(errno, name)
+    for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EINVAL")
+    if hasattr(errno, name)
+}
+"""How file systems without hard links refuse one: FAT, many network and container mounts."""
+
+PARTIAL = ".part"
+"""The end of a temporary file's name."""
+
+ABANDONED_SECONDS = 24 * 3600.0
+"""A temporary file this old has no writer any more: it was killed."""
+
+PROBE_BYTES = 64 * 1024
+"""What must fit into a store before anything is trained: a few records."""
+
+
+class RecordError(ValueError):
+    """A file in the store that is not the record it should be."""
+
+
+class MissingError(RecordError):
+    """Records that are needed and are not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A finished run, a measurement of a pair of runs, or a summary of a run's weights.
+
+    Parameters
+    ----------
+    kind : ``run``, ``pair`` or ``weight``.
+    config : what was asked, plain JSON data; its hash is the id.
+    outcome : what came out. Of a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
+        a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers. Of
+        weights: what :func:`spatialnb.analysis.weight_summary.summarise` gives.
+    provenance : commit, versions, edition and hash of the data, device, threads, seconds.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    outcome: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits of the configuration's SHA-256."""
+        return digest(self.config)[:16]
+
+    @property
+    def run(self) -> Run:
+        """The configuration of a run, decoded. ValueError for another kind or schema."""
+        return Run.from_dict(self.config)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended in numbers that are not finite."""
+        return bool(self.outcome.get("status") == "failed")
+
+    def to_json(self) -> str:
+        """The file's text: readable, with a checksum over everything else."""
+        body = {
+            "format": FORMAT,
+            "id": self.id,
+            "kind": self.kind,
+            "config": self.config,
+            "outcome": self.outcome,
+            "provenance": self.provenance,
+        }
+        return _pretty({**body, "sha256": digest(body)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Record:
+        """The record of a file's text. RecordError says what is wrong with it."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"not JSON ({error})") from error
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise RecordError(f"not a record of the format {FORMAT}")
+        found = data.pop("sha256", None)
+        try:
+            expected = digest(data)
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"not a record: {error}") from error
+        if found != expected:
+            raise RecordError("its checksum does not fit its content: the file was changed")
+        expected_keys = {"format", "id", "kind", "config", "outcome", "provenance"}
+        if set(data) != expected_keys or data["kind"] not in KINDS:
+            raise RecordError(f"expected the fields {sorted(expected_keys)}, got {sorted(data)}")
+        for name in ("config", "outcome", "provenance"):
+            if not isinstance(data[name], dict):
+                raise RecordError(f"{name}: expected an object, got {data[name]!r:.60}")
+        record = cls(
+            kind=data["kind"],
+            config=data["config"],
+            outcome=data["outcome"],
+            provenance=data["provenance"],
+        )
+        if record.id != data["id"]:
+            raise RecordError(f"its id {data['id']} is not that of its configuration, {record.id}")
+        if record.to_json() != text:  # spaces, digits beyond a double, a key that stands twice
+            raise RecordError("its text is not as it was written: the file was changed")
+        return record
+
+
+class Store:
+    """Folders of records, looked up in order; new records go to the first one.
+
+    Parameters
+    ----------
+    folders : the working folder, then any others, e.g. the published records.
+    """
+
+    def __init__(self, *folders: Path | str) -> None:
+        if not folders:
+            raise ValueError("a store needs at least one folder")
+        self.folders = tuple(Path(folder) for folder in folders)
+
+    def find(self, record_id: str, kind: str = "run") -> Record | None:
+        """The record of that id, or None. RecordError where the file is damaged."""
+        path = self.path(record_id, kind)
+        return None if path is None else read(path)
+
+    def get(self, record_id: str, kind: str = "run") -> Record:
+        """The record of that id, which was recorded before. RecordError where it is gone."""
+        record = self.find(record_id, kind)
+        if record is None:
+            raise RecordError(
+                f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
+            )
+        return record
+
+    def path(self, record_id: str, kind: str = "run") -> Path | None:
+        """Where that record stands, or None."""
+        for folder in reversed(self.folders):  # published ones first
+            path = folder / f"{kind}s" / f"{record_id}.json"
+            if path.is_file():
+                return path
+        return None
+
+    def prepare(self) -> None:
+        """Make sure that records can be written, before hours are spent on what goes into them.
+
+        What killed writers left behind is removed on the way, where it is a day old.
+
+        Raises
+        ------
+        OSError : the first folder cannot be made or written, or its disk is full; names it.
+        """
+        for kind in ("runs", "pairs"):  # what training writes
+            folder = self.folders[0] / kind
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                handle, probe = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=folder)
+                with contextlib.closing(os.fdopen(handle, "wb")) as file, _removed(probe):
+                    file.write(bytes(PROBE_BYTES))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror or error}: no records can be written there, so nothing is "
+                    "trained. Make room, or choose another folder with --store or SPATIALNB_STORE",
+                    str(folder),
+                ) from error
+            for entry in _entries(folder):
+                if entry.name.startswith(".") and entry.name.endswith(PARTIAL):
+                    with contextlib.suppress(OSError):
+                        if time.time() - entry.stat().st_mtime > ABANDONED_SECONDS:
+                            Path(entry.path).unlink()
+
+    def ids(self, kind: str = "run") -> set[str]:
+        """Ids of every record by file name alone, without reading the files."""
+        return {
+            entry.name.removesuffix(".json")
+            for folder in self.folders
+            for entry in _entries(folder / f"{kind}s")
+            if entry.name.endswith(".json") and entry.name.count(".") == 1
+        }
+
+    def add(self, record: Record) -> Path:
+        """Write a record once, and return its path.
+
+        Where a record of that id stands already, with the same outcome, nothing is written. With
+        another outcome, both are kept and RecordError names them: one configuration must not give
+        two results.
+
+        Raises
+        ------
+        RecordError : as above, or the record there is damaged.
+        OSError : the folder cannot be written; nothing half-written stays behind.
+        """
+        old_path = self.path(record.id, record.kind)
+        if old_path is not None:
+            return self._settle(record, old_path)
+        path = self.folders[0] / f"{record.kind}s" / f"{record.id}.json"
+        if not write_once(path, record.to_json()):
+            return self._settle(record, path)
+        return path
+
+    def conflicts(self) -> list[Path]:
+        """Results that differ from the recorded one of the same id."""
+        return sorted(
+            Path(entry.path)
+            for folder in self.folders
+            for kind in KINDS
+            for entry in _entries(folder / f"{kind}s")
+            if ".conflict-" in entry.name
+        )
+
+    def _settle(self, record: Record, path: Path) -> Path:
+        old = read(path)
+        if canonical(old.outcome) == canonical(record.outcome):
+            return path
+        other = (
+            self.folders[0]
+            / f"{record.kind}s"
+            / f"{record.id}.conflict-{digest(record.outcome)[:8]}.json"
+        )
+        write_once(other, record.to_json())
+        raise RecordError(
+            f"two results for one configuration: {path} and {other}. Both are kept and the first "
+            "is used. Another torch build or processor gives other bits; otherwise bump the recipe "
+            "number in spatialnb/config/run.py, because the code computes something else."
+        )
+
+
+def read(path: Path) -> Record:
+    """The record in a file. RecordError names the file and what is wrong with it."""
+    try:
+        record = Record.from_json(path.read_bytes().decode("utf-8"))
+    except (RecordError, UnicodeDecodeError) as error:
+        raise RecordError(
+            f"{path}: {error}. It is not used. Restore the file, or delete it to train it again."
+        ) from error
+    if record.id != path.name.split(".")[0]:
+        raise RecordError(
+            f"{path}: holds the record {record.id}. It is not used. Restore the right file, or "
+            "delete it to train the run again."
+        )
+    wrong = _misshapen(record)
+    if path.parent.name in {f"{kind}s" for kind in KINDS} - {f"{record.kind}s"}:
+        wrong = f"a {record.kind} among the {path.parent.name}"
+    if wrong:
+        raise RecordError(
+            f"{path}: {wrong}. It is not used. Restore the file, or delete it to train it again."
+        )
+    return record
+
+
+def _misshapen(record: Record) -> str:
+    """What a reader of numbers would stumble over, in a text whose checksum fits; else empty."""
+    if record.kind != "run":
+        return "" if record.outcome else f"a {record.kind} without an outcome"
+    if record.outcome.get("status") not in ("finished", "failed"):
+        return f"status {record.outcome.get('status')!r}: expected 'finished' or 'failed'"
+    epochs = record.outcome.get("epochs")
+    if not isinstance(epochs, dict):
+        return "its outcome has no epochs"
+    for name, values in epochs.items():
+        if not isinstance(values, list) or not all(type(one) in (int, float) for one in values):
+            return f"{name}: expected a list of numbers"
+    if record.failed and type(record.outcome.get("failed_epoch")) is not int:
+        return "a failed run without the epoch in which it failed"
+    return ""
+
+
+def write_once(path: Path, text: str) -> bool:
+    """Write a whole file under a name that is free; False where the name is taken.
+
+    Whenever the process or the machine stops, the name is free or holds the whole text.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
+    with _removed(temporary):
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            if not _name(temporary, path):
+                return False
+            _sync_folder(path.parent)
+            return True
+        except OSError as error:  # a full disk does not say whose
+            error.filename = error.filename or str(path)
+            raise
+
+
+def _name(temporary: str, path: Path) -> bool:
+    """Give a whole file its name, in one step; False where the name is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return _rename_under_lock(temporary, path)
+    return True
+
+
+def _rename_under_lock(temporary: str, path: Path) -> bool:
+    """The same on a file system without links: a rename replaces, so one writer at a time looks.
+
+    The lock is the operating system's, which releases it when its holder is killed.
+    """
+    from filelock import FileLock  # here: most file systems have links
+
+    with FileLock(path.parent / ".lock"):
+        if path.exists():
+            return False
+        Path(temporary).rename(path)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a new name to the disk, where the system can do that for a folder."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # a folder that may be written and not listed
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _removed(path: str) -> Iterator[None]:
+    """Whatever happens inside, the temporary file is gone afterwards."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        yield from entries
+
+
+def _pretty(data: dict[str, Any]) -> str:
+    """JSON with lists of numbers on one line, so that a record reads well and differs well."""
+    lines = [f'  "{key}": {_value(value, 2)}' for key, value in data.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _value(value: Any, indent: int) -> str:
+    if isinstance(value, dict) and value:
+        pad = " " * (indent + 2)
+        inner = [
+            f"{pad}{json.dumps(key)}: {_value(item, indent + 2)}" for key, item in value.items()
+        ]
+        return "{\n" + ",\n".join(inner) + "\n" + " " * indent + "}"
+    return json.dumps(value, allow_nan=False)
+
+
+def published_folder() -> Path:
+    """The book's committed records, beside the package in a checkout."""
+    return provenance.PACKAGE.parent / "book" / "records"
+
+
+def default_store(working: Sequence[Path] = ()) -> Store:
+    """The working store and the published records.
+
+    The working store is ``SPATIALNB_STORE``, or ``records`` in the user's data directory.
+    """
+    from platformdirs import user_data_path  # here: importing a module touches no disk
+
+    folder = os.environ.get("SPATIALNB_STORE")
+    first = Path(folder).expanduser() if folder else user_data_path("spatialnb") / "records"
+    return Store(*(working or (first,)), published_folder())

@@ -1,0 +1,90 @@
+"""Learned weights, kept until the pairs of their runs are measured; records are kept here, too."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from spatialnb import datasets
+from spatialnb.config.run import Run
+from spatialnb.records import provenance
+from spatialnb.records.store import Record, RecordError, Store
+
+
+def path_of(run_id: str) -> Path:
+    """Where the learned weights of a run are kept until its pairs are measured."""
+    folder: Path = datasets.cache_root()
+    return folder / "weights" / f"{run_id}.safetensors"
+
+
+def packed(run_id: str, learned: dict[str, Tensor]) -> bytes:
+    """Weights as a file that says whose they are, with a checksum."""
+    marks = {"run": run_id, "sha256": _digest(run_id, learned)}
+    return bytes(safetensors.torch.save(learned, marks))
+
+
+def read(run_id: str) -> dict[str, Tensor] | None:
+    """The weights kept of a run; None where there are none, or not as they were written."""
+    try:
+        with safe_open(path_of(run_id), framework="pt") as stored:
+            marks = stored.metadata() or {}
+            learned = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
+        whole = marks == {"run": run_id, "sha256": _digest(run_id, learned)}
+    except (OSError, SafetensorError, TypeError, ValueError):  # the third: numbers NumPy lacks
+        return None
+    return learned if whole else None
+
+
+def weights(run: Run) -> dict[str, Tensor]:
+    """What is kept of a run that was just trained."""
+    stored = read(run.id)
+    if stored is None:
+        raise RuntimeError(
+            f"{path_of(run.id)}: the weights of a run were kept there and are gone or "
+            "damaged; the same command trains that run again and goes on"
+        )
+    return stored
+
+
+def _digest(run_id: str, learned: dict[str, Tensor]) -> str:
+    value = hashlib.sha256(f"{run_id} weights and biases".encode())
+    for name in sorted(learned):
+        value.update(f"{name} {learned[name].dtype} {list(learned[name].shape)}\n".encode())
+        value.update(learned[name].contiguous().numpy().tobytes())
+    return value.hexdigest()
+
+
+def write(kept: bytes, path: Path) -> None:
+    """Write weights as they were :func:`packed`, whole or not at all. An OSError names the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        partial.write_bytes(kept)
+        partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def keep(record: Record, kept: bytes | None, store: Store) -> None:
+    """Weights first, then the record: a recorded run has all that it should leave."""
+    if kept is not None:
+        write(kept, path_of(record.id))
+    signed = Record(
+        kind=record.kind,
+        config=record.config,
+        outcome=record.outcome,
+        provenance={"commit": provenance.commit(), **record.provenance},
+    )
+    try:
+        store.add(signed)
+    except RecordError as error:
+        warnings.warn(str(error), stacklevel=2)

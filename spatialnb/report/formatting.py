@@ -1,0 +1,233 @@
+"""Numbers and notes in words: how a figure is printed, what prose may quote, what a banner says."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from spatialnb.config.run import Run
+from spatialnb.report.display import Shown
+from spatialnb.report.summary import Row, summarise
+from spatialnb.study import metrics
+from spatialnb.study.inference import Interval
+from spatialnb.study.study import Results
+
+NOTHING = "–"
+SYMBOLS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not judged": NOTHING}
+
+
+def number(value: float | None, digits: int, signed: bool = False) -> str:
+    """A number with so many decimals; a dash where there is none. Never "-0.00"."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:{'+' if signed and rounded else ''}.{digits}f}".replace("-", "−")
+
+
+def spread(value: float | None, sd: float | None, digits: int) -> str:
+    """``97.43 ± 0.12``; the number alone where no spread is known."""
+    if sd is None or math.isnan(sd):
+        return number(value, digits)
+    return f"{number(value, digits)} ± {number(sd, digits)}"
+
+
+def bounds(interval: Interval, digits: int, signed: bool = False, empty: str = NOTHING) -> str:
+    """``[97.38, 97.48]``; `empty` where there is no interval."""
+    if math.isnan(interval.low):
+        return empty
+    return f"[{number(interval.low, digits, signed)}, {number(interval.high, digits, signed)}]"
+
+
+def estimate(interval: Interval, digits: int, signed: bool = True) -> str:
+    """A difference, or a value, with its interval: ``+2.31 [+2.10, +2.52]``."""
+    if not interval.n:
+        return NOTHING
+    return f"{number(interval.estimate, digits, signed)} {bounds(interval, digits, signed)}"
+
+
+def plain(value: float | None) -> str:
+    """A reported size as it was printed."""
+    return NOTHING if value is None else f"{value:g}".replace("-", "−")
+
+
+def plain_value(value: object) -> str:
+    """A setting as a reader would write it: ``0.001``, ``256-128``."""
+    return "-".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
+def slug(name: str) -> str:
+    """A name as part of a key or of a file's name: ``accuracy@2`` is ``accuracy-at-2``."""
+    spoken = name.lower().replace("→", "-to-").replace("@", "-at-")
+    return re.sub(r"[^a-z0-9_]+", "-", spoken).strip("-")
+
+
+def seeds_text(seeds: tuple[int, ...]) -> str:
+    """``20 seeds (0 to 19)``, or the seeds themselves where they are not consecutive."""
+    if len(seeds) == 1:
+        return f"1 seed ({seeds[0]})"
+    if list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]})"
+    return f"{len(seeds)} seeds ({', '.join(map(str, seeds))})"
+
+
+def setting(results: Results) -> str:
+    """What a table was made from: edition, epochs, seeds, and that a quick one decides nothing."""
+    epochs = "1 epoch" if results.epochs == 1 else f"{results.epochs} epochs"
+    text = f"{' and '.join(results.editions)}, {epochs}, {seeds_text(results.seeds)}"
+    text += "".join(f", {name} {plain_value(value)}" for name, value in results.settings.items())
+    if results.study.added:
+        text += f", arms added: {', '.join(results.study.added)}"
+    return f"{text}; quick: small data, decides nothing" if results.quick else text
+
+
+def setting_text(configs: Sequence[Run]) -> str:
+    """Data, epochs and seeds of a grid that is still to be run."""
+    first = configs[0]
+    seeds = tuple(dict.fromkeys(run.seed for run in configs))
+    epochs = "1 epoch" if first.epochs == 1 else f"{first.epochs} epochs"
+    return f"{first.dataset}, {epochs}, {seeds_text(seeds)}, lr {first.learning_rate:g}"
+
+
+def failures(results: Results) -> list[str]:
+    """A sentence for every arm with runs that failed."""
+    notes = []
+    for arm in results.arms:
+        failed = results.failed(arm)
+        if failed:
+            seeds = "seed" if len(failed) == 1 else "seeds"
+            notes.append(
+                f"{results.study.label(arm)}: failed at {seeds} {', '.join(map(str, failed))} "
+                "(numbers not finite); left out, so n is smaller."
+            )
+    return notes
+
+
+def banner(results: Results) -> Shown | None:
+    """A warning above the results when they are not the published ones; None when they are."""
+    if results.published and not results.quick:
+        return None
+    study = results.study
+    if study.dataset == results.dataset and results.quick:
+        title, text = "A draft", f"This chapter runs on {results.dataset}, which decides nothing."
+    elif results.quick:
+        title = "Quick edition"
+        text = (
+            f"These numbers come from {results.dataset}, a small data set to show that all "
+            "runs. They decide nothing, and no claim is judged on them."
+        )
+    elif results.interim:
+        title = "Runs are still to come"
+        text = (
+            f"These numbers are for {seeds_text(results.seeds)} of the {len(study.seeds)} planned. "
+            "No claim is judged before all are there."
+        )
+    else:
+        title = "Not the published parameters"
+        text = f"These numbers are for {setting(results)}."
+    seeds = seeds_text(study.seeds)
+    published = f"The published ones are for {study.dataset}, {study.epochs} epochs, {seeds}."
+    html = (
+        f'<div class="admonition warning"><p class="admonition-title">{title}</p>'
+        f"<p>{escape(text)} {escape(published)}</p></div>"
+    )
+    return Shown(html, f"{title}. {text} {published}")
+
+
+def numbers(results: Results) -> dict[str, str]:
+    """Every number that the prose of a chapter may quote, by key.
+
+    With ``v01`` for the study's id, ``linear`` for an arm, ``none`` for the baseline and
+    ``accuracy`` for a metric, each as :func:`slug` writes it (``k-3-to-15``, ``accuracy-at-2``):
+
+    - ``v01-dataset``, ``v01-epochs``, ``v01-seeds`` (how many);
+    - ``v01-linear-accuracy`` (``97.56 ± 0.12 (n = 20)``), and the same with ``-mean``, ``-sd``,
+      ``-interval``, ``-n``, ``-reported``;
+    - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with ``-mean``, ``-n``,
+      ``-reported``; ``v01-linear-minus-none`` is the first metric's;
+    - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``;
+      ``v01-claims``, ``v01-claims-hold``, ``-contradicted``, ``-undecided``, ``-not-judged`` count.
+
+    Raises
+    ------
+    ValueError : two arms would have the same key.
+    """
+    study = results.study
+    check_slugs(study.arms)
+    said = {
+        f"{study.id}-dataset": results.dataset,
+        f"{study.id}-epochs": str(results.epochs),
+        f"{study.id}-seeds": str(len(results.seeds)),
+    }
+    for name in study.metrics:
+        for row in summarise(results, name):
+            said |= _row_numbers(results, row, name)
+    verdicts = []
+    for finding in results.findings():
+        claim, digits = finding.claim, metrics.metric(finding.claim.metric).digits
+        key = f"{study.id}-claim-{claim.key}"
+        verdicts.append(finding.verdict)
+        said[key] = finding.verdict
+        said[f"{key}-mark"] = f"{SYMBOLS[finding.verdict]} {finding.verdict}"
+        said[f"{key}-estimate"] = estimate(finding.interval, digits, claim.is_difference)
+        said[f"{key}-n"] = str(finding.interval.n)
+        said[f"{key}-reported"] = plain(claim.reported)
+    said[f"{study.id}-claims"] = str(len(verdicts))
+    for verdict, key in {
+        "holds": "hold",
+        "contradicted": "contradicted",
+        "undecided": "undecided",
+        "not judged": "not-judged",
+    }.items():
+        said[f"{study.id}-claims-{key}"] = str(verdicts.count(verdict))  # type: ignore[arg-type]
+    return said
+
+
+def check_slugs(arms: Iterable[str]) -> None:
+    """Raise ValueError where two arms would be quoted by the same key."""
+    taken: dict[str, str] = {}
+    for arm in arms:
+        other = taken.setdefault(slug(arm), arm)
+        if other != arm:
+            raise ValueError(f"arms {other!r} and {arm!r} have one key, {slug(arm)!r}; rename one")
+
+
+def _row_numbers(results: Results, row: Row, name: str) -> dict[str, str]:
+    study, digits = results.study, metrics.metric(name).digits
+    key = f"{study.id}-{slug(row.arm)}-{slug(name)}"
+    said = {f"{key}-reported": spread(row.reported, row.reported_sd, digits)}
+    ours = row.ours
+    said[key] = f"{spread(ours.estimate, ours.sd, digits)} (n = {ours.n})"
+    said[f"{key}-mean"] = number(ours.estimate, digits)
+    said[f"{key}-sd"] = number(ours.sd, digits)
+    said[f"{key}-interval"] = bounds(ours, digits)
+    said[f"{key}-n"] = str(ours.n)
+    if row.difference is None:
+        return said
+    minus = f"{study.id}-{slug(row.arm)}-minus-{slug(study.baseline)}"
+    key = f"{minus}-{slug(name)}"
+    said[key] = estimate(row.difference, digits)
+    said[f"{key}-mean"] = number(row.difference.estimate, digits, True)
+    said[f"{key}-n"] = str(row.difference.n)
+    said[f"{key}-reported"] = number(row.reported_difference, digits, True)
+    if name == study.metrics[0]:
+        said[minus] = said[key]
+    return said
+
+
+def glue_numbers(said: Results | Mapping[str, str]) -> None:
+    """Make :func:`numbers` known to the page's prose as ``{glue:text}`v01-none-accuracy```.
+
+    Other texts by key, such as a tally of the ledger, are made known as they are.
+    Outside a notebook there is no page, and nothing happens.
+    """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None:
+        return
+    # Here, because it comes with the book and not with the package.
+    from myst_nb import glue
+
+    for key, text in (numbers(said) if isinstance(said, Results) else said).items():
+        glue(key, text, display=False)

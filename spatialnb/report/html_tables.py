@@ -1,0 +1,92 @@
+"""Tables as HTML: one look for the whole book."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from spatialnb.report.display import download
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell: a text, a smaller line below it, and what a column is sorted by.
+
+    `markup` is HTML that takes the place of the text on a page: a link, a small picture.
+    """
+
+    text: str
+    below: str = ""
+    sort: float | str | None = None
+    markup: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.below}" if self.below else self.text
+
+    def html(self, tag: str, attributes: str = "") -> str:
+        """The cell as an element, with the value to sort by where the text would not do."""
+        inside = self.markup or escape(self.text)
+        if self.below:
+            inside += f'<span class="below">{escape(self.below)}</span>'
+        return f"<{tag}{attributes}{self._sort()}>{inside}</{tag}>"
+
+    def _sort(self) -> str:
+        if self.sort is None:
+            return ""
+        missing = isinstance(self.sort, float) and math.isnan(self.sort)
+        return f' data-sort="{"" if missing else escape(str(self.sort))}"'
+
+
+def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "") -> str:
+    """A table of texts and :class:`Cell` that scrolls inside itself where the page is narrow.
+
+    A click on a column's head sorts by it, where the page has the book's script.
+
+    Parameters
+    ----------
+    data : rows by their names. A column's name may have two lines, ``"none | reported"``.
+    title : the caption.
+    classes : more classes of the table.
+    corner : what the rows' names are.
+    """
+    head = "".join(_head(str(name)) for name in (corner, *data.columns))
+    rows = []
+    for name, values in zip(data.index, data.to_numpy().tolist(), strict=True):
+        cells = "".join(_cell(value).html("td") for value in values)
+        rows.append("<tr>" + _cell(name).html("th", ' scope="row"') + cells + "</tr>")
+    label = escape(title)
+    return (
+        f'<div class="wide" role="region" tabindex="0" aria-label="{label}">'
+        f'<table class="{f"data sortable n-last {classes}".strip()}">'
+        f"<caption><span>{label}</span></caption>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def downloads(stem: str, data: pd.DataFrame) -> str:
+    """Links that hold a table's numbers as CSV and as JSON, a record a row."""
+    csv = data.to_csv(index=False)
+    json = data.to_json(orient="records", indent=1, double_precision=15)
+    return (
+        f"<p>Download: {download(f'{stem}.csv', csv)}, "
+        f"{download(f'{stem}.json', str(json), 'application/json')}</p>"
+    )
+
+
+def as_text(data: pd.DataFrame, title: str) -> str:
+    """The same table for a terminal."""
+    plain = data.rename(columns=lambda name: str(name).replace(" | ", ", "))
+    return f"{title}\n{plain.to_string()}"
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, Cell) else Cell(str(value))
+
+
+def _head(name: str) -> str:
+    first, _, second = name.partition(" | ")
+    below = f'<span class="below">{escape(second)}</span>' if second else ""
+    return f'<th scope="col">{escape(first)}{below}</th>' if name else '<td class="no-sort"></td>'

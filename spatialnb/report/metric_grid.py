@@ -1,0 +1,51 @@
+"""Several metrics of the same arms beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import plain, setting, slug, spread
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.summary import summarise
+from spatialnb.study import metrics
+from spatialnb.study.study import Results
+
+
+def side_by_side(results: Results, names: Sequence[str]) -> Shown:
+    """Metrics by arms, the longer list downwards: mean ± standard deviation, n, and reported.
+
+    For what belongs together, such as a measurement and its null values, or accuracy by epoch. An n
+    that is the same everywhere stands in the caption once.
+    """
+    study = results.study
+    cells, numbers = {}, []
+    summaries = {name: summarise(results, name) for name in names}
+    counts = {row.ours.n for rows in summaries.values() for row in rows}
+    for name, rows in summaries.items():
+        wanted = metrics.metric(name)
+        unit = f" ({wanted.unit})" if wanted.unit else ""
+        cells[f"{wanted.title}{unit}"] = {
+            study.label(row.arm): Cell(
+                spread(row.ours.estimate, row.ours.sd, wanted.digits)
+                + (f" (n = {row.ours.n})" if len(counts) > 1 else ""),
+                below="" if row.reported is None else f"reported {plain(row.reported)}",
+                sort=row.ours.estimate,
+            )
+            for row in rows
+        }
+        numbers += [
+            {"metric": name, "arm": row.arm, "mean": row.ours.estimate, "sd": row.ours.sd}
+            | {"low": row.ours.low, "high": row.ours.high, "n": row.ours.n}
+            for row in rows
+        ]
+    data = pd.DataFrame.from_dict(cells, orient="index")
+    if len(data.columns) > len(data):
+        data = data.T  # a long table is read more easily than a wide one
+    shared = f", n = {counts.pop()}" if len(counts) == 1 else ""
+    title = f"Mean ± standard deviation{shared}: {setting(results)}"
+    stem = f"{study.id}-side-by-side-{slug(names[0].partition('@')[0])}"
+    links = downloads(stem, pd.DataFrame(numbers))
+    return Shown(f"{as_html(data, title)}\n{links}", as_text(data, title))

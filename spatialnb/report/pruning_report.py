@@ -1,0 +1,176 @@
+"""Accuracy over the share of weights that are zero, and what zeros buy in time and memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spatialnb.records.store import published_folder
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import bounds, number, setting, slug, spread
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.style import HEIGHT, canvas, figure, legend, line, look
+from spatialnb.report.summary import EMPTY, values
+from spatialnb.study import metrics
+from spatialnb.study.inference import Interval, mean_interval
+from spatialnb.study.study import Results
+
+Point = tuple[float, str, str]
+"""A share of zeros in percent, and the arm and the metric whose value stands there."""
+Lines = Mapping[str, Sequence[Point]]
+"""What is drawn as a line, or stands in a row, by name."""
+
+MEASURED = "speed/sparse_latency.json"
+"""What ``benchmarks/sparse_latency.py`` wrote, beside the book's pages."""
+WAYS = ("csr", "band", "narrower")
+"""What stands beside dense there."""
+
+
+def zeros_figure(results: Results, lines: Lines, what: str) -> Shown:
+    """Test accuracy over the share of zeros: mean and 95 % interval, a line for each of `lines`.
+
+    Parameters
+    ----------
+    lines : the first one has the look of a baseline.
+    what : when accuracy was measured, for the caption: "right after", say.
+
+    The horizontal axis is logarithmic in the share of weights that are left.
+    """
+    drawn = {name: _intervals(results, points) for name, points in lines.items()}
+    shares = sorted({share for row in drawn.values() for share in row})
+    alts, data = [], []
+    with look():
+        fig, axes = canvas(HEIGHT + 0.16 * len(drawn))
+        for place, (name, row) in enumerate(drawn.items()):
+            style = line(place - 1, baseline=place == 0)
+            left = [100.0 - share for share in row]
+            axes.plot(
+                left,
+                [ours.estimate for ours in row.values()],
+                ls=style.dash,
+                marker=style.marker,
+                color=style.color,
+                label=name,
+            )
+            for x, ours in zip(left, row.values(), strict=True):
+                axes.plot([x, x], [ours.low, ours.high], "-", color=style.color, lw=2)
+            alts.append(
+                f"{name}: "
+                + ", ".join(
+                    f"{number(ours.estimate, 2)} {bounds(ours, 2)} at {share:g} %"
+                    for share, ours in row.items()
+                )
+                + "."
+            )
+            data += [
+                {"line": name, "zeros": share, "mean": ours.estimate, "low": ours.low}
+                | {"high": ours.high, "n": ours.n}
+                for share, ours in row.items()
+            ]
+        axes.set_xscale("log")
+        axes.invert_xaxis()
+        axes.set_xticks([100.0 - share for share in shares], [f"{share:g}" for share in shares])
+        axes.set_xticks([], minor=True)
+        axes.set(xlabel="weights that are zero (%)", ylabel="test accuracy (%)")
+        legend(fig, axes)
+    counts = {ours.n for row in drawn.values() for ours in row.values()}
+    caption = (
+        f"Test accuracy {what} over the share of zeros: mean and 95 % interval over seeds, "
+        f"n = {' or '.join(map(str, sorted(counts)))} at every point. {setting(results)}."
+    )
+    return figure(
+        fig,
+        f"Test accuracy {what} over the share of zeros. {' '.join(alts)}",
+        caption,
+        name=f"{results.study.id}-zeros-{slug(what)}",
+        rows=data,
+    )
+
+
+def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
+    """The same as a table: mean ± standard deviation, a row a line, a column a share of zeros."""
+    rows = {name: _intervals(results, points) for name, points in lines.items()}
+    shares = sorted({share for row in rows.values() for share in row})
+    data = pd.DataFrame(
+        {
+            f"{share:g} %": {
+                name: Cell(
+                    spread(ours.estimate, ours.sd, 2), bounds(ours, 2, empty=""), ours.estimate
+                )
+                for name, row in rows.items()
+                for ours in [row.get(share, EMPTY)]
+            }
+            for share in shares
+        }
+    )
+    long = [
+        {"line": name, "zeros": share, "mean": ours.estimate, "sd": ours.sd}
+        | {"low": ours.low, "high": ours.high, "n": ours.n}
+        for name, row in rows.items()
+        for share, ours in row.items()
+    ]
+    title = f"Test accuracy (%) {what} by share of zeros: {setting(results)}"
+    note = "Mean ± standard deviation over seeds; in brackets the 95 % interval of the mean."
+    links = downloads(f"{results.study.id}-table-{slug(what)}", pd.DataFrame(long))
+    html = f"{as_html(data, title, corner='zeros')}\n<p>{note}</p>\n{links}"
+    return Shown(html, f"{as_text(data, title)}\n{note}")
+
+
+def latency_table(path: Path | None = None) -> Shown:
+    """Time and stored memory of a forward pass, as ratios to dense in the same run.
+
+    Parameters
+    ----------
+    path : what ``benchmarks/sparse_latency.py --json`` wrote; the book's own without it.
+    """
+    path = published_folder().parent / MEASURED if path is None else path
+    if not path.is_file():
+        text = f"Not measured yet: python benchmarks/sparse_latency.py --json book/{MEASURED}"
+        return Shown(f"<p>{escape(text)}</p>", text)
+    told = json.loads(path.read_text("utf-8"))
+    by_place: dict[tuple[float, int], dict[str, dict[str, Any]]] = {}
+    for row in told["rows"]:
+        by_place.setdefault((row["zeros"], row["batch"]), {})[row["way"]] = row
+    data = pd.DataFrame.from_dict(
+        {
+            f"{100 * zeros:g} %, batch {batch}": {
+                "dense | µs": Cell(f"{ways['dense']['microseconds']:,.0f}"),
+                **{f"{way} | time": _ratio(ways[way], "time_ratio") for way in WAYS},
+                **{f"{way} | memory": _ratio(ways[way], "stored_ratio") for way in WAYS},
+            }
+            for (zeros, batch), ways in by_place.items()
+        },
+        orient="index",
+    )
+    made = told["provenance"]
+    title = "One forward pass on one thread: ratios to dense, below 1 is less"
+    note = (
+        f"Time: medians of {told['rounds']} rounds. Memory: of weights, indices and biases. Below "
+        f"a band's time its number of blocks a layer. {made['processor']}, torch "
+        f"{made['versions']['torch']}."
+    )
+    links = downloads("c4-latency", pd.DataFrame(told["rows"]))
+    html = f"{as_html(data, title, corner='zeros')}\n<p>{escape(note)}</p>\n{links}"
+    return Shown(html, f"{as_text(data, title)}\n{note}")
+
+
+def _ratio(row: Mapping[str, Any], name: str) -> Cell:
+    blocks = row["blocks"] if name == "time_ratio" else None
+    return Cell(f"{row[name]:.2f}", f"{blocks} blocks" if blocks else "", sort=row[name])
+
+
+def _intervals(results: Results, points: Sequence[Point]) -> dict[float, Interval]:
+    """The mean by share of zeros; points that no run has are left out."""
+    found = {}
+    for share, arm, metric in points:
+        metrics.metric(metric)
+        samples = values(results, arm, metric)
+        if samples:
+            found[share] = mean_interval(list(samples.values()))
+    return {share: ours for share, ours in found.items() if not math.isnan(ours.estimate)}

@@ -1,0 +1,80 @@
+"""Records behind a table: every run with its seed, configuration, commit and time."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from spatialnb.records.store import Record
+from spatialnb.report.display import details
+from spatialnb.report.formatting import number, slug
+from spatialnb.report.html_tables import Cell, as_html, downloads
+from spatialnb.report.summary import values
+from spatialnb.study import metrics
+from spatialnb.study.study import Results, SeedPair
+
+RECORDS = "../records"
+"""Where a page finds the folder of published records."""
+
+
+def behind(results: Results, metric: str) -> str:
+    """A folded table, a row a run (or a pair of runs); links where the records are published.
+
+    The link leads to the record itself, which holds the whole configuration and every number.
+    """
+    wanted = metrics.metric(metric)
+    source = results.pairs if wanted.kind == "pair" else results.records
+    there = results.published or results.interim
+    rows, numbers = [], []
+    for arm in results.arms:
+        measured = values(results, arm, metric)
+        for seed, record in source[arm].items():
+            value = measured.get(seed)
+            at = record.provenance
+            rows.append(
+                {
+                    "seed": Cell(_seed(seed), sort=_order(seed)),
+                    wanted.title: Cell(number(value, wanted.digits), sort=_sortable(value)),
+                    "seconds": Cell(_seconds(at), sort=float(at.get("seconds", "nan"))),
+                    "commit": _commit(at),
+                    "record": _link(record, wanted.kind) if there else Cell(record.id),
+                }
+            )
+            numbers.append(
+                {"arm": arm, "seed": _seed(seed), metric: value, "failed": record.failed}
+                | {"seconds": at.get("seconds"), "commit": at.get("commit"), "record": record.id}
+            )
+    labels = [results.study.label(arm) for arm in results.arms for _ in source[arm]]
+    title = f"{len(rows)} records, each with its configuration, versions and numbers"
+    table = as_html(pd.DataFrame(rows, index=labels), title, "behind", corner="arm")
+    links = downloads(f"{results.study.id}-{slug(metric)}-records", pd.DataFrame(numbers))
+    return details("Records behind this table", table + links)
+
+
+def _link(record: Record, kind: str) -> Cell:
+    link = f'<a href="{RECORDS}/{kind}s/{record.id}.json">{record.id}</a>'
+    return Cell(record.id, markup=link)
+
+
+def _commit(provenance: dict[str, Any]) -> Cell:
+    whole = str(provenance.get("commit", "unknown"))
+    short = whole[:7] + ("+" if whole.endswith("+") else "")
+    return Cell(short, markup=f'<code title="{escape(whole)}">{escape(short)}</code>')
+
+
+def _seconds(provenance: dict[str, Any]) -> str:
+    return number(provenance.get("seconds"), 0)
+
+
+def _seed(seed: int | SeedPair) -> str:
+    return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
+
+
+def _order(seed: int | SeedPair) -> int:
+    return seed[0] if isinstance(seed, tuple) else seed
+
+
+def _sortable(value: float | None) -> float:
+    return float("nan") if value is None else value

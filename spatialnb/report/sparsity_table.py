@@ -1,0 +1,31 @@
+"""The share of small strengths, which the report calls sparsity."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import number
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.summary import summarise
+from spatialnb.study.study import Results
+from spatialnb.training.loop import SMALL
+
+
+def shares(results: Results) -> Shown:
+    """Strengths under 0.1 at the end by arm: reported, measured over all layers, in closed form."""
+    study = results.study
+    rows = summarise(results, "sparsity")
+    exact = [100.0 * study.arms[row.arm].schedule.at(1.0).share_below(SMALL) for row in rows]
+    plain = pd.DataFrame(
+        {
+            "reported": [row.reported for row in rows],
+            "measured": [row.ours.estimate for row in rows],
+            "closed form, wide layers": exact,
+        },
+        index=[study.label(row.arm) for row in rows],
+    )
+    data = plain.map(lambda value: Cell(number(value, 1), sort=value))
+    title = "Strengths under 0.1 in the last epoch (%)"
+    links = downloads(f"{study.id}-sparsity", plain.reset_index(names="arm"))
+    return Shown(f"{as_html(data, title, corner='arm')}\n{links}", as_text(data, title))

@@ -1,0 +1,70 @@
+"""The box at the head of a chapter: what was claimed, what came out, and from which runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from html import escape
+
+from spatialnb.report.cost import hours, records_of
+from spatialnb.report.display import Shown
+from spatialnb.report.findings import mark
+from spatialnb.report.formatting import SYMBOLS, banner, estimate, setting
+from spatialnb.study import metrics
+from spatialnb.study.claims import Finding
+from spatialnb.study.study import Results
+
+
+def glance(results: Results) -> Shown:
+    """The verdicts of a chapter in short, and what they were made from.
+
+    Above it stands a warning where these are not the published results.
+    """
+    findings = results.findings()
+    counts = Counter(str(finding.verdict) for finding in findings)
+    head = ", ".join(
+        f"{counts[name]} {_plural(name, counts[name])}" for name in SYMBOLS if counts[name]
+    )
+    lines = [_line(finding) for finding in findings]
+    items = "".join(
+        f"<li>{mark(finding.verdict)} {escape(finding.claim.words)} "
+        f'<span class="below">{escape(said)}</span></li>'
+        for finding, said in zip(findings, lines, strict=True)
+    )
+    made = _made(results)
+    html = (
+        f'<aside class="glance" aria-label="Summary"><p class="head">{escape(_title(head))}</p>'
+        f'<ul>{items}</ul><p class="made">{escape(made)}</p></aside>'
+    )
+    texts = [
+        f"  {SYMBOLS[finding.verdict]} {finding.verdict}: {finding.claim.words} {said}"
+        for finding, said in zip(findings, lines, strict=True)
+    ]
+    text = "\n".join([_title(head), *texts, made])
+    warning = banner(results)
+    if warning is None:
+        return Shown(html, text)
+    return Shown(f"{warning.html}\n{html}", f"{warning.text}\n{text}")
+
+
+def _title(head: str) -> str:
+    return f"Claims of this chapter: {head}" if head else "This chapter makes no claim"
+
+
+def _plural(verdict: str, count: int) -> str:
+    return "hold" if verdict == "holds" and count > 1 else verdict
+
+
+def _line(finding: Finding) -> str:
+    digits = metrics.metric(finding.claim.metric).digits
+    said = estimate(finding.interval, digits, finding.claim.is_difference)
+    unit = f" {finding.claim.unit}" if finding.claim.unit and finding.interval.n else ""
+    return f"{said}{unit} (n = {finding.interval.n})"
+
+
+def _made(results: Results) -> str:
+    records = records_of(results)
+    took = hours(records)
+    days = sorted({str(record.provenance.get("finished", ""))[:10] for record in records} - {""})
+    when = f", made {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") if days else ""
+    spent = f"{took:.1f} hours" if took >= 0.1 else f"{60 * took:.1f} minutes"
+    return f"{len(records)} runs, {spent} of one core{when}: {setting(results)}."

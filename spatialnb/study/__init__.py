@@ -1,0 +1,1 @@
+"""Studies: the chapter as data. Its arms, claims, metrics, statistics and parameters."""

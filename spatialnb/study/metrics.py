@@ -1,0 +1,435 @@
+"""Metrics: one number of a record, by name.
+
+A name is a quantity, then optionally ``:part`` and ``@number``: ``accuracy``, ``accuracy@2`` (after
+epoch 2, counted from 0 as in the report), ``accuracy:imdb`` (of one task), ``sparsity:0`` and
+``similarity:2`` (of one layer), ``dead:2`` (of a hidden one), ``epochs_to@45``,
+``pruned:kernel@94.2`` (by the kernel, at 94.2 % zeros).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spatialnb.records.store import Record
+from spatialnb.registry import unknown
+
+NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
+"""What a metric's name looks like: quantity, part, number."""
+
+MEASURES = ("similarity", "alignment")
+"""What is measured of pairs, each a record of its own: see
+:mod:`spatialnb.analysis.pair_measures`."""
+
+Read = Callable[[dict[str, Any], str | None, float | None], float]
+"""From an outcome, a part and a number to the value."""
+
+
+class NotRecordedError(ValueError):
+    """A record that does not hold the quantity: only caps have a share of weights at their cap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What a metric is called, and how it is read from an outcome.
+
+    Parameters
+    ----------
+    name : as asked for, with part and number.
+    title : for a table's head or an axis.
+    unit : e.g. ``"%"``; a difference of percentages is in points.
+    digits : decimals in a table.
+    kind : ``run``, or ``pair`` for what needs two trained networks.
+    margin : the difference that does not matter, where one is set.
+    """
+
+    name: str
+    title: str
+    unit: str
+    digits: int
+    kind: Literal["run", "pair"]
+    read: Callable[[dict[str, Any]], float]
+    margin: float | None = None
+
+    @property
+    def difference_unit(self) -> str:
+        """The unit of a difference: points for percentages."""
+        return "points" if self.unit == "%" else self.unit
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises
+    ------
+    ValueError : no such metric, or a number where none belongs (or the other way round).
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(
+            f"metric {name!r}: expected a name like accuracy, accuracy@2 or sparsity:0"
+        )
+    base, part, number = match.group(1), match.group(2), match.group(3)
+    if base not in METRICS:
+        raise ValueError(unknown("metric", base, METRICS))
+    known = METRICS[base]
+    if number is None and known.number == "needed":
+        raise ValueError(f"metric {name!r} needs a number, e.g. {base}@{known.example}")
+    if number is not None and known.number == "none":
+        raise ValueError(f"metric {name!r} takes no number; ask for {base!r}")
+    title = known.title if number is None else known.title_at.format(number)
+    return Metric(
+        name=name,
+        title=title if part is None else known.with_part.format(title, part),
+        unit=known.unit,
+        digits=known.digits,
+        kind=known.kind,
+        margin=known.margin,
+        read=lambda outcome: known.read(outcome, part, None if number is None else float(number)),
+    )
+
+
+def measure(record: Record, name: str) -> float:
+    """The metric `name` of a record.
+
+    Raises
+    ------
+    ValueError : no such metric; a metric of pairs asked of a run, or the other way round; a failed
+        run, which has no such number.
+    NotRecordedError : a quantity that this record does not hold.
+    """
+    wanted = metric(name)
+    if wanted.kind != record.kind:
+        raise ValueError(
+            f"metric {name!r} is of a {wanted.kind}, and {record.id} is a {record.kind}"
+        )
+    if record.failed:
+        raise ValueError(f"run {record.id} failed, so it has no {name}; leave it out and say so")
+    try:
+        return wanted.read(record.outcome)
+    except (KeyError, IndexError) as error:
+        raise NotRecordedError(
+            f"record {record.id} has no {name}: its outcome has no {error}"
+        ) from error
+    except (TypeError, AttributeError, ValueError) as error:
+        raise NotRecordedError(
+            f"record {record.id} has no {name}: what stands in its place is no number ({error})"
+        ) from error
+
+
+def _series(quantity: str) -> Callable[[dict[str, Any], str | None], list[float]]:
+    def read(outcome: dict[str, Any], part: str | None) -> list[float]:
+        key = quantity if part is None else f"{quantity}:{part}"
+        values: list[float] = outcome["epochs"][key]
+        return values
+
+    return read
+
+
+def _epoch(quantity: str, scale: float = 1.0) -> Read:
+    """The value after an epoch, the last one without a number."""
+    series = _series(quantity)
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        values = series(outcome, part)
+        if number is None:
+            return scale * values[-1]
+        if number != int(number) or number >= len(values):
+            raise IndexError(f"epoch {number:g} of 0 to {len(values) - 1}")
+        return scale * values[int(number)]
+
+    return read
+
+
+def _gain(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    accuracy = _epoch("test_accuracy", 100.0)
+    return accuracy(outcome, part, None) - accuracy(outcome, part, number)
+
+
+def _epochs_to(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    assert number is not None
+    values = _series("test_accuracy")(outcome, part)
+    # A share such as 0.45 is a count over the size of the test set: allow for its last bit.
+    reached = (e for e, value in enumerate(values, 1) if 100.0 * value >= number - 1e-9)
+    return float(next(reached, len(values) + 1))
+
+
+def _sparsity(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    return 100.0 * float(outcome["final"]["sparsity"][part or "overall"])
+
+
+def _pruned(quantity: str) -> Read:
+    """Of a network with weights set to zero: the part is the criterion, the number the level."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        pruned = outcome["pruned"]
+        if part is None and number is None:
+            return 100.0 * float(pruned[quantity])
+        for row in pruned["levels"]:
+            # A level of 94.2 % is recorded as the share 0.942, which is no binary fraction.
+            if number is not None and row["by"] == part and abs(100 * row["level"] - number) < 1e-9:
+                return 100.0 * float(row[quantity])
+        raise KeyError(f"level {number} by {part}")
+
+    return read
+
+
+def _zeros(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    if part is None and number is None:
+        return 100.0 * float(outcome["final"]["zeros"])
+    return _pruned("zeros")(outcome, part, number)
+
+
+def _pair(kind: str, of: str = "") -> Read:
+    """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` of a null."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        return float(outcome[kind][of or part or "overall"])
+
+    return read
+
+
+def _above(kind: str, null: str, scale: float = 1.0) -> Read:
+    """What a likeness exceeds its null by; over all layers, or of one."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        values = (outcome[name] for name in (kind, null))
+        one, other = (v[part or "overall"] if isinstance(v, dict) else v for v in values)
+        return scale * (float(one) - float(other))
+
+    return read
+
+
+def _share(quantity: str) -> Read:
+    """A number of a pair's outcome, in percent."""
+    return lambda outcome, part, number: 100.0 * float(outcome[quantity])
+
+
+def _barrier(quantity: str, scale: float = 1.0) -> Read:
+    """The barrier of one of a pair's lines, the straight one without a part."""
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        return scale * float(outcome["lines"][part or "straight"]["barrier"][quantity])
+
+    return read
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    title: str
+    read: Read
+    unit: str = ""
+    digits: int = 3
+    kind: Literal["run", "pair"] = "run"
+    number: Literal["none", "optional", "needed"] = "none"
+    title_at: str = ""
+    with_part: str = "{}, {}"
+    example: str = ""
+    margin: float | None = None
+
+
+METRICS: dict[str, _Known] = {
+    "accuracy": _Known(
+        title="test accuracy",
+        title_at="test accuracy after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        margin=0.5,
+        read=_epoch("test_accuracy", 100.0),
+    ),
+    "gain": _Known(
+        title="gain in test accuracy",
+        title_at="gain in test accuracy after epoch {}",
+        unit="points",
+        digits=2,
+        number="needed",
+        example="2",
+        margin=0.5,
+        read=_gain,
+    ),
+    "epochs_to": _Known(
+        title="epochs",
+        title_at="epochs to {} % test accuracy",
+        unit="epochs",
+        digits=2,
+        number="needed",
+        example="45",
+        margin=0.5,
+        read=_epochs_to,
+    ),
+    "train_loss": _Known(
+        title="training loss",
+        title_at="training loss in epoch {}",
+        number="optional",
+        read=_epoch("train_loss"),
+    ),
+    "test_loss": _Known(
+        title="test loss",
+        title_at="test loss after epoch {}",
+        number="optional",
+        read=_epoch("test_loss"),
+    ),
+    "validation_accuracy": _Known(
+        title="validation accuracy",
+        title_at="validation accuracy after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        margin=0.5,
+        read=_epoch("validation_accuracy", 100.0),
+    ),
+    "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, margin=0.5, read=_sparsity),
+    "pruned": _Known(
+        title="test accuracy with zeros",
+        title_at="test accuracy at {} % zeros",
+        unit="%",
+        digits=2,
+        number="needed",
+        example="94.2",
+        read=_pruned("accuracy"),
+    ),
+    "tuned": _Known(
+        title="test accuracy after one more epoch",
+        title_at="test accuracy at {} % zeros after one more epoch",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_pruned("tuned_accuracy"),
+    ),
+    "zeros": _Known(
+        title="weights that are zero",
+        title_at="weights that are zero at {} %",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_zeros,
+    ),
+    "cap_share": _Known(
+        title="weights at their cap",
+        title_at="weights at their cap after epoch {}",
+        unit="%",
+        digits=2,
+        number="optional",
+        read=_epoch("cap_share", 100.0),
+    ),
+    "dead": _Known(
+        title="dead neurons",
+        title_at="dead neurons after epoch {}",
+        with_part="{}, hidden layer {}",
+        unit="%",
+        digits=1,
+        number="optional",
+        read=_epoch("dead", 100.0),
+    ),
+    "target_distance": _Known(
+        title="distance to the target",
+        title_at="distance to the target after epoch {}",
+        digits=4,
+        number="optional",
+        read=_epoch("target_distance"),
+    ),
+    "similarity": _Known(title="similarity", kind="pair", digits=4, margin=0.01, read=_pair("raw")),
+    "similarity_effective": _Known(
+        title="similarity of effective weights", kind="pair", digits=4, read=_pair("effective")
+    ),
+    "similarity_centred": _Known(
+        title="similarity less what all neurons share",
+        kind="pair",
+        digits=4,
+        read=_pair("centred", "raw"),
+    ),
+    "similarity_initial": _Known(
+        title="similarity at initialisation", kind="pair", digits=4, read=_pair("initial", "raw")
+    ),
+    "similarity_initial_effective": _Known(
+        title="similarity of effective weights at initialisation",
+        kind="pair",
+        digits=4,
+        read=_pair("initial", "effective"),
+    ),
+    "similarity_permuted": _Known(
+        title="similarity after random permutation",
+        kind="pair",
+        digits=4,
+        read=_pair("permuted", "raw"),
+    ),
+    "similarity_permuted_effective": _Known(
+        title="similarity of effective weights after random permutation",
+        kind="pair",
+        digits=4,
+        read=_pair("permuted", "effective"),
+    ),
+    "matched": _Known(title="cosine after matching", kind="pair", digits=4, read=_pair("matched")),
+    "matched_dealt": _Known(
+        title="cosine after matching to weights dealt anew",
+        kind="pair",
+        digits=4,
+        read=_pair("dealt"),
+    ),
+    "matched_excess": _Known(
+        title="cosine after matching, above its null",
+        kind="pair",
+        digits=4,
+        margin=0.01,
+        read=_above("matched", "dealt"),
+    ),
+    "unmatched": _Known(title="cosine as numbered", kind="pair", digits=4, read=_pair("cosine")),
+    "unmatched_renumbered": _Known(
+        title="cosine renumbered at random", kind="pair", digits=4, read=_pair("renumbered")
+    ),
+    "unmatched_excess": _Known(
+        title="cosine as numbered, above its null",
+        kind="pair",
+        digits=4,
+        margin=0.01,
+        read=_above("cosine", "renumbered"),
+    ),
+    "moved": _Known(title="distance of matched neurons", kind="pair", read=_pair("moved")),
+    "moved_dealt": _Known(
+        title="distance of neurons matched to weights dealt anew",
+        kind="pair",
+        read=_pair("moved_dealt"),
+    ),
+    "moved_chance": _Known(
+        title="distance of neurons matched at random", kind="pair", read=_pair("moved_chance")
+    ),
+    "cka": _Known(title="linear CKA", kind="pair", margin=0.01, read=_pair("cka")),
+    "cka_untrained": _Known(
+        title="linear CKA before training", kind="pair", read=_pair("cka_untrained")
+    ),
+    "agreement": _Known(
+        title="agreement", unit="%", digits=2, kind="pair", margin=0.5, read=_share("agreement")
+    ),
+    "agreement_chance": _Known(
+        title="agreement by chance",
+        unit="%",
+        digits=2,
+        kind="pair",
+        read=_share("agreement_chance"),
+    ),
+    "agreement_excess": _Known(
+        title="agreement above chance",
+        unit="%",
+        digits=2,
+        kind="pair",
+        margin=0.5,
+        read=_above("agreement", "agreement_chance", 100.0),
+    ),
+    "barrier": _Known(title="loss barrier", kind="pair", margin=0.05, read=_barrier("loss")),
+    "drop": _Known(
+        title="accuracy barrier",
+        unit="points",
+        digits=2,
+        kind="pair",
+        margin=0.5,
+        read=_barrier("accuracy", 100.0),
+    ),
+}
+"""What is known by name. ``gain@2`` is the accuracy gained from after epoch 2 to the end, so a gap
+between two arms that widens is a gain that is greater. ``epochs_to@45`` counts epochs from 1; a run
+that never gets there counts as one epoch more than it had, so its difference is understated.
+``barrier`` and ``drop`` are of the straight line between two networks, ``barrier:matched`` after
+matching; the other parts are the lines of :func:`spatialnb.analysis.alignment.compare`."""

@@ -1,0 +1,322 @@
+"""What a chapter can be given: every parameter's name, type, range and meaning, in one place.
+
+A notebook's cell of parameters, papermill's ``-p`` and the command line's ``--set`` all end here.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spatialnb.config import user_definitions
+from spatialnb.config.run import LARGEST_SEED, Run
+from spatialnb.priors.kernels import Kernel, kernels
+from spatialnb.priors.schedules import Schedule, Static, schedules
+from spatialnb.registry import check_name, decode, encode, unknown
+
+MOST_SEEDS = 10_000
+"""A chapter takes at most so many seeds."""
+LARGEST = 1_000_000
+"""Epochs, samples of a batch and neurons of a layer are at most so many."""
+MOST_WIDTHS = 100
+"""A network has at most so many hidden layers."""
+LONGEST_NAME = 60
+"""Characters of an arm's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a chapter.
+
+    Parameters
+    ----------
+    name : as a notebook and the command line call it.
+    kind : what is allowed, for messages and for help.
+    meaning : what it does.
+    read : a value, or the text of one, as the study takes it; raises ValueError.
+    field : the setting of :class:`~spatialnb.config.run.Run` that it changes in every arm, if it is
+        one that is the same in all of them.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    read: Callable[[Any], Any]
+    field: str = ""
+
+
+def seeds(value: Any) -> tuple[int, ...]:
+    """Seeds: a list, or a text such as ``[0, 1, 2]``, ``0-9`` or ``0,2,5-7``."""
+    what = "seeds: expected whole numbers, each once, such as [0, 1, 2] or 0-9"
+    if isinstance(value, str):
+        inside = value.strip().removeprefix("[").removesuffix("]")
+        value = []
+        for part in inside.split(",") if inside.strip() else ():
+            match = re.fullmatch(r"(\d{1,12})(?:-(\d{1,12}))?", part.strip(), re.ASCII)
+            if match is None:
+                raise ValueError(f"{what}, got {part.strip()!r}")
+            low, high = int(match[1]), int(match[2] or match[1])
+            if high < low or len(value) + high - low >= MOST_SEEDS:
+                raise ValueError(
+                    f"seeds: {part.strip()!r}: expected a range from low to high, at most "
+                    f"{MOST_SEEDS} seeds"
+                )
+            value += range(low, high + 1)
+    if isinstance(value, int) or not hasattr(value, "__len__"):
+        raise ValueError(f"{what}, got {value!r}")
+    if not 0 < len(value) <= MOST_SEEDS:
+        raise ValueError(f"seeds: expected 1 to {MOST_SEEDS} of them, got {len(value)}")
+    taken: set[int] = set()
+    for seed in value:
+        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+            raise ValueError(
+                f"seeds: expected whole numbers from 0 to {LARGEST_SEED}, got {seed!r}"
+            )
+        if seed in taken:
+            raise ValueError(f"seeds: expected each once, and {seed} stands there twice")
+        taken.add(seed)
+    return tuple(value)
+
+
+def _whole(name: str) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        value = _plain(value)
+        if type(value) is not int or not 1 <= value <= LARGEST:
+            raise ValueError(f"{name}: expected a whole number from 1 to {LARGEST}, got {value!r}")
+        return value
+
+    return read
+
+
+def _rate(value: Any) -> float:
+    value = _plain(value)
+    if type(value) not in (int, float) or not 0.0 < value <= sys.float_info.max:
+        raise ValueError(f"lr: expected a number > 0, such as 0.001, got {value!r}")
+    return float(value)
+
+
+def _edition(value: Any) -> str:
+    check_name("dataset", value)
+    return str(value)
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    value = _plain(value)
+    if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+        raise ValueError(f"hidden: expected a list of widths, such as [256, 128], got {value!r}")
+    value = list(itertools.islice(value, MOST_WIDTHS + 1))
+    if len(value) > MOST_WIDTHS:
+        raise ValueError(f"hidden: expected at most {MOST_WIDTHS} widths, got more")
+    read = _whole("hidden")
+    return tuple(read(width) for width in value)
+
+
+def _files(value: Any) -> tuple[Path, ...]:
+    value = [value] if isinstance(value, str | Path) and value != "[]" else _plain(value)
+    if isinstance(value, str | Mapping) or not hasattr(value, "__iter__"):
+        raise ValueError(f"definitions: expected a list of Python files, got {value!r}")
+    return tuple(Path(file) for file in value)
+
+
+def _arms(value: Any) -> dict[str, Any]:
+    value = _plain(value)
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "arms: expected a kernel or a schedule by name, such as "
+            f'{{"k = 5": {{"kind": "exponential", "k": 5}}}}, got {value!r}'
+        )
+    for name in value:
+        check_arm(name)
+    return dict(value)
+
+
+def check_arm(name: Any) -> None:
+    """Raise ValueError unless `name` can stand for an arm in tables, files and messages.
+
+    Characters that no one sees, such as line ends and those that turn the direction of writing,
+    would let a table say what is not in it.
+    """
+    fits = isinstance(name, str) and name.strip() and len(name) <= LONGEST_NAME
+    if not fits or "/" in name or not name.isprintable():
+        raise ValueError(
+            f"arms: expected names of 1 to {LONGEST_NAME} printable characters without '/', "
+            f"got {str(name)[:99]!r}"
+        )
+
+
+PARAMETERS = {
+    parameter.name: parameter
+    for parameter in (
+        Parameter(
+            name="seeds",
+            kind="whole numbers, each once",
+            meaning="one run an arm for each",
+            read=seeds,
+        ),
+        Parameter(
+            name="epochs",
+            kind="whole number, at least 1",
+            meaning="passes over the training images",
+            read=_whole("epochs"),
+        ),
+        Parameter(name="dataset", kind="name", meaning="edition of the data set", read=_edition),
+        Parameter(
+            name="lr",
+            kind="number > 0",
+            meaning="learning rate of Adam",
+            read=_rate,
+            field="learning_rate",
+        ),
+        Parameter(
+            name="batch_size",
+            kind="whole number, at least 1",
+            meaning="samples a step",
+            read=_whole("batch_size"),
+            field="batch_size",
+        ),
+        Parameter(
+            name="hidden",
+            kind="list of whole numbers",
+            meaning="widths of the hidden layers",
+            read=_widths,
+            field="hidden",
+        ),
+        Parameter(
+            name="arms",
+            kind="kernels or schedules by name",
+            meaning="more arms",
+            read=_arms,
+        ),
+        Parameter(
+            name="definitions",
+            kind="list of Python files",
+            meaning="they register kernels of your own",
+            read=_files,
+        ),
+    )
+}
+"""Every parameter by name."""
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as a study takes them. Files of definitions are loaded on the way.
+
+    Raises
+    ------
+    ValueError : an unknown name, or a value that does not fit; says what is allowed.
+    """
+    for name in given:
+        if name not in PARAMETERS:
+            raise ValueError(unknown("parameter", name, PARAMETERS))
+    values = {name: PARAMETERS[name].read(value) for name, value in given.items()}
+    for file in values.pop("definitions", ()):
+        user_definitions.load(file)
+    return values
+
+
+def read(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a notebook, from its ``globals()``.
+
+    What papermill injected must be parameters, every one: a name that nothing reads would leave the
+    page as it was, and look as if it had been heard.
+
+    Raises
+    ------
+    ValueError : as for :func:`checked`.
+    """
+    for cell in namespace.get("In", ()):
+        if cell.startswith("# Parameters\n"):
+            names = [
+                target.id
+                for node in ast.parse(cell).body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            ]
+            for name in names:
+                if name not in PARAMETERS:
+                    raise ValueError(unknown("parameter", name, PARAMETERS))
+    return checked({name: namespace[name] for name in PARAMETERS if name in namespace})
+
+
+def cell(published: Mapping[str, Any]) -> str:
+    """The source of a notebook's cell of parameters, from a study's published ones."""
+    lines = ["# Other values: see spatialnb run --help, or papermill -p epochs 10 -p seeds 0-4"]
+    for name, value in published.items():
+        parameter = PARAMETERS[name]
+        lines.append(f"{name} = {_source(name, value)}  # {parameter.kind}: {parameter.meaning}")
+    return "\n".join(lines)
+
+
+def _source(name: str, value: Any) -> str:
+    if name == "seeds" and value == tuple(range(len(value))):
+        return f"list(range({len(value)}))"
+    text = json.dumps(list(value) if isinstance(value, tuple) else value)
+    return text
+
+
+def arm(name: str, given: Any, base: Run) -> Run:
+    """The run, at seed 0, of an arm of one's own: `base` with another kernel or other settings.
+
+    Parameters
+    ----------
+    name : the arm's, for messages.
+    given : a kernel, a schedule, a whole run, or plain data: a kernel or schedule as an object with
+        its ``kind``, or settings of a run by name.
+    base : the run that everything else is taken from.
+
+    Raises
+    ------
+    ValueError : it is none of these.
+    """
+    where = f"arm {name!r}"
+    if isinstance(given, Run):
+        return given
+    if isinstance(given, Mapping) and "kind" in given:
+        kind = given["kind"]
+        if not isinstance(kind, str):
+            raise ValueError(f"{where}: expected the name of a kernel or schedule, got {kind!r}")
+        if kind in set(schedules):
+            given = decode(Schedule, given, where)
+        elif kind in set(kernels):
+            given = decode(Kernel, given, where)
+        else:
+            known = {**dict.fromkeys(kernels), **dict.fromkeys(schedules)}
+            raise ValueError(f"{where}: " + unknown("kernel or schedule", kind, known))
+    if isinstance(given, Kernel):
+        given = Static(kernel=given)
+    if isinstance(given, Schedule):
+        given = {"schedule": given}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{where}: expected a kernel, a schedule, or settings, got {given!r}")
+    plain = base.to_dict()
+    changed = {
+        key: encode(value) if isinstance(value, Schedule) else value for key, value in given.items()
+    }
+    fixed = {"schema", "recipe", "seed", "epochs", "dataset"} & set(changed)
+    if fixed:
+        raise ValueError(f"{where}: {sorted(fixed)[0]} is the same for all arms of a chapter")
+    try:
+        return Run.from_dict({**plain, **changed})
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """A text as the value that it spells, as JSON does: papermill hands lists on as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return value

@@ -1,0 +1,1 @@
+"""Training: networks, the loop, and everything that can intervene in it."""

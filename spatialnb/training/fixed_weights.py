@@ -1,0 +1,68 @@
+r"""A network whose neurons can be told apart: some of their weights are fixed, the same for all.
+
+$W_\text{eff} = M \circ W + (1 - M) \circ F$: in every row of a layer a random subset of the
+entries ($M = 0$) is fixed at values $F$ from $N(0, \kappa^2)$ and never trained. Other neurons have
+other subsets and values, so no two of them can change places. Source: Lim et al. 2024,
+"W-asymmetric" networks. Subsets and values come from a seed of their own, so networks that are
+trained from other seeds have them in common.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from spatialnb.config.asymmetric import Asymmetric
+
+STREAM = 2**31
+"""Added to the seed, for small ones start initialisations; torch takes 32 bits of a seed."""
+
+
+class FixedPart(nn.Module):
+    """The parametrization: trained weights with the fixed ones in their places.
+
+    Parameters
+    ----------
+    mask : (out, in), true where a weight is fixed.
+    values : (out, in); what stands there.
+    """
+
+    mask: Tensor
+    values: Tensor
+
+    def __init__(self, mask: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+        self.register_buffer("values", values)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Effective weight (out, in) of a learned weight (out, in)."""
+        return torch.where(self.mask, self.values, weight)
+
+
+def fix(model: nn.Module, asymmetric: Asymmetric) -> nn.Module:
+    """Fix some weights of a model's linear layers, and return the model. Initialise it first.
+
+    Raises
+    ------
+    ValueError : a weight has a parametrization already.
+    """
+    generator = torch.Generator().manual_seed(STREAM + asymmetric.seed)
+    for name, layer in list(model.named_modules()):
+        if not isinstance(layer, nn.Linear):
+            continue
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ValueError(f"asymmetric: layer {name!r} has a parametrized weight already")
+        weight = layer.weight
+        inputs = weight.shape[1]
+        draw = torch.rand(weight.shape, generator=generator)
+        mask = torch.zeros(weight.shape, dtype=torch.bool)
+        mask.scatter_(1, draw.argsort(dim=1)[:, : int(asymmetric.share * inputs)], True)
+        kappa = asymmetric.scale * math.sqrt(2.0 / inputs)
+        values = kappa * torch.randn(weight.shape, generator=generator)
+        part = FixedPart(mask, values.to(weight.dtype)).to(weight.device)
+        parametrize.register_parametrization(layer, "weight", part)
+    return model

@@ -1,0 +1,219 @@
+r"""Masks: how many weights a layer keeps, which ones, and training that leaves the others at zero.
+
+A share of zeros z stands for the band that a thresholded exponential kernel leaves: each layer
+keeps as many weights as it has connections within the distance $1 - \sqrt z$, about a share 1 - z
+of them (see :meth:`spatialnb.priors.kernels.Kernel.share_below`). Every method keeps so many in
+each layer, so methods differ in which weights they keep, and not in how many. Weights are (out, in)
+throughout.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from spatialnb.config.sparsity import Sparse
+from spatialnb.priors.geometry import layer_distance
+
+REPLACED = 0.3
+"""Share of a layer's weights that SET replaces, and RigL at first."""
+RIGL_STEPS = 100
+"""Steps from one replacement to the next in RigL."""
+RIGL_UNTIL = 0.75
+"""Share of the training after which RigL's places stay."""
+
+
+def count(shape: Sequence[int], zeros: float) -> int:
+    r"""How many weights a layer (out, in) keeps: its connections within $1 - \sqrt z$, or one."""
+    return max(1, int((layer_distance(*shape) <= 1.0 - math.sqrt(zeros)).sum()))
+
+
+def keep(score: Tensor, number: int) -> Tensor:
+    """A mask, True at the so many largest scores. Which of equal ones are kept is left open."""
+    mask = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
+    mask[score.flatten().topk(number, sorted=False).indices] = True
+    return mask.reshape(score.shape)
+
+
+def masks(
+    weights: Sequence[Tensor], sparse: Sparse, generator: torch.Generator
+) -> tuple[Tensor, ...]:
+    """Where the weights of each layer are at the start: True for a weight, False for a zero."""
+    made = []
+    for weight in weights:
+        if sparse.places == "band":
+            score = -layer_distance(*weight.shape)
+        else:
+            score = torch.rand(weight.shape, generator=generator)
+        made.append(keep(score, count(weight.shape, sparse.zeros)).to(weight.device))
+    return tuple(made)
+
+
+@torch.no_grad()
+def start(weights: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+    r"""Set weights to zero where nothing is kept, and scale the others to the inputs that are left.
+
+    Weights were drawn from $N(0, 2 / \text{fan in})$; with a share s of them left the fan-in is s
+    times as large, so they are divided by $\sqrt s$.
+    """
+    for weight, mask in zip(weights, kept, strict=True):
+        weight.mul_(mask / math.sqrt(int(mask.sum()) / mask.numel()))
+
+
+class Masked:
+    """An optimiser that leaves weights at zero where their mask says so.
+
+    Parameters
+    ----------
+    optimizer : of these weights, and of others, which it leaves alone.
+    weights : they are set to zero at once where `kept` is False.
+    kept : a mask for each.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, weights: Sequence[Tensor], kept: Sequence[Tensor]
+    ) -> None:
+        self.optimizer = optimizer
+        self.weights = list(weights)
+        self.kept = [mask.clone().to(w.device) for mask, w in zip(kept, weights, strict=True)]
+        self._hold()
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step of the optimiser, from gradients that are zero where the weights are."""
+        for weight, mask in zip(self.weights, self.kept, strict=True):
+            if weight.grad is not None:
+                weight.grad.mul_(mask)
+        self.optimizer.step()
+        self._hold()
+
+    @torch.no_grad()
+    def replace(self, share: float, score: Callable[[Tensor], Tensor]) -> None:
+        """Drop this share of each layer's weights, the smallest, and let as many grow.
+
+        They grow at zero where the score of a layer's weight is largest, among the places without a
+        weight and those just dropped. The optimiser's averages start anew there.
+        """
+        for place, (weight, mask) in enumerate(zip(self.weights, self.kept, strict=True)):
+            left = int(mask.sum())
+            dropped = int(share * left)
+            stay = keep(weight.abs().masked_fill(~mask, -1.0), left - dropped)
+            grown = keep(score(weight).masked_fill(stay, -1.0), dropped)
+            for average in self.optimizer.state[weight].values():
+                if isinstance(average, Tensor) and average.shape == weight.shape:
+                    average.mul_(stay)
+            weight.mul_(stay)
+            self.kept[place] = stay | grown
+
+    @torch.no_grad()
+    def _hold(self) -> None:
+        for weight, mask in zip(self.weights, self.kept, strict=True):
+            weight.mul_(mask)
+
+
+class Set(Masked):
+    """SET: after every epoch but the last, weights give way to others at random places.
+
+    Parameters
+    ----------
+    optimizer, weights, kept : as for :class:`Masked`.
+    epoch, steps : steps of an epoch, and of the whole training.
+    generator : the only source of chance.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        weights: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        *,
+        epoch: int,
+        steps: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(optimizer, weights, kept)
+        self._epoch, self._steps, self._generator = epoch, steps, generator
+        self._done = 0
+
+    def step(self) -> None:
+        """One step of the optimiser; the last one of an epoch replaces weights as well."""
+        super().step()
+        self._done += 1
+        if self._done % self._epoch == 0 and self._done < self._steps:
+            self.replace(
+                REPLACED, lambda w: torch.rand(w.shape, generator=self._generator).to(w.device)
+            )
+
+
+class Rigl(Masked):
+    r"""RigL: now and then, instead of a step, weights give way to others with large gradients.
+
+    The share replaced before step t of S is $\frac{0.3}{2} (1 + \cos(\pi t / 0.75 S))$.
+
+    Parameters
+    ----------
+    optimizer, weights, kept : as for :class:`Masked`.
+    steps : of the whole training.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        weights: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        *,
+        steps: int,
+    ) -> None:
+        super().__init__(optimizer, weights, kept)
+        self._until = RIGL_UNTIL * steps
+        self._done = 0
+
+    def step(self) -> None:
+        """One step of the optimiser, or a replacement in its stead."""
+        if self._done and self._done % RIGL_STEPS == 0 and self._done < self._until:
+            share = 0.5 * REPLACED * (1.0 + math.cos(math.pi * self._done / self._until))
+            self.replace(share, _gradient)
+        else:
+            super().step()
+        self._done += 1
+
+
+def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -> tuple[int, ...]:
+    """Hidden widths of a dense network with as many weights as a sparse one has left.
+
+    Each layer but the last two gets at most as many weights as the sparse one's has left; the last
+    hidden width is the largest for which the whole has at most as many. Biases are not counted.
+
+    Parameters
+    ----------
+    features, hidden, classes : widths of the sparse network, at least one of them hidden.
+    zeros : its share of zeros.
+
+    Raises
+    ------
+    ValueError : no hidden layer, or too few weights for one neuron a layer.
+    """
+    if not hidden:
+        raise ValueError("narrowed: expected at least one hidden width, got none")
+    sizes = [features, *hidden, classes]
+    left = [count((out, into), zeros) for into, out in itertools.pairwise(sizes)]
+    widths, budget = [features], sum(left)
+    for number in left[:-2]:
+        widths.append(number // widths[-1])
+        budget -= widths[-1] * widths[-2]
+    widths.append(budget // (widths[-1] + classes) if widths[-1] else 0)
+    if min(widths[1:]) < 1:
+        raise ValueError(
+            f"narrowed: {sum(left)} weights are too few for a neuron in each of {len(hidden)} "
+            "hidden layers; give fewer zeros"
+        )
+    return tuple(widths[1:])
+
+
+def _gradient(weight: Tensor) -> Tensor:
+    assert weight.grad is not None
+    return weight.grad.abs()

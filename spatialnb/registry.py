@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import importlib
 import math
 import re
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 """What a name looks like."""
@@ -91,6 +93,55 @@ class Registry(Generic[T]):
         if name not in self._kinds:
             raise ValueError(unknown(self.what, name, self._kinds))
         return self._kinds[name]
+
+
+class Functions(Generic[F]):
+    """Functions by name: what a run asks for by a word, such as an action or an optimiser.
+
+    Parameters
+    ----------
+    what : the word for one of them in messages, e.g. ``"action"``.
+    built_in : where the package's own ones are, as ``"module:attribute"``. They are imported when
+        they are first used, so that a name can be checked without torch.
+    """
+
+    def __init__(self, what: str, built_in: Mapping[str, str] | None = None) -> None:
+        self.what = what
+        self._functions: dict[str, F | str] = dict(built_in or {})
+
+    def register(self, name: str) -> Callable[[F], F]:
+        """Decorator: make a function known as `name`. ValueError where the name is taken."""
+        check_name(self.what, name)
+
+        def keep(function: F) -> F:
+            if name in self._functions:
+                check_free(self.what, name, {name: self.get(name)}, function)
+            self._functions[name] = function
+            return function
+
+        return keep
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._functions)
+
+    def check(self, name: str) -> None:
+        """Raise ValueError, which names those there are, unless there is one of that name."""
+        if name not in self._functions:
+            raise ValueError(unknown(self.what, name, self._functions))
+
+    def get(self, name: str) -> F:
+        """The function of that name, or ValueError with the names there are."""
+        self.check(name)
+        found = self._functions[name]
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            found = typing.cast(F, getattr(importlib.import_module(module), attribute))
+            self._functions[name] = found
+        return found
+
+    def items(self) -> list[tuple[str, F]]:
+        """Every name with its function, but for built-in ones that have not been used yet."""
+        return [(n, f) for n, f in self._functions.items() if not isinstance(f, str)]
 
 
 def check_name(what: str, name: str) -> None:

@@ -16,7 +16,8 @@ from spatialnb.priors import parametrization
 from spatialnb.priors.kernels import Exponential, Uniform
 from spatialnb.priors.schedules import Static
 from spatialnb.training import loop, networks
-from spatialnb.training.fixed_weights import fix
+from spatialnb.training.build import build
+from spatialnb.training.interventions.fixed_weights import fix
 
 RUN = Run(dataset="quick-colours", hidden=(12,), epochs=1, asymmetric=Asymmetric(share=0.25))
 
@@ -62,8 +63,8 @@ def test_the_scale_is_that_of_the_others_at_initialisation() -> None:
 
 def test_training_moves_all_weights_but_the_fixed_ones() -> None:
     data = datasets.load(RUN.dataset)
-    before = weights(loop.build(RUN, data.shape, data.classes))
-    other = weights(loop.build(replace(RUN, seed=1), data.shape, data.classes))
+    before = weights(build(RUN, data.shape, data.classes))
+    other = weights(build(replace(RUN, seed=1), data.shape, data.classes))
     after = weights(loop.train(RUN, data).model)
     for start, apart, end in zip(before, other, after, strict=True):
         fixed = start == apart

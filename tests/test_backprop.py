@@ -14,7 +14,7 @@ from spatialnb.priors import parametrization
 from spatialnb.priors.kernels import Exponential
 from spatialnb.studies import STUDIES
 from spatialnb.training.backprop import WrittenOut, gradients, is_plain
-from spatialnb.training.loop import build
+from spatialnb.training.build import build
 from spatialnb.training.networks import TwoTask, mlp
 
 FEATURES, HIDDEN, CLASSES, BATCH = 48, (24, 16), 10, 32
@@ -86,7 +86,7 @@ def test_a_penalty_adds_its_gradient_and_not_its_value() -> None:
     model = network()
     x, y = batch(0)
     loss, wanted = by_autograd(model, x, y)
-    step = gradients(model, lambda: 0.5 * model[0].weight.square().sum())  # type: ignore[union-attr, operator]
+    step = gradients(model, [lambda: 0.5 * model[0].weight.square().sum()])  # type: ignore[union-attr, operator]
     assert not isinstance(step, WrittenOut)
     for _ in range(2):  # gradients are replaced, not added to
         assert torch.equal(step(x, y), loss)

@@ -6,14 +6,16 @@ import dataclasses
 import itertools
 import json
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spatialnb.config import intervention
 from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.intervention import Intervention
 from spatialnb.config.run import Decay, Run, SecondTask, canonical, digest
 from spatialnb.config.sparsity import METHODS, PLACES, Prune, Sparse
 from spatialnb.priors.folded_optimizer import PARTS
@@ -248,6 +250,16 @@ def test_any_other_json_is_no_run(data: Any) -> None:
         Run.from_dict(data)
 
 
+@intervention.register("test-nudge")
+@dataclass(frozen=True, kw_only=True)
+class Nudge(Intervention):
+    size: float = 0.5
+
+    def check(self, run: Run) -> None:
+        if run.epochs < 2:
+            raise ValueError("nudge: expected at least 2 epochs")
+
+
 # ── What changes an id, and what does not ───────────────────────────────────────────────────────
 
 OTHER: dict[str, Any] = {
@@ -270,6 +282,7 @@ OTHER: dict[str, Any] = {
     "sparse": Sparse(zeros=0.5),
     "prune": Prune(by=("magnitude",), zeros=(0.5,)),
     "asymmetric": Asymmetric(),
+    "interventions": (Nudge(),),
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,
@@ -380,9 +393,11 @@ ADAMW = {"optimizer": "adamw", "weight_decay": 0.1}
         ({"weight_decay": 0.1}, "weight_decay: expected with the optimizer adamw, and with no"),
         ({"optimizer": "adamw", "weight_decay": -0.1}, "weight_decay: expected at least 0"),
         ({**ADAMW, "folded": ("start",)}, "folded: weight decay of learned weights cannot"),
-        ({"optimizer": "sgd", "second": SecondTask()}, "second, sparse .* optimizer adam"),
-        ({"optimizer": "sgd", "sparse": Sparse(zeros=0.5)}, "second, sparse .* optimizer adam"),
-        ({**ADAMW, "prune": PRUNE}, "second, sparse .* optimizer adam"),
+        (
+            {"interventions": (Nudge(),), "second": SecondTask()},
+            "two tasks are trained without",
+        ),
+        ({"interventions": (Nudge(),), "epochs": 1}, "nudge: expected at least 2 epochs"),
         ({"network": "convolution"}, "unknown network .* mean 'convolutional'.*perceptron"),
         ({"network": "mlp"}, "unknown network 'mlp'.*Leave network out"),
         ({"network": "transformer", "positions": "plane"}, "network: .* multilayer perceptron"),

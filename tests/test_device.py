@@ -23,6 +23,8 @@ from spatialnb.records.provenance import describe
 from spatialnb.records.store import Record, Store
 from spatialnb.studies import STUDIES
 from spatialnb.training import batched, loop, multitask
+from spatialnb.training.build import build
+from spatialnb.training.evaluation import evaluate
 
 BASE = Run(dataset="quick-colours", hidden=(12, 8), epochs=2)
 NUMBERLESS = r"item\(\) cannot be called on meta tensors"
@@ -98,9 +100,9 @@ def test_two_tasks_and_a_stack_are_on_the_device_too(data: datasets.Dataset) -> 
 
 def test_a_network_is_measured_where_its_data_are(data: datasets.Dataset) -> None:
     there = data.to(torch.device("meta"))
-    model = loop.build(BASE, data.shape, data.classes).to("meta")
+    model = build(BASE, data.shape, data.classes).to("meta")
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        loop.evaluate(model, there, there.test)
+        evaluate(model, there, there.test)
 
 
 def test_the_processor_by_name_gives_the_same_bits(data: datasets.Dataset) -> None:

@@ -90,7 +90,7 @@ def folded(schedule: Schedule, make: Make, parts: tuple[str, ...] = PARTS) -> li
     optimizer = Folded(model, make(list(model.parameters())), schedule.at(0.0), parts)
     path = []
     for epoch in range(EPOCHS):
-        optimizer.move(schedule.at(progress(epoch, EPOCHS)))
+        optimizer.set_kernel(schedule.at(progress(epoch, EPOCHS)))
         for batch in samples():
             backward(model, batch)
             optimizer.step()
@@ -189,8 +189,8 @@ def test_shrinking_alone_multiplies_by_the_ratio_of_the_strengths() -> None:
     before = networks.effective_weights(model)
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
     folding = Folded(model, optimizer, Uniform(value=0.5), ["shrink"])
-    folding.move(Uniform(value=0.125))
-    folding.move(Uniform(value=0.125))
+    folding.set_kernel(Uniform(value=0.125))
+    folding.set_kernel(Uniform(value=0.125))
     for name, weight in networks.effective_weights(model).items():
         assert torch.equal(weight, 0.25 * before[name])
 
@@ -228,7 +228,7 @@ def test_a_strength_of_zero_cannot_be_folded() -> None:
     with pytest.raises(ValueError, match=message):
         Folded(model, optimizer, Linear(floor=0.0))
     with pytest.raises(ValueError, match=message):
-        Folded(model, optimizer, Linear()).move(Linear(floor=0.0))
+        Folded(model, optimizer, Linear()).set_kernel(Linear(floor=0.0))
     with pytest.raises(ValueError, match=message):
         start(model, Linear(floor=0.0))
 

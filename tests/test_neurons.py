@@ -14,9 +14,11 @@ from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import Record
 from spatialnb.study import metrics
-from spatialnb.training import dead_units, networks
+from spatialnb.training import networks
 from spatialnb.training.backprop import is_plain
-from spatialnb.training.loop import build, train
+from spatialnb.training.build import build
+from spatialnb.training.interventions import dead_units
+from spatialnb.training.loop import train
 
 QUICK = Run(dataset="quick-digits", hidden=(8, 6), epochs=2, dead_neurons=True)
 

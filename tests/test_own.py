@@ -16,6 +16,7 @@ from spatialnb.priors.kernels import Kernel, Shuffled
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import RecordError, Store
 from spatialnb.registry import check_fields
+from spatialnb.training import fingerprint
 
 STEP = """
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class Step(kernels.Kernel):
 def _nothing_stays_registered(monkeypatch):
     monkeypatch.setattr(kernels.kernels, "_kinds", dict(kernels.kernels._kinds))
     monkeypatch.setattr(schedules.schedules, "_kinds", dict(schedules.schedules._kinds))
-    monkeypatch.setattr(actions, "_actions", dict(actions._actions))
+    monkeypatch.setattr(actions.actions, "_functions", dict(actions.actions._functions))
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_a_worker_trains_with_a_kernel_of_a_notebook(tmp_path):
     run = a_run_with(Bump())
     done = runs.complete([run], store=Store(tmp_path), workers=1, progress=False)
     assert done.run(run).outcome["status"] == "finished"
-    assert done.run(run).provenance["definition"] == user_definitions.definition(run)
+    assert done.run(run).provenance["definition"] == fingerprint.definition(run)
 
 
 def a_run_with(kernel):
@@ -169,10 +170,8 @@ def test_ones_own_part_is_noticed_wherever_it_stands(where, step):
         "decay": replace(plain, decay=Decay(target=kernel)),
         "action": replace(plain, action="own-halve"),
     }
-    assert user_definitions.definition(runs_with[where]) is not None
-    assert user_definitions.definition(plain) is None
-    assert user_definitions.same_definition(plain, None)
-    assert not user_definitions.same_definition(runs_with[where], None)
-    assert user_definitions.same_definition(
-        runs_with[where], user_definitions.definition(runs_with[where])
-    )
+    assert fingerprint.definition(runs_with[where]) is not None
+    assert fingerprint.definition(plain) is None
+    assert fingerprint.same_definition(plain, None)
+    assert not fingerprint.same_definition(runs_with[where], None)
+    assert fingerprint.same_definition(runs_with[where], fingerprint.definition(runs_with[where]))

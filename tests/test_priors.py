@@ -63,12 +63,12 @@ def same_bits(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 def test_multiply_is_weight_times_strength() -> None:
     weight, strength = torch.tensor([[2.0, -4.0]]), torch.tensor([[0.5, 0.25]])
-    assert parametrization.multiply(weight, strength).tolist() == [[1.0, -1.0]]
+    assert actions.multiply(weight, strength).tolist() == [[1.0, -1.0]]
 
 
 def test_normalise_keeps_a_row_s_direction_and_gives_it_the_initial_norm() -> None:
     weight = torch.tensor([[3.0, -4.0], [0.3, -0.4]])
-    found = parametrization.normalise(weight, torch.tensor([[1.0, 0.5], [1.0, 1.0]]))
+    found = actions.normalise(weight, torch.tensor([[1.0, 0.5], [1.0, 1.0]]))
     root = math.sqrt(2.0)
     # Single precision: relative rounding of 6e-8 in each of a few operations.
     assert found[0].tolist() == pytest.approx([0.6 * root, -0.4 * root], rel=1e-6)
@@ -79,25 +79,23 @@ def test_root_two_is_the_row_norm_that_the_initialisation_gives() -> None:
     rows = networks.linear(3072, 256, made()).weight.norm(dim=1)
     # A squared row norm has mean 2 and relative sd sqrt(2/3072); 256 rows average it: 5 sigmas.
     assert rows.square().mean().item() == pytest.approx(
-        parametrization.ROW_NORM**2, rel=5 * math.sqrt(2 / 3072 / 256)
+        actions.ROW_NORM**2, rel=5 * math.sqrt(2 / 3072 / 256)
     )
 
 
 def test_a_row_of_zeros_stays_zeros_and_its_gradient_is_finite() -> None:
     weight = torch.zeros(2, 3, requires_grad=True)
-    found = parametrization.normalise(weight, torch.ones(2, 3))
+    found = actions.normalise(weight, torch.ones(2, 3))
     assert torch.equal(found, torch.zeros(2, 3))
     (100.0 * found).sum().backward()
     assert weight.grad is not None
     # The row is divided by nothing: the slope is strength times root two, not 1e38.
-    assert weight.grad.abs().max() <= 100.0 * parametrization.ROW_NORM * 1.000001
+    assert weight.grad.abs().max() <= 100.0 * actions.ROW_NORM * 1.000001
 
 
 def test_cap_holds_a_weight_between_plus_and_minus_its_strength() -> None:
     weight, strength = torch.tensor([[2.0, -2.0, 0.1, -0.1]]), torch.full((1, 4), 0.5)
-    assert parametrization.cap(weight, strength)[0].tolist() == pytest.approx(
-        [0.5, -0.5, 0.1, -0.1]
-    )
+    assert actions.cap(weight, strength)[0].tolist() == pytest.approx([0.5, -0.5, 0.1, -0.1])
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.label())
@@ -112,13 +110,13 @@ def test_gradients_of_an_action_are_those_of_finite_differences(name: str, kerne
     # gradcheck's own tolerances for float64 (atol 1e-5, rtol 1e-3) compare with a quotient whose
     # error is about 1e-10 here; these are tighter.
     assert torch.autograd.gradcheck(
-        lambda w: parametrization.action(name)(w, strength), (weight,), atol=1e-8, rtol=1e-6
+        lambda w: actions.actions.get(name)(w, strength), (weight,), atol=1e-8, rtol=1e-6
     )
 
 
 def test_the_gradient_of_a_capped_weight_is_nought_beyond_and_unscaled_within() -> None:
     weight = torch.tensor([[0.9, -0.9, 0.1]], requires_grad=True)
-    parametrization.cap(weight, torch.full((1, 3), 0.5)).sum().backward()
+    actions.cap(weight, torch.full((1, 3), 0.5)).sum().backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [[0.0, 0.0, 1.0]]
 
@@ -211,7 +209,7 @@ def test_the_weight_of_a_layer_reads_as_the_effective_one(action: str) -> None:
     for before, (_, layer) in zip(learned, networks.linear_layers(model), strict=True):
         strength = Exponential().strength(layer_distance(*before.shape)).float()
         assert torch.equal(parametrization.learned_weight(layer), before)
-        assert torch.equal(layer.weight, parametrization.action(action)(before, strength))
+        assert torch.equal(layer.weight, actions.actions.get(action)(before, strength))
 
 
 class Odd(nn.Module):
@@ -485,14 +483,14 @@ def test_a_decay_that_is_not_a_number_from_nought_is_refused(weight: float) -> N
 
 
 def test_an_action_of_one_s_own_is_used_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "_actions", dict(actions._actions))
+    monkeypatch.setattr(actions.actions, "_functions", dict(actions.actions._functions))
 
-    @parametrization.register("shift")
+    @actions.register("shift")
     def shift(weight: Tensor, strength: Tensor) -> Tensor:
         return weight + strength
 
     layer = attach(nn.Linear(3, 2), Uniform(), action="shift")
     assert torch.equal(layer.weight, parametrization.learned_weight(layer) + 1.0)
     with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.priors\.actions\.cap"):
-        parametrization.register("cap")(shift)
+        actions.register("cap")(shift)
     assert isinstance(SpatialPrior("shift", layer_distance(1, 1), torch.float32), nn.Module)

@@ -22,7 +22,11 @@ from spatialnb.priors.geometry import layer_distance
 from spatialnb.priors.kernels import Averaged, Exponential
 from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.study.metrics import metric
-from spatialnb.training import loop, networks, pruning
+from spatialnb.training import networks
+from spatialnb.training.build import build
+from spatialnb.training.determinism import deterministic, generator
+from spatialnb.training.evaluation import batches, evaluate
+from spatialnb.training.interventions import pruning
 from spatialnb.training.loop import train
 from spatialnb.training.sparse_optimizers import (
     Masked,
@@ -282,7 +286,7 @@ def test_a_sparse_run_is_sparse_and_the_same_again(
 
 def test_a_static_run_keeps_the_places_that_it_starts_with() -> None:
     run = replace(BASE, sparse=Sparse(zeros=0.6))
-    before = layers(loop.build(run, DATA.shape, CLASSES))
+    before = layers(build(run, DATA.shape, CLASSES))
     for old, new in zip(before, layers(train(run, DATA).model), strict=True):
         assert torch.equal(old != 0.0, new != 0.0)
 
@@ -329,7 +333,7 @@ def test_a_cut_network_and_its_further_epoch_are_what_they_are_by_hand() -> None
     with torch.no_grad():
         for (_, layer), mask in zip(networks.linear_layers(model), kept, strict=True):
             parametrization.learned_weight(layer).mul_(mask)
-    assert loop.evaluate(model, DATA, DATA.test)[1] == reference["accuracy"]
+    assert evaluate(model, DATA, DATA.test)[1] == reference["accuracy"]
 
     # The averages of Adam at the end are those of the same training made here.
     optimizer, order = _by_hand(replace(PRUNED, prune=None))
@@ -339,12 +343,12 @@ def test_a_cut_network_and_its_further_epoch_are_what_they_are_by_hand() -> None
         [parametrization.learned_weight(x) for _, x in networks.linear_layers(model)],
         kept,
     )
-    with loop.deterministic():
-        for index in loop.batches(order, PRUNED.batch_size):
+    with deterministic():
+        for index in batches(order, PRUNED.batch_size):
             held.optimizer.zero_grad()
             cross_entropy(model(DATA.inputs(DATA.train, index)), DATA.train.y[index]).backward()
             held.step()
-    assert loop.evaluate(model, DATA, DATA.test)[1] == reference["tuned_accuracy"]
+    assert evaluate(model, DATA, DATA.test)[1] == reference["tuned_accuracy"]
     for weight, mask in zip(layers(model), kept, strict=True):
         assert not weight[~mask].any()
 
@@ -356,14 +360,14 @@ class _Trained:
 
 def _by_hand(run: Run) -> tuple[_Trained, Tensor]:
     """A run's training written out, and the order of the images in the epoch after it."""
-    model = loop.build(run, DATA.shape, CLASSES)
+    model = build(run, DATA.shape, CLASSES)
     adam = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
-    order = loop.generator(run.seed, "order")
+    order = generator(run.seed, "order")
     images = len(DATA.train.y)
-    with loop.deterministic():
+    with deterministic():
         for epoch in range(run.epochs):
             parametrization.step(model, run.schedule, epoch / (run.epochs - 1))
-            for index in loop.batches(torch.randperm(images, generator=order), run.batch_size):
+            for index in batches(torch.randperm(images, generator=order), run.batch_size):
                 loss = cross_entropy(model(DATA.inputs(DATA.train, index)), DATA.train.y[index])
                 adam.zero_grad()
                 loss.backward()
@@ -372,15 +376,15 @@ def _by_hand(run: Run) -> tuple[_Trained, Tensor]:
 
 
 def test_magnitude_is_that_of_the_effective_weight() -> None:
-    model = loop.build(replace(BASE, schedule=SHARPEN), DATA.shape, CLASSES)
+    model = build(replace(BASE, schedule=SHARPEN), DATA.shape, CLASSES)
     optimizer = torch.optim.Adam(model.parameters())
     seen: list[list[Tensor]] = []
-    pruning.outcome(
+    pruning.pruned(
         Prune(by=("magnitude",), zeros=(0.6,)),
         model,
         optimizer,
         [torch.ones_like(weight) for weight in layers(model)],
-        further=lambda network, held: seen.append(layers(network)),
+        tune=lambda network, held: seen.append(layers(network)),
         accuracy=lambda network: 0.0,
         generator=chance(),
     )

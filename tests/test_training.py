@@ -20,7 +20,10 @@ from spatialnb.priors.folded_optimizer import PARTS
 from spatialnb.priors.geometry import layer_distance, plane
 from spatialnb.priors.kernels import Averaged, Exponential, Linear, Scaled, Shuffled, Uniform
 from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
-from spatialnb.training import loop, networks
+from spatialnb.training import evaluation, loop, networks, optimizers
+from spatialnb.training.build import build
+from spatialnb.training.determinism import generator
+from spatialnb.training.evaluation import batches, evaluate
 from spatialnb.training.loop import Trained, train
 
 NAME = "quick-made"
@@ -231,7 +234,7 @@ def test_another_seed_is_another_network_in_another_order() -> None:
     first, second = (train(replace(BASE, seed=seed), DATA) for seed in (0, 1))
     assert bits(first) != bits(second)
     streams = {
-        tuple(torch.randperm(50, generator=loop.generator(seed, purpose)).tolist())
+        tuple(torch.randperm(50, generator=generator(seed, purpose)).tolist())
         for seed in range(20)
         for purpose in ("initialisation", "order")
     }
@@ -239,8 +242,8 @@ def test_another_seed_is_another_network_in_another_order() -> None:
 
 
 def test_arms_of_one_seed_start_from_the_same_weights_and_biases() -> None:
-    plain = loop.build(BASE, DATA.shape, CLASSES)
-    prior = loop.build(replace(BASE, schedule=STRONG), DATA.shape, CLASSES)
+    plain = build(BASE, DATA.shape, CLASSES)
+    prior = build(replace(BASE, schedule=STRONG), DATA.shape, CLASSES)
     for (_, one), (_, two) in zip(
         networks.linear_layers(plain), networks.linear_layers(prior), strict=True
     ):
@@ -259,7 +262,7 @@ def test_none_is_bit_for_bit_the_plain_network_that_carries_no_prior(
 
     def attached(run: Run, shape: tuple[int, ...], classes: int) -> nn.Module:
         drawn = networks.mlp(
-            math.prod(shape), run.hidden, classes, loop.generator(run.seed, "initialisation")
+            math.prod(shape), run.hidden, classes, generator(run.seed, "initialisation")
         )
         return parametrization.attach(drawn, Uniform())
 
@@ -425,12 +428,10 @@ def test_a_learning_rate_falls_by_the_step_from_the_whole_to_almost_nothing(
     assert seen[-1] > 0.0
 
 
-def test_without_a_decay_the_rate_is_the_optimisers_own_in_every_step(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    plain = bits(train(BASE, DATA))
-    monkeypatch.setattr(loop.LearningRate, "step", lambda self: None)
-    assert bits(train(BASE, DATA)) == plain
+def test_without_a_decay_nothing_sets_the_rate() -> None:
+    optimizer = optimizers.make(BASE, build(BASE, DATA.shape, CLASSES))
+    assert optimizers.schedule(BASE, optimizer, steps=10) is None
+    assert [group["lr"] for group in optimizer.param_groups] == [BASE.learning_rate]
 
 
 @pytest.mark.parametrize("epochs", [1, 4])
@@ -463,10 +464,10 @@ def test_a_run_with_all_parts_folded_is_the_run_with_the_prior(
 def test_a_folded_run_starts_where_its_parts_say() -> None:
     run = replace(BASE, schedule=STRONG)
     plain, scaled, attached = (
-        networks.effective_weights(loop.build(one, DATA.shape, CLASSES))
+        networks.effective_weights(build(one, DATA.shape, CLASSES))
         for one in (replace(run, folded=("update",)), replace(run, folded=("start",)), run)
     )
-    first = networks.effective_weights(loop.build(BASE, DATA.shape, CLASSES))
+    first = networks.effective_weights(build(BASE, DATA.shape, CLASSES))
     assert all(torch.equal(plain[name], first[name]) for name in first)
     assert all(torch.equal(scaled[name], attached[name]) for name in first)
 
@@ -551,9 +552,9 @@ def test_more_held_out_than_there_is_is_refused(sizes: dict[str, int], message: 
 def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
     run = replace(BASE, epochs=1, batch_size=size, learning_rate=1e-12)
     index = torch.randperm(TRAIN)
-    assert torch.equal(torch.cat(list(loop.batches(index, size))), index)
+    assert torch.equal(torch.cat(list(batches(index, size))), index)
     # Weights hardly move, so the mean over batches is the mean over all samples.
-    model = loop.build(run, DATA.shape, CLASSES)
+    model = build(run, DATA.shape, CLASSES)
     whole = cross_entropy(model(DATA.inputs(DATA.train, torch.arange(TRAIN))), DATA.train.y)
     found = train(run, DATA).outcome["epochs"]["train_loss"][0]
     assert found == pytest.approx(whole.item(), abs=1e-5)
@@ -562,10 +563,10 @@ def test_a_last_smaller_batch_is_trained_and_counted(size: int) -> None:
 def test_testing_in_pieces_gives_what_testing_at_once_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = loop.build(BASE, DATA.shape, CLASSES)
-    whole = loop.evaluate(model, DATA, DATA.test)
-    monkeypatch.setattr(loop, "CHUNK", 7)
-    pieces = loop.evaluate(model, DATA, DATA.test)
+    model = build(BASE, DATA.shape, CLASSES)
+    whole = evaluate(model, DATA, DATA.test)
+    monkeypatch.setattr(evaluation, "CHUNK", 7)
+    pieces = evaluate(model, DATA, DATA.test)
     assert pieces[1] == whole[1]
     assert pieces[0] == pytest.approx(whole[0], rel=1e-6)  # single precision sums
 
@@ -633,9 +634,9 @@ def test_two_threads_that_train_at_once_do_not_disturb_each_other() -> None:
 
 def test_sgd_with_momentum_is_its_formula() -> None:
     run = replace(BASE, optimizer="sgd", learning_rate=0.02)
-    model = networks.mlp(FEATURES, run.hidden, CLASSES, loop.generator(run.seed, "initialisation"))
+    model = networks.mlp(FEATURES, run.hidden, CLASSES, generator(run.seed, "initialisation"))
     velocity = [torch.zeros_like(p) for p in model.parameters()]
-    order = loop.generator(run.seed, "order")
+    order = generator(run.seed, "order")
     x = (DATA.train.x.float() - DATA.mean) / DATA.std
     for _ in range(run.epochs):
         for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
@@ -652,8 +653,8 @@ def test_sgd_with_momentum_is_its_formula() -> None:
 def test_adamw_shrinks_learned_parameters_by_rate_and_decay() -> None:
     run = replace(BASE, optimizer="adamw", weight_decay=0.0, schedule=STRONG)
     assert bits(train(run, DATA)) == bits(train(replace(BASE, schedule=STRONG), DATA))
-    decaying = loop.build(run, DATA.shape, CLASSES)
-    optimizer = loop.make_optimizer(replace(run, weight_decay=0.5), decaying)
+    decaying = build(run, DATA.shape, CLASSES)
+    optimizer = optimizers.make(replace(run, weight_decay=0.5), decaying)
     before = [p.detach().clone() for p in decaying.parameters()]
     for p in decaying.parameters():
         p.grad = torch.zeros_like(p)
@@ -683,7 +684,7 @@ def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_sta
         schedule=Static(kernel=Uniform(value=number)),
         folded=("start", "update", "gradient"),
     )
-    model = networks.mlp(FEATURES, run.hidden, CLASSES, loop.generator(run.seed, "initialisation"))
+    model = networks.mlp(FEATURES, run.hidden, CLASSES, generator(run.seed, "initialisation"))
     layers = [layer for _, layer in networks.linear_layers(model)]
     for layer in layers:
         layer.weight.data.mul_(number)
@@ -692,7 +693,7 @@ def test_one_number_under_sgd_is_its_square_as_a_learning_rate_and_a_smaller_sta
         {"params": [layer.bias for layer in layers]},
     ]
     optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9)
-    order = loop.generator(run.seed, "order")
+    order = generator(run.seed, "order")
     x = (DATA.train.x.float() - DATA.mean) / DATA.std
     for _ in range(run.epochs):
         for index in torch.randperm(TRAIN, generator=order).split(run.batch_size):
@@ -728,10 +729,10 @@ def test_another_network_gives_the_same_bits_again_and_learns(run: Run) -> None:
 
 @any_other
 def test_arms_of_another_network_start_alike_and_differ_where_the_prior_acts(run: Run) -> None:
-    plain = loop.build(run, IMAGES.shape, 10)
-    prior = loop.build(replace(run, schedule=STRONG), IMAGES.shape, 10)
+    plain = build(run, IMAGES.shape, 10)
+    prior = build(replace(run, schedule=STRONG), IMAGES.shape, 10)
     acting = [name for name, _ in networks.prior_layers(plain)]
-    between = loop.distances(run, IMAGES.shape, 10)
+    between = networks.distances(run, plain, IMAGES.shape)
     expected = [layer_distance(*layer.weight.shape) for _, layer in networks.prior_layers(plain)]
     assert all(torch.equal(a, b) for a, b in zip(between, expected, strict=True))
     carrying = list(parametrization.spatial_priors(prior))
@@ -748,13 +749,13 @@ def test_arms_of_another_network_start_alike_and_differ_where_the_prior_acts(run
 @any_other
 def test_the_sparsity_of_another_network_is_that_of_the_layers_with_a_prior(run: Run) -> None:
     outcome = train(replace(run, schedule=STRONG, epochs=1, train_size=64)).outcome
-    names = [name for name, _ in networks.prior_layers(loop.build(run, IMAGES.shape, 10))]
+    names = [name for name, _ in networks.prior_layers(build(run, IMAGES.shape, 10))]
     assert list(outcome["final"]["sparsity"]) == [*names, "overall"]
 
 
 def test_a_cap_in_units_of_the_first_weights_binds_from_the_start() -> None:
     run = replace(BASE, action="cap", schedule=Static(kernel=Scaled(factor=2.0)))
-    model = loop.build(run, DATA.shape, CLASSES)
+    model = build(run, DATA.shape, CLASSES)
     # 2 / √2 standard deviations: 15.7 % of normal weights lie beyond; 173 weights here.
     assert parametrization.capped_share(model) == pytest.approx(0.157, abs=0.11)
     shares = train(run, DATA).outcome["epochs"]["cap_share"]

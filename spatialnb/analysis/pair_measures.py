@@ -14,7 +14,9 @@ from spatialnb.analysis.alignment import Layer
 from spatialnb.config.run import Run
 from spatialnb.datasets import Dataset, Split
 from spatialnb.priors import geometry, parametrization
-from spatialnb.training import loop, networks
+from spatialnb.training import networks
+from spatialnb.training.build import build
+from spatialnb.training.determinism import deterministic
 
 TRAIN_IMAGES = 10_000
 """Training images that the variance repair takes its statistics from: the first ones."""
@@ -42,7 +44,7 @@ def learned(model: nn.Module) -> dict[str, Tensor]:
 def untrained(run: Run) -> nn.Module:
     """The network of a run before training."""
     edition = datasets.edition(run.dataset)  # the data themselves need not be here
-    return loop.build(run, edition.shape, edition.classes)
+    return build(run, edition.shape, edition.classes)
 
 
 def trained(run: Run, kept: Kept) -> nn.Module:
@@ -69,7 +71,7 @@ def similar(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
 
 def aligned(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
     """Likeness once neurons are matched: :func:`spatialnb.analysis.alignment.compare`."""
-    with loop.deterministic():
+    with deterministic():
         return _aligned(first, second, *kept)
 
 

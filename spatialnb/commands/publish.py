@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spatialnb.config import user_definitions
 from spatialnb.datasets import edition
 from spatialnb.execution.planning import editions, pair_id
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Record, Store
 from spatialnb.study.study import Study
+from spatialnb.training import fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def objection(record: Record) -> str:
             f"trained by {made[0]} on {made[1]}, and published records are the loop's on a "
             "processor: train it without --stack and --device"
         )
-    if user_definitions.definition(record.run) is not None:
+    if fingerprint.definition(record.run) is not None:
         return "made with a kernel that is not in the package: move it there, then train"
     for key in ("data", "second_data"):
         data = record.provenance.get(key)

@@ -12,10 +12,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from spatialnb.config import lr_schedules
+from spatialnb.config import exclusions, lr_schedules
 from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.components import activations, networks, optimizers
+from spatialnb.config.intervention import Intervention
 from spatialnb.config.sparsity import Prune, Sparse
-from spatialnb.priors.actions import PARTS, action
+from spatialnb.priors.actions import PARTS, actions
 from spatialnb.priors.kernels import Averaged, Kernel, Uniform
 from spatialnb.priors.schedules import Schedule, Static
 from spatialnb.registry import check_fields, check_name, decode, encode, unknown
@@ -26,12 +28,6 @@ SCHEMA = 1
 RECIPE = 1
 """Bumped by hand when a change to the code alters any number that a run records."""
 
-ACTIVATIONS = ("leaky_relu",)
-"""What a run can ask for in the place of ReLU."""
-OPTIMIZERS = ("adam", "sgd", "adamw")
-"""The optimisers that a run can ask for."""
-NETWORKS = ("convolutional", "transformer")
-"""The networks that a run can ask for instead of a multilayer perceptron."""
 POSITIONS = ("plane",)
 """Where neurons can stand besides on a line."""
 LARGEST_SEED = 2**31 - 1
@@ -110,6 +106,8 @@ class Run:
     prune : weights set to zero after the training, or none; see
     :class:`~spatialnb.config.sparsity.Prune`. asymmetric : weights that are fixed, in a network
         without a prior: see :mod:`spatialnb.config.asymmetric`.
+    interventions : what else acts while the network trains: see
+        :mod:`spatialnb.config.intervention`.
     batch_size : samples a step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
     seed : fixes initialisation and batch order, so the arms of one seed are paired.
@@ -140,141 +138,96 @@ class Run:
     sparse: Sparse | None = None
     prune: Prune | None = None
     asymmetric: Asymmetric | None = None
+    interventions: tuple[Intervention, ...] | None = None
     batch_size: int = 128
     epochs: int = 12
     seed: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self._settle()
         check_name("dataset", self.dataset)
-        action(self.action)
+        self._check_names()
+        self._check_numbers()
+        exclusions.check(self)
         self._check_optimizer()
-        self._check_neurons()
-        if self.network is not None:
-            self._check_network(self.network)
+        self._check_positions()
+        self._check_prior()
+        if self.second is not None and len(self.hidden) < 2:
+            raise ValueError(f"hidden: two tasks need at least 2 widths, got {list(self.hidden)}")
+        for intervention in self.interventions or ():
+            intervention.check(self)
+
+    def _settle(self) -> None:
+        """Give settings that mean the same one form, because one run has one id."""
+        if self.dead_neurons is False:
+            object.__setattr__(self, "dead_neurons", None)
+        if self.interventions == ():
+            object.__setattr__(self, "interventions", None)
+        if self.folded is not None:
+            _check_parts(self.folded)
+            ordered = tuple(part for part in PARTS if part in self.folded)
+            object.__setattr__(self, "folded", ordered)
+
+    def _check_names(self) -> None:
+        actions.check(self.action)
+        optimizers.check(self.optimizer)
+        for known, name, without in (
+            (networks, self.network, "for a multilayer perceptron"),
+            (activations, self.activation, "for ReLU"),
+        ):
+            if name is not None and name not in known:
+                message = unknown(known.what, name, dict.fromkeys(known))
+                raise ValueError(f"{message} Leave {known.what} out {without}.")
+        if self.learning_rate_decay is not None:
+            lr_schedules.decays.check(self.learning_rate_decay)
+
+    def _check_numbers(self) -> None:
         for width in self.hidden:
             _at_least("hidden", width, 1)
-        for size in ("train_size", "validation_size"):
-            if getattr(self, size) is not None:
-                _at_least(size, getattr(self, size), 1)
+        for name, least in (
+            ("train_size", 1),
+            ("validation_size", 1),
+            ("weight_decay", 0),
+            ("batch_size", 1),
+            ("epochs", 1),
+        ):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), least)
         if self.learning_rate <= 0.0:
             raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
-        if self.learning_rate_decay is not None:
-            lr_schedules.decay(self.learning_rate_decay)
-        if self.folded is not None:
-            self._check_folded(self.folded)
-        self._check_positions()
-        if self.sparse is not None or self.prune is not None:
-            self._check_zeros()
-        if self.asymmetric is not None:
-            self._check_asymmetric()
-        if self.second is not None:
-            self._check_second()
-        _at_least("batch_size", self.batch_size, 1)
-        _at_least("epochs", self.epochs, 1)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
 
-    def _check_second(self) -> None:
-        if len(self.hidden) < 2:
-            raise ValueError(f"hidden: two tasks need at least 2 widths, got {list(self.hidden)}")
-        if (
-            self.decay is not None
-            or self.train_size is not None
-            or self.validation_size is not None
-        ):
-            raise ValueError("second: two tasks are trained without decay and on all samples")
-        if self.learning_rate_decay is not None or self.folded is not None:
-            raise ValueError("second: two tasks have no learning_rate_decay and are not folded")
-
     def _check_optimizer(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(unknown("optimizer", self.optimizer, dict.fromkeys(OPTIMIZERS)))
-        if (self.optimizer == "adamw") != (self.weight_decay is not None):
+        takes = {"adam": False, "sgd": False, "adamw": True}.get(self.optimizer)
+        if takes is not None and takes != (self.weight_decay is not None):
             raise ValueError("weight_decay: expected with the optimizer adamw, and with no other")
-        if self.weight_decay is not None:
-            _at_least("weight_decay", self.weight_decay, 0.0)
-            if self.folded is not None:
-                raise ValueError("folded: weight decay of learned weights cannot be folded")
-        zeros = self.sparse is not None or self.prune is not None
-        if self.optimizer != "adam" and (self.second is not None or zeros):
-            raise ValueError("second, sparse and prune: expected the optimizer adam")
-
-    def _check_neurons(self) -> None:
-        if self.activation is not None and self.activation not in ACTIVATIONS:
-            known = unknown("activation", self.activation, dict.fromkeys(ACTIVATIONS))
-            raise ValueError(f"{known} Leave activation out for ReLU.")
-        if self.dead_neurons is False:
-            object.__setattr__(self, "dead_neurons", None)  # one run has one id
-        asked = self.activation is not None or self.dead_neurons is not None
-        if asked and (self.network is not None or self.second is not None):
-            raise ValueError(
-                "activation and dead_neurons: expected a multilayer perceptron and one task; leave "
-                "out network and second"
-            )
-
-    def _check_network(self, name: str) -> None:
-        if name not in NETWORKS:
-            known = unknown("network", name, dict.fromkeys(NETWORKS))
-            raise ValueError(f"{known} Leave network out for a multilayer perceptron.")
-        others = ("decay", "second", "folded", "positions", "sparse", "prune")
-        if any(getattr(self, other) is not None for other in others):
-            raise ValueError(f"network: {', '.join(others)} are those of a multilayer perceptron")
 
     def _check_positions(self) -> None:
-        if self.positions is None and self.permuted_pixels is not None:
+        if self.positions is not None and self.positions not in POSITIONS:
+            known = unknown("positions", self.positions, dict.fromkeys(POSITIONS))
+            raise ValueError(f"{known} Leave positions out for neurons on a line.")
+        if self.permuted_pixels is None:
+            return
+        if self.positions is None:
             raise ValueError(
                 "permuted_pixels: pixels have places on the plane alone; set positions"
             )
-        if self.positions is None:
-            return
-        if self.positions not in POSITIONS:
-            known = unknown("positions", self.positions, dict.fromkeys(POSITIONS))
-            raise ValueError(f"{known} Leave positions out for neurons on a line.")
-        if self.decay is not None or self.second is not None or self.folded is not None:
-            raise ValueError(
-                "positions: decay, second and folded take neurons on a line; leave positions out"
-            )
-        if self.permuted_pixels is not None and not 0 <= self.permuted_pixels <= LARGEST_SEED:
+        if not 0 <= self.permuted_pixels <= LARGEST_SEED:
             raise ValueError(
                 f"permuted_pixels: expected a seed from 0 to {LARGEST_SEED}, got "
                 f"{self.permuted_pixels}"
             )
 
-    def _check_asymmetric(self) -> None:
-        if self.action != "multiply" or self.schedule != Static() or self.folded is not None:
-            raise ValueError("asymmetric: expected a network without a prior")
-        others = ("decay", "second", "sparse", "prune")
-        if any(getattr(self, other) is not None for other in others):
-            raise ValueError(f"asymmetric: expected no {', '.join(others)}")
-
-    def _check_folded(self, parts: tuple[str, ...]) -> None:
-        for part in parts:
-            if part not in PARTS:
-                raise ValueError(unknown("part of folded", part, dict.fromkeys(PARTS)))
-        if not parts or len(set(parts)) < len(parts):
-            raise ValueError(
-                f"folded: expected parts of {', '.join(PARTS)}, each once and at least one, got "
-                f"{list(parts)}"
-            )
-        if self.action != "multiply" or self.decay is not None:
+    def _check_prior(self) -> None:
+        """What goes only with a certain prior, or with none."""
+        if self.folded is not None and self.action != "multiply":
             raise ValueError("folded: only the action multiply can be folded, without decay")
-        # One set of parts has one id, in whatever order they are written.
-        object.__setattr__(self, "folded", tuple(part for part in PARTS if part in parts))
-
-    def _check_zeros(self) -> None:
-        if self.sparse is not None and self.prune is not None:
-            raise ValueError("sparse and prune: give one, zeros from the start or zeros at the end")
-        if self.second is not None or self.folded is not None:
-            raise ValueError("sparse and prune: expected one task, and a prior that is not folded")
-        if self.prune is None:
-            return
-        if self.decay is not None or self.learning_rate_decay is not None:
-            raise ValueError(
-                "prune: the epoch after it has a constant learning rate and no decay; leave out "
-                "learning_rate_decay and decay"
-            )
-        if "kernel" in self.prune.by and isinstance(self.schedule.at(1.0), Uniform | Averaged):
+        if self.asymmetric is not None and (self.action, self.schedule) != ("multiply", Static()):
+            raise ValueError("asymmetric: expected a network without a prior")
+        by_kernel = self.prune is not None and "kernel" in self.prune.by
+        if by_kernel and isinstance(self.schedule.at(1.0), Uniform | Averaged):
             raise ValueError(
                 "prune: by kernel needs strengths that differ within a layer; this one's are all "
                 "the same, so prune by magnitude or random"
@@ -326,6 +279,17 @@ def canonical(data: Any) -> str:
 def digest(data: Any) -> str:
     """SHA-256 of the canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical(data).encode()).hexdigest()
+
+
+def _check_parts(parts: tuple[str, ...]) -> None:
+    for part in parts:
+        if part not in PARTS:
+            raise ValueError(unknown("part of folded", part, dict.fromkeys(PARTS)))
+    if not parts or len(set(parts)) < len(parts):
+        raise ValueError(
+            f"folded: expected parts of {', '.join(PARTS)}, each once and at least one, got "
+            f"{list(parts)}"
+        )
 
 
 def _at_least(name: str, value: float, least: float) -> None:

@@ -1,13 +1,8 @@
-"""Kernels, schedules and actions of one's own: from a file, and into worker processes.
-
-A kind's name and fields take part in a run's id; its formula cannot. So a record of such a run
-keeps a few numbers that the formula gave, and is refused where it gives others now.
-"""
+"""Your own kernels, schedules, networks and so on: from a file, and into worker processes."""
 
 from __future__ import annotations
 
 import importlib.util
-import math
 import pickle
 import re
 import sys
@@ -15,17 +10,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spatialnb.config import components, intervention, lr_schedules
 from spatialnb.config.run import Run
 from spatialnb.priors import actions, kernels, schedules
+from spatialnb.priors.kernels import Kernel
+from spatialnb.priors.schedules import Schedule
+from spatialnb.registry import Functions, Registry
 
 PACKAGE = "spatialnb"
-"""What is defined elsewhere is one's own."""
-TOLERANCE = 1e-6
-"""Relative difference of two numbers of a formula that another processor may make."""
+"""What is defined elsewhere, but for torch, is the user's own."""
+REGISTRIES: dict[str, Functions[Any] | Registry[Any]] = {
+    "kernel": kernels.kernels,
+    "schedule": schedules.schedules,
+    "action": actions.actions,
+    "network": components.networks,
+    "activation": components.activations,
+    "optimizer": components.optimizers,
+    "learning_rate_decay": lr_schedules.decays,
+    "intervention": intervention.interventions,
+}
+"""All that can be registered, by the word for one. What is later here may use what is earlier."""
 
 
 def load(path: Path | str) -> None:
-    """Run a Python file that registers kernels, schedules or actions.
+    """Run a Python file that registers kernels, schedules, networks, optimisers and so on.
 
     Raises
     ------
@@ -51,9 +59,9 @@ def load(path: Path | str) -> None:
 def kinds() -> list[tuple[str, str, Any]]:
     """What is registered outside the package: (``kernel``, name, class) and so on."""
     every = [
-        *(("kernel", name, kind) for name, kind in kernels.kernels.items()),
-        *(("schedule", name, kind) for name, kind in schedules.schedules.items()),
-        *(("action", name, function) for name, function in actions.actions().items()),
+        (what, name, kind)
+        for what, registry in REGISTRIES.items()
+        for name, kind in registry.items()
     ]
     return [(what, name, kind) for what, name, kind in every if _is_own(kind)]
 
@@ -77,59 +85,41 @@ def packed() -> bytes:
 
 def unpack(data: bytes) -> None:
     """Register what :func:`packed` holds, in this process."""
-    into: dict[str, Any] = {
-        "kernel": kernels.register,
-        "schedule": schedules.register,
-        "action": actions.register,
-    }
     for what, name, kind in pickle.loads(data):
-        into[what](name)(kind)
+        REGISTRIES[what].register(name)(kind)
 
 
-def definition(run: Run) -> list[float] | None:
-    """A few numbers that a run's formulas give, where any is one's own; None where none is."""
-    if not any(_is_own(kind) for kind in _kinds_of(run)):
-        return None
-    import torch  # here: to say what is one's own needs none
-
-    from spatialnb.priors.geometry import layer_distance
-
-    distance = layer_distance(5, 7)
-    place = torch.arange(35, dtype=torch.float64).reshape(5, 7)
-    weight, every = torch.sin(place), torch.cos(place)
-    plans = [run.schedule, *([run.second.schedule] if run.second else [])]
-    steps = [plan.at(progress) for plan in plans for progress in (0.0, 0.3, 1.0)]
-    targets = [run.decay.target] if run.decay else []
-    act = actions.action(run.action)
-    numbers = [act(weight, kernel.strength(distance)) for kernel in steps]
-    numbers += [target.strength(distance) for target in targets]
-    return [float((part * every).sum()) for part in numbers]
+def formulas_of(run: Run) -> list[Any]:
+    """The user-defined kernels, schedules and actions of a run."""
+    found = [part for part in _within(run) if isinstance(part, Kernel | Schedule)]
+    kinds = [actions.actions.get(run.action), *(type(part) for part in found)]
+    return [kind for kind in kinds if _is_own(kind)]
 
 
-def same_definition(run: Run, recorded: Any) -> bool:
-    """Whether the formulas of a run give what they gave when it was recorded."""
-    now = definition(run)
-    if now is None:
-        return True
-    if not isinstance(recorded, list) or len(recorded) != len(now):
-        return False
-    return all(
-        isinstance(old, float) and math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-        for old, new in zip(recorded, now, strict=True)
+def parts_of(run: Run) -> list[Any]:
+    """What else of a run is user-defined: its network, optimiser, interventions and so on."""
+    named = (
+        (components.networks, run.network),
+        (components.activations, run.activation),
+        (components.optimizers, run.optimizer),
+        (lr_schedules.decays, run.learning_rate_decay),
     )
+    kinds: list[Any] = [
+        dict(registry.items()).get(name) for registry, name in named if name is not None
+    ]
+    kinds += [type(intervention) for intervention in run.interventions or ()]
+    return [kind for kind in kinds if kind is not None and _is_own(kind)]
 
 
-def _kinds_of(run: Run) -> Iterator[Any]:
-    """Classes of the kernels and schedules of a run, and the function of its action."""
-    yield actions.action(run.action)
+def _within(run: Run) -> Iterator[Any]:
+    """A run's configuration and every object in it."""
     parts: list[Any] = [run]
     while parts:
         part = parts.pop()
-        if isinstance(part, kernels.Kernel | schedules.Schedule):
-            yield type(part)
+        yield part
         if hasattr(part, "__dataclass_fields__"):
             parts += [getattr(part, name) for name in part.__dataclass_fields__]
 
 
 def _is_own(kind: Any) -> bool:
-    return str(kind.__module__).partition(".")[0] != PACKAGE
+    return str(kind.__module__).partition(".")[0] not in (PACKAGE, "torch")

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from spatialnb.config import user_definitions
 from spatialnb.config.run import Run
 from spatialnb.execution.planning import Couple, Pair, pair_id
 from spatialnb.execution.planning import missing as missing
 from spatialnb.records.store import MissingError, Record, RecordError, Store, default_store
+from spatialnb.training import fingerprint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def complete(
 
 def _check_definition(run: Run, record: Record | None, store: Store) -> None:
     """Refuse a record that was made when a kernel of one's own was another one."""
-    if record is None or user_definitions.same_definition(run, record.provenance.get("definition")):
+    if record is None or fingerprint.same_definition(run, record.provenance.get("definition")):
         return
     raise RecordError(
         f"{store.path(run.id)}: recorded with another definition of a kernel, schedule or action "

@@ -38,7 +38,7 @@ from spatialnb.datasets import Dataset
 from spatialnb.execution.planning import Pair, cores, editions, pair_config
 from spatialnb.records import provenance, weight_cache
 from spatialnb.records.store import MissingError, Record, RecordError, Store
-from spatialnb.training import batched, loop, multitask, networks
+from spatialnb.training import batched, fingerprint, loop, multitask, networks
 
 POLL_SECONDS = 0.2
 """How often the bar is brought up to date."""
@@ -132,7 +132,7 @@ def train_stack(
 def _record(
     run: Run, outcome: dict[str, Any], data: Sequence[Dataset], seconds: float, **made: str
 ) -> Record:
-    definition = user_definitions.definition(run)
+    definition = fingerprint.definition(run)
     return Record(
         kind="run",
         config=run.to_dict(),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from spatialnb.registry import check_free, check_name, unknown
+from spatialnb.registry import Functions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,31 +25,10 @@ PARTS = ("start", "gradient", "update", "shrink")
 ROW_NORM = math.sqrt(2.0)
 """Row norm that Kaiming initialisation gives: ``fan_in`` weights of variance ``2 / fan_in``."""
 
-_actions: dict[str, Action] = {}
-
-
-def register(name: str) -> Callable[[Action], Action]:
-    """Function decorator: make an action known as `name`. ValueError where the name is taken."""
-    check_name("action", name)
-
-    def keep(function: Action) -> Action:
-        check_free("action", name, _actions, function)
-        _actions[name] = function
-        return function
-
-    return keep
-
-
-def action(name: str) -> Action:
-    """The action of that name: multiply, normalise, cap, or one's own."""
-    if name not in _actions:
-        raise ValueError(unknown("action", name, _actions))
-    return _actions[name]
-
-
-def actions() -> dict[str, Action]:
-    """Every action by name."""
-    return dict(_actions)
+actions: Functions[Action] = Functions("action")
+"""Every action by name: multiply, normalise, cap, and your own."""
+register = actions.register
+"""Decorator: make an action known by a name; see :class:`~spatialnb.registry.Functions`."""
 
 
 @register("multiply")

@@ -72,9 +72,10 @@ class Folded:
         self.optimizer = optimizer
         self._weights = _weights(model)
         self._strengths = _strengths(self._weights, kernel)
+        self._before: list[Tensor] = []
 
-    def move(self, kernel: Kernel) -> None:
-        """Go on with other strengths."""
+    def set_kernel(self, kernel: Kernel) -> None:
+        """Go on with the values of another kernel."""
         new = _strengths(self._weights, kernel)
         if "shrink" in self.parts:
             pairs = zip(new, self._strengths, strict=True)
@@ -82,16 +83,29 @@ class Folded:
         self._strengths = new
 
     @torch.no_grad()
-    def step(self) -> None:
-        """One step of the optimiser, from the gradients of the effective weights."""
+    def before_step(self) -> None:
+        """What the prior does to the gradients of the effective weights."""
         if "gradient" in self.parts:
             for weight, strength in zip(self._weights, self._strengths, strict=True):
                 if weight.grad is not None:
                     weight.grad.mul_(strength)
-        before = [weight.clone() for weight in self._weights] if "update" in self.parts else []
-        self.optimizer.step()
-        for weight, old, strength in zip(self._weights, before, self._strengths, strict=False):
+        self._before = (
+            [weight.clone() for weight in self._weights] if "update" in self.parts else []
+        )
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """What the prior does to the step that the optimiser has taken."""
+        for weight, old, strength in zip(
+            self._weights, self._before, self._strengths, strict=False
+        ):
             weight.copy_(torch.lerp(old, weight, strength))
+
+    def step(self) -> None:
+        """One step of the optimiser, from the gradients of the effective weights."""
+        self.before_step()
+        self.optimizer.step()
+        self.after_step()
 
 
 @torch.no_grad()

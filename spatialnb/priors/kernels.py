@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SMALL = 0.1
+"""The log's threshold: "Sparsity = % of kernel values < 0.1" (v10)."""
+
+
 class Kernel:
     """A function of distance. Subclasses are frozen dataclasses with a registered name."""
 

@@ -18,13 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spatialnb.priors.actions import ROW_NORM as ROW_NORM
-from spatialnb.priors.actions import action as action
-from spatialnb.priors.actions import actions as actions
-from spatialnb.priors.actions import cap as cap
-from spatialnb.priors.actions import multiply as multiply
-from spatialnb.priors.actions import normalise as normalise
-from spatialnb.priors.actions import register as register
+from spatialnb.priors.actions import actions
 from spatialnb.priors.geometry import layer_distance
 from spatialnb.priors.kernels import Kernel
 from spatialnb.priors.schedules import Schedule
@@ -49,7 +43,7 @@ class SpatialPrior(nn.Module):
     def __init__(self, action_name: str, distance: Tensor, dtype: torch.dtype) -> None:
         super().__init__()
         self.action_name = action_name
-        self._act = action(action_name)
+        self._act = actions.get(action_name)
         self._distance = distance
         self.register_buffer("strength", torch.ones_like(distance, dtype=dtype))
 

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from spatialnb.config.run import Run
 from spatialnb.datasets import edition
-from spatialnb.priors.geometry import grid
+from spatialnb.priors.geometry import grid, layer_distance, plane
 from spatialnb.registry import unknown
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import number
 from spatialnb.report.style import SMALL, WIDTH, figure, look, matrix
 from spatialnb.study.study import Results
-from spatialnb.training.loop import distances
 
 COLOURS = ("red", "green", "blue")
 """The channels of a colour image."""
@@ -97,8 +96,12 @@ def _run(results: Results, arm: str) -> Run:
 
 def _strengths(run: Run, dataset: str) -> Tensor:
     """Strengths (out, in) of the first layer in the last epoch."""
-    entry = edition(dataset)
-    return run.schedule.at(1.0).strength(distances(run, entry.shape, entry.classes)[0])
+    shape, units = edition(dataset).shape, run.hidden[0]
+    if run.positions == "plane":
+        (distance,) = plane(shape, units, permuted=run.permuted_pixels)
+    else:
+        distance = layer_distance(units, math.prod(shape))
+    return run.schedule.at(1.0).strength(distance)
 
 
 def _middle(neurons: int) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from spatialnb.priors.kernels import SMALL
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import number
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import summarise
 from spatialnb.study.study import Results
-from spatialnb.training.loop import SMALL
 
 
 def shares(results: Results) -> Shown:

@@ -14,7 +14,7 @@ new memory at every step. Source: Rumelhart, Hinton and Williams 1986.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,21 +32,21 @@ _aten: Any = torch.ops.aten
 _MEAN, _IGNORE = 1, -100  # how cross_entropy itself calls the operations below it
 
 
-def gradients(model: nn.Module, penalty: Callable[[], Tensor] | None = None) -> Gradients:
+def gradients(model: nn.Module, penalties: Sequence[Callable[[], Tensor]] = ()) -> Gradients:
     """Loss and gradients of a network, in the fastest way that is known for it.
 
     Parameters
     ----------
     model : gives logits (batch, classes).
-    penalty : a scalar whose gradient is added; the loss that is returned leaves it out.
+    penalties : scalars whose gradients are added; the loss that is returned leaves them out.
     """
-    if penalty is None and is_plain(model):
+    if not penalties and is_plain(model):
         return WrittenOut(model)
 
     def by_autograd(x: Tensor, y: Tensor) -> Tensor:
         loss = cross_entropy(model(x), y)
         model.zero_grad()
-        (loss if penalty is None else loss + penalty()).backward()  # type: ignore[no-untyped-call]
+        sum([penalty() for penalty in penalties], loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     return by_autograd

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from spatialnb.config import lr_schedules
@@ -23,7 +23,12 @@ from spatialnb.datasets import Dataset
 from spatialnb.priors.kernels import Uniform
 from spatialnb.priors.schedules import progress
 from spatialnb.registry import encode
-from spatialnb.training import loop, networks
+from spatialnb.training import networks
+from spatialnb.training.build import sparsity
+from spatialnb.training.context import measured_split, training_images
+from spatialnb.training.determinism import deterministic, generator
+from spatialnb.training.evaluation import CHUNK, batches
+from spatialnb.training.history import History
 
 ENGINE = "stacked"
 """How records call this engine; without a name they are the loop's."""
@@ -88,7 +93,7 @@ def train(
         raise ValueError("these runs do not share a program; group them by stacks() first")
     if data.name != runs[0].dataset:
         raise ValueError(f"the runs ask for {runs[0].dataset!r}, the data given is {data.name!r}")
-    with loop.deterministic():
+    with deterministic():
         return _Stack(runs, data, torch.device(device)).train(on_epoch or (lambda epoch: None))
 
 
@@ -97,47 +102,37 @@ class _Stack:
 
     def __init__(self, runs: Sequence[Run], data: Dataset, device: torch.device) -> None:
         self.runs, self.device = runs, device
-        self.between = [loop.distances(run, data.shape, data.classes) for run in runs]
-        self.images, self.name, measured_on = loop.samples(runs[0], data)
+        self.images = training_images(runs[0], data)
+        self.name, measured_on = measured_split(runs[0], data)
         self.data, self.measured_on = data.to(device), measured_on.to(device)
-        models = [self._network(run) for run in runs]
+        models = [networks.initialise(run, data.shape, data.classes) for run in runs]
         self.model = models[0]
+        self.distances = [networks.distances(run, self.model, data.shape) for run in runs]
         layers = list(zip(*map(networks.linear_layers, models), strict=True))
         self.weights = [self._stacked(part.weight for _, part in layer) for layer in layers]
         self.biases = [self._stacked(part.bias[None] for _, part in layer) for layer in layers]
         self.adam = _Adam([*self.weights, *self.biases])
-        self.orders = [loop.generator(run.seed, "order") for run in runs]
+        self.orders = [generator(run.seed, "order") for run in runs]
         self.strengths: list[Tensor] = []
-
-    def _network(self, run: Run) -> nn.Module:
-        features, chance = (
-            math.prod(self.data.shape),
-            loop.generator(run.seed, "initialisation"),
-        )
-        return networks.mlp(features, run.hidden, self.data.classes, chance)
 
     def _stacked(self, parts: Iterable[Tensor]) -> Tensor:
         return torch.stack([part.detach() for part in parts]).to(self.device).requires_grad_()
 
     def train(self, on_epoch: Callable[[int], None]) -> list[dict[str, Any]]:
         names = ("train_loss", f"{self.name}_loss", f"{self.name}_accuracy")
-        epochs: list[dict[str, list[float]]] = [{name: [] for name in names} for _ in self.runs]
-        failed: dict[int, int] = {}
+        histories = [History(names) for _ in self.runs]
         length = self.runs[0].epochs
         for epoch in range(length):
             self._set_strengths(progress(epoch, length))
             measured = {"train_loss": self._epoch(epoch), **self._measure()}
-            for place in set(range(len(self.runs))) - failed.keys():
-                values = {name: float(by_run[place]) for name, by_run in measured.items()}
-                if not all(map(math.isfinite, values.values())):
-                    failed[place] = epoch
-                    continue
-                for name, value in values.items():
-                    epochs[place][name].append(value)
+            for place, history in enumerate(histories):
+                if history.failed_epoch is None:
+                    values = {name: float(by_run[place]) for name, by_run in measured.items()}
+                    history.add(epoch, values)
             on_epoch(epoch + 1)
         return [
-            self._outcome(place, epochs[place], failed.get(place))
-            for place in range(len(self.runs))
+            history.outcome({"sparsity": sparsity(run, self.model, between)})
+            for run, history, between in zip(self.runs, histories, self.distances, strict=True)
         ]
 
     def _set_strengths(self, at: float) -> None:
@@ -150,7 +145,7 @@ class _Stack:
             torch.stack(
                 [
                     kernel.strength(between[place]).to(self.device, torch.float32)
-                    for kernel, between in zip(kernels, self.between, strict=True)
+                    for kernel, between in zip(kernels, self.distances, strict=True)
                 ]
             )
             for place in range(len(self.weights))
@@ -187,7 +182,7 @@ class _Stack:
             [
                 one.learning_rate
                 * (
-                    lr_schedules.decay(one.learning_rate_decay)(done)
+                    lr_schedules.decays.get(one.learning_rate_decay)(done)
                     if one.learning_rate_decay
                     else 1.0
                 )
@@ -210,20 +205,12 @@ class _Stack:
         weights = self._effective()
         loss = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
         right = torch.zeros(len(self.runs), dtype=torch.int64, device=self.device)
-        for index in loop.batches(torch.arange(count, device=self.device), loop.CHUNK):
+        for index in batches(torch.arange(count, device=self.device), CHUNK):
             x, y = self.data.inputs(split, index), split.y[index].expand(len(self.runs), -1)
             logits = self._forward(x.expand(len(self.runs), -1, -1), weights)
             loss += _losses(logits, y).sum(dim=1).double()
             right += (logits.argmax(dim=2) == y).sum(dim=1)
         return {f"{self.name}_loss": loss / count, f"{self.name}_accuracy": right.double() / count}
-
-    def _outcome(
-        self, place: int, epochs: dict[str, list[float]], failed: int | None
-    ) -> dict[str, Any]:
-        if failed is not None:
-            return {"status": "failed", "failed_epoch": failed, "epochs": epochs}
-        final = {"sparsity": loop.sparsity(self.runs[place], self.model, self.between[place])}
-        return {"status": "finished", "epochs": epochs, "final": final}
 
 
 class _Adam:

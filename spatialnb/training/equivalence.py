@@ -19,7 +19,7 @@ from spatialnb.priors.folded_optimizer import PARTS, Folded, start
 from spatialnb.priors.geometry import layer_distance
 from spatialnb.priors.schedules import Schedule, progress
 from spatialnb.training import networks
-from spatialnb.training.loop import deterministic
+from spatialnb.training.determinism import deterministic
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], torch.optim.Optimizer]] = {
     "Adam": lambda model: torch.optim.Adam(model.parameters(), lr=3e-3),
@@ -122,7 +122,7 @@ def _folded(
         start(model, kernel)
     folded = Folded(model, OPTIMIZERS[optimizer](model), kernel, parts)
     for epoch in range(epochs):
-        folded.move(schedule.at(progress(epoch, epochs)))
+        folded.set_kernel(schedule.at(progress(epoch, epochs)))
         for batch in _batches(steps):
             _backward(model, batch)
             folded.step()

@@ -13,8 +13,11 @@ from spatialnb.config.run import Run, SecondTask
 from spatialnb.datasets import Dataset
 from spatialnb.priors import parametrization
 from spatialnb.priors.schedules import progress
-from spatialnb.training import networks
-from spatialnb.training.loop import Trained, batches, deterministic, evaluate, generator
+from spatialnb.training import networks, optimizers
+from spatialnb.training.determinism import deterministic, generator
+from spatialnb.training.evaluation import batches, evaluate
+from spatialnb.training.history import History
+from spatialnb.training.loop import Trained
 
 SECOND = ":second"
 """What the quantities of the second task end in; those of the first have their plain names."""
@@ -73,7 +76,7 @@ def _train(
 ) -> Trained:
     device = data[0].train.y.device
     model = build(run, second, data).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=run.learning_rate, fused=True)
+    optimizer = optimizers.make(run, model)
     orders = (generator(run.seed, "order"), generator(run.seed, "second order"))
     sizes = [len(task.train.y) for task in data]
     larger = sizes.index(max(sizes))
@@ -82,7 +85,7 @@ def _train(
         _stream(size, run.batch_size, order, device)
         for size, order in zip(sizes, orders, strict=True)
     ]
-    epochs: dict[str, list[float]] = {}
+    history = History()
 
     for epoch in range(run.epochs):
         strengths = _strengths(model, run, second, progress(epoch, run.epochs))
@@ -105,14 +108,10 @@ def _train(
             measured[f"train_loss{suffix}"] = totals[task] / counts[task]
             loss, accuracy = evaluate(_Task(model, task), data[task], data[task].test)
             measured |= {f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy}
-        if not all(math.isfinite(value) for value in measured.values()):
-            outcome = {"status": "failed", "failed_epoch": epoch, "epochs": epochs}
-            return Trained(outcome=outcome, model=model.cpu())
-        for name, value in measured.items():
-            epochs.setdefault(name, []).append(value)
+        if not history.add(epoch, measured):
+            break
         on_epoch(epoch + 1)
-    outcome = {"status": "finished", "epochs": epochs, "final": {}}
-    return Trained(outcome=outcome, model=model.cpu())
+    return Trained(outcome=history.outcome({}), model=model.cpu())
 
 
 def _stream(

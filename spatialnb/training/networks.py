@@ -10,6 +10,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from spatialnb.config import components
+from spatialnb.config.run import Run
+from spatialnb.priors.geometry import layer_distance, plane
+from spatialnb.training.determinism import generator
+
+
+def initialise(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
+    """The network of a run as its seed initialises it, without its prior.
+
+    Parameters
+    ----------
+    run : the configuration.
+    shape : of one input, as of a data set: (channels, height, width) or (features,).
+    classes : outputs.
+    """
+    chance = generator(run.seed, "initialisation")
+    if run.network is not None:
+        return components.networks.get(run.network)(shape, run.hidden, classes, chance)
+    activation = nn.ReLU if run.activation is None else components.activations.get(run.activation)
+    return mlp(math.prod(shape), run.hidden, classes, chance, activation)
+
+
 FILTERS = (16, 32)
 """Filters of the convolutional network's two layers."""
 SIDE = 4
@@ -165,6 +187,11 @@ class Transformer(nn.Module):
         logits: Tensor = self.head(self.norm(tokens).mean(dim=1))
         return logits
 
+    @staticmethod
+    def takes_prior(name: str) -> bool:
+        """Whether the prior acts on the layer of that name: on those of the MLPs."""
+        return ".mlp." in name
+
     def _patches(self, x: Tensor) -> Tensor:
         """The patches of flattened images, (batch, patches, features of a patch)."""
         high, wide = self.patch
@@ -236,13 +263,34 @@ def linear_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
 
 
 def prior_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
-    """The linear layers that a run's prior acts on: all of them, or a transformer's MLPs."""
-    chosen = linear_layers(model)
-    if not isinstance(model, Transformer):
-        return chosen
-    return [(name, layer) for name, layer in chosen if ".mlp." in name]
+    """The linear layers that a run's prior acts on, first to last.
+
+    All of them, or those that the model's own ``takes_prior``, from a layer's name to a bool, says.
+    """
+    takes_prior = getattr(model, "takes_prior", lambda name: True)
+    return [(name, layer) for name, layer in linear_layers(model) if takes_prior(name)]
+
+
+def distances(run: Run, model: nn.Module, shape: Sequence[int]) -> list[Tensor]:
+    """Distances (out, in) of every layer of a run's network that its prior acts on, first to last.
+
+    Raises
+    ------
+    ValueError : positions on the plane, and `shape`, that of an input, is not that of an image.
+    """
+    shapes = [(layer.out_features, layer.in_features) for _, layer in prior_layers(model)]
+    if run.positions == "plane":
+        return plane(shape, *(out for out, _ in shapes), permuted=run.permuted_pixels)
+    return [layer_distance(*shape) for shape in shapes]
 
 
 def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights (out, in) that act, by layer: what a prior makes of the learned ones."""
     return {name: layer.weight.detach().clone() for name, layer in linear_layers(model)}
+
+
+@torch.no_grad()
+def zeros(model: nn.Module) -> float:
+    """Share of the effective weights of a model's linear layers that are zero."""
+    weights = [layer.weight for layer in (part for _, part in linear_layers(model))]
+    return sum(int((w == 0.0).sum()) for w in weights) / sum(w.numel() for w in weights)

@@ -82,13 +82,22 @@ class Masked:
         self.kept = [mask.clone().to(w.device) for mask, w in zip(kept, weights, strict=True)]
         self._hold()
 
-    @torch.no_grad()
     def step(self) -> None:
         """One step of the optimiser, from gradients that are zero where the weights are."""
+        if self.before_step():
+            self.optimizer.step()
+        self.after_step()
+
+    @torch.no_grad()
+    def before_step(self) -> bool:
+        """Set gradients to zero where the weights are; False where the step is to be left out."""
         for weight, mask in zip(self.weights, self.kept, strict=True):
             if weight.grad is not None:
                 weight.grad.mul_(mask)
-        self.optimizer.step()
+        return True
+
+    def after_step(self) -> None:
+        """Set weights to zero again that the step has moved."""
         self._hold()
 
     @torch.no_grad()
@@ -139,9 +148,9 @@ class Set(Masked):
         self._epoch, self._steps, self._generator = epoch, steps, generator
         self._done = 0
 
-    def step(self) -> None:
-        """One step of the optimiser; the last one of an epoch replaces weights as well."""
-        super().step()
+    def after_step(self) -> None:
+        """After the last step of an epoch weights are replaced as well."""
+        super().after_step()
         self._done += 1
         if self._done % self._epoch == 0 and self._done < self._steps:
             self.replace(
@@ -172,14 +181,15 @@ class Rigl(Masked):
         self._until = RIGL_UNTIL * steps
         self._done = 0
 
-    def step(self) -> None:
-        """One step of the optimiser, or a replacement in its stead."""
-        if self._done and self._done % RIGL_STEPS == 0 and self._done < self._until:
-            share = 0.5 * REPLACED * (1.0 + math.cos(math.pi * self._done / self._until))
-            self.replace(share, _gradient)
-        else:
-            super().step()
+    def before_step(self) -> bool:
+        """Now and then replace weights, which takes the place of a step."""
+        due = self._done and self._done % RIGL_STEPS == 0 and self._done < self._until
         self._done += 1
+        if not due:
+            return super().before_step()
+        share = 0.5 * REPLACED * (1.0 + math.cos(math.pi * (self._done - 1) / self._until))
+        self.replace(share, _gradient)
+        return False
 
 
 def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -> tuple[int, ...]:

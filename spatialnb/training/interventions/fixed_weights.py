@@ -10,15 +10,18 @@ trained from other seeds have them in common.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spatialnb.config.asymmetric import Asymmetric
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
 
-STREAM = 2**31
-"""Added to the seed, for small ones start initialisations; torch takes 32 bits of a seed."""
+SEED_OFFSET = 2**31
+"""Keeps this seed stream apart from initialisation; torch takes 32 bits of a seed."""
 
 
 class FixedPart(nn.Module):
@@ -43,6 +46,20 @@ class FixedPart(nn.Module):
         return torch.where(self.mask, self.values, weight)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FixedWeights(Intervention):
+    """Fixes some of every neuron's weights before the training."""
+
+    asymmetric: Asymmetric
+
+    @classmethod
+    def asked_by(cls, run: Run) -> FixedWeights | None:
+        return None if run.asymmetric is None else cls(asymmetric=run.asymmetric)
+
+    def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
+        fix(model, self.asymmetric)
+
+
 def fix(model: nn.Module, asymmetric: Asymmetric) -> nn.Module:
     """Fix some weights of a model's linear layers, and return the model. Initialise it first.
 
@@ -50,7 +67,7 @@ def fix(model: nn.Module, asymmetric: Asymmetric) -> nn.Module:
     ------
     ValueError : a weight has a parametrization already.
     """
-    generator = torch.Generator().manual_seed(STREAM + asymmetric.seed)
+    generator = torch.Generator().manual_seed(SEED_OFFSET + asymmetric.seed)
     for name, layer in list(model.named_modules()):
         if not isinstance(layer, nn.Linear):
             continue

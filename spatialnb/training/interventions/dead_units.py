@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
+from spatialnb.training.evaluation import chunks, parametrized_once
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadUnits(Intervention):
+    """Measures the share of dead units of each hidden layer after every epoch."""
+
+    @classmethod
+    def asked_by(cls, run: Run) -> DeadUnits | None:
+        return cls() if run.dead_neurons else None
+
+    def measure(self) -> dict[str, float]:
+        training = self.training
+        with parametrized_once():
+            shares = dead(training.model, chunks(training.data, training.measured[1]))
+        return {f"dead:{layer}": share for layer, share in enumerate(shares, 1)}
 
 
 @torch.no_grad()

@@ -4,32 +4,77 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Prune
 from spatialnb.priors import parametrization
+from spatialnb.training import backprop, networks
+from spatialnb.training.context import Training
+from spatialnb.training.determinism import generator
+from spatialnb.training.evaluation import batches
 from spatialnb.training.sparse_optimizers import Masked, count, keep
 
-Further = Callable[[nn.Module, Masked], None]
+Tune = Callable[[nn.Module, Masked], None]
 """Train a network for one more epoch with this optimiser."""
 
 
-def outcome(
+@dataclass(frozen=True, kw_only=True)
+class Pruning(Intervention):
+    """Measures copies of the trained network with zeros, at every level that is asked for."""
+
+    prune: Prune
+
+    @classmethod
+    def asked_by(cls, run: Run) -> Pruning | None:
+        return None if run.prune is None else cls(prune=run.prune)
+
+    def finish(self, outcome: dict[str, Any]) -> None:
+        training = self.training
+        kernel = training.run.schedule.at(1.0)
+        outcome["pruned"] = pruned(
+            self.prune,
+            training.model,
+            training.optimizer,
+            [kernel.strength(distance) for distance in training.distances],
+            tune=_one_more_epoch(training),
+            accuracy=training.accuracy,
+            generator=generator(training.run.seed, "mask"),
+        )
+
+
+def _one_more_epoch(training: Training) -> Tune:
+    """One more epoch, in the same order for every network, at the run's learning rate."""
+    order = training.shuffled()
+
+    def train_on(network: nn.Module, held: Masked) -> None:
+        gradients = backprop.gradients(network)
+        for index in batches(order, training.run.batch_size):
+            split = training.data.train
+            gradients(training.data.inputs(split, index), split.y[index])
+            held.step()
+
+    return train_on
+
+
+def pruned(
     prune: Prune,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     strengths: Sequence[Tensor],
     *,
-    further: Further,
+    tune: Tune,
     accuracy: Callable[[nn.Module], float],
     generator: torch.Generator,
 ) -> dict[str, Any]:
     """Accuracies in [0, 1] of copies of a network with zeros, for every criterion and level.
 
-    Every copy takes the optimiser's averages with it, is trained further on the same batches, and
+    Every copy takes the optimiser's averages with it, is tuned on the same batches, and
     keeps its zeros while it is.
 
     Parameters
@@ -37,7 +82,7 @@ def outcome(
     prune : criteria and levels.
     model, optimizer : as the training left them; neither is changed.
     strengths : (out, in) of each linear layer in the last epoch.
-    further, accuracy : what one more epoch is, and how a network is measured.
+    tune, accuracy : what one more epoch is, and how a network is measured.
     generator : of the criterion ``random``.
 
     Returns
@@ -51,9 +96,9 @@ def outcome(
         weights = [parametrization.learned_weight(layer) for layer in _layers(network)]
         held = Masked(copied, weights, kept)
         before = accuracy(network)
-        further(network, held)
+        tune(network, held)
         return {
-            "zeros": zeros(network),
+            "zeros": networks.zeros(network),
             "accuracy": before,
             "tuned_accuracy": accuracy(network),
         }
@@ -66,13 +111,6 @@ def outcome(
         for level in prune.zeros
     ]
     return {"tuned_accuracy": dense["tuned_accuracy"], "levels": levels}
-
-
-@torch.no_grad()
-def zeros(model: nn.Module) -> float:
-    """Share of the effective weights of a model's linear layers that are zero."""
-    weights = [layer.weight for layer in _layers(model)]
-    return sum(int((w == 0.0).sum()) for w in weights) / sum(w.numel() for w in weights)
 
 
 @torch.no_grad()

@@ -1,0 +1,78 @@
+"""Which settings of a run exclude each other: one table, checked whenever a run is made.
+
+An intervention of your own checks its combinations itself, in
+:meth:`spatialnb.config.intervention.Intervention.check`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Exclusion(NamedTuple):
+    """A setting that cannot be given together with any of some others."""
+
+    setting: str
+    others: tuple[str, ...]
+    message: str
+
+
+_MLP = ("decay", "second", "folded", "positions", "sparse", "prune")
+_NO_PRIOR = ("folded", "decay", "second", "sparse", "prune")
+_ONE_TASK = (
+    "activation and dead_neurons: expected a multilayer perceptron and one task; leave out network "
+    "and second"
+)
+_NOT_FOLDED = "sparse and prune: expected one task, and a prior that is not folded"
+_ON_A_LINE = "positions: decay, second and folded take neurons on a line; leave positions out"
+
+EXCLUSIONS = (
+    Exclusion(
+        "second",
+        ("decay", "train_size", "validation_size"),
+        "second: two tasks are trained without decay and on all samples",
+    ),
+    Exclusion(
+        "second",
+        ("learning_rate_decay", "folded"),
+        "second: two tasks have no learning_rate_decay and are not folded",
+    ),
+    Exclusion(
+        "second",
+        ("interventions",),
+        "second: two tasks are trained without interventions; leave one of the two out",
+    ),
+    Exclusion("activation", ("network", "second"), _ONE_TASK),
+    Exclusion("dead_neurons", ("network", "second"), _ONE_TASK),
+    Exclusion("network", _MLP, f"network: {', '.join(_MLP)} are those of a multilayer perceptron"),
+    Exclusion("positions", ("decay", "second", "folded"), _ON_A_LINE),
+    Exclusion(
+        "folded", ("weight_decay",), "folded: weight decay of learned weights cannot be folded"
+    ),
+    Exclusion(
+        "folded", ("decay",), "folded: only the action multiply can be folded, without decay"
+    ),
+    Exclusion(
+        "sparse",
+        ("prune",),
+        "sparse and prune: give one, zeros from the start or zeros at the end",
+    ),
+    Exclusion("sparse", ("second", "folded"), _NOT_FOLDED),
+    Exclusion("prune", ("second", "folded"), _NOT_FOLDED),
+    Exclusion(
+        "prune",
+        ("decay", "learning_rate_decay"),
+        "prune: the epoch after it has a constant learning rate and no decay; leave out "
+        "learning_rate_decay and decay",
+    ),
+    Exclusion("asymmetric", _NO_PRIOR, f"asymmetric: expected no {', '.join(_NO_PRIOR)}"),
+)
+"""Every pair of settings that cannot be given together."""
+
+
+def check(run: Any) -> None:
+    """Raise ValueError where two settings of a run exclude each other; None is not given."""
+    for setting, others, message in EXCLUSIONS:
+        given = getattr(run, setting) is not None
+        if given and any(getattr(run, other) is not None for other in others):
+            raise ValueError(message)

@@ -1,0 +1,39 @@
+"""The network of a run at progress 0, and how sparse its last kernel is by the log's measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import SMALL, share_below
+from spatialnb.training import networks
+from spatialnb.training.interventions import table
+
+
+def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
+    """The network of a run, initialised from its seed, with what its interventions make of it.
+
+    Parameters
+    ----------
+    run : the configuration.
+    shape : of one input, as of a data set: (channels, height, width) or (features,).
+    classes : outputs.
+    """
+    model = networks.initialise(run, shape, classes)
+    for intervention in table.asked_by(run):
+        intervention.prepare(model, run, tuple(shape))
+    return model
+
+
+def sparsity(run: Run, model: nn.Module, distances: Sequence[Tensor]) -> dict[str, float]:
+    """Share of kernel values under 0.1 in the last epoch, by layer and over all connections.
+
+    `distances` are the layers', as :func:`spatialnb.training.networks.distances` gives them.
+    """
+    kernel = run.schedule.at(1.0)
+    names = [name for name, _ in networks.prior_layers(model)]
+    values = {name: kernel.strength(d) for name, d in zip(names, distances, strict=True)}
+    shares = {name: share_below([value], SMALL) for name, value in values.items()}
+    return {**shares, "overall": share_below(values.values(), SMALL)}

@@ -1,0 +1,50 @@
+"""What makes a run the same bit for bit: one thread, no chance but that of its own generators."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+_one_at_a_time = threading.RLock()
+
+
+def generator(seed: int, purpose: str) -> torch.Generator:
+    """The generator of a run's seed for one purpose; no two purposes share a stream.
+
+    Random numbers are drawn on the CPU for every device, so a run has the same initialisation and
+    batch order everywhere.
+    """
+    streams = {"initialisation": 2 * seed, "order": 2 * seed + 1, "second order": 2**40 + seed}
+    streams |= {"mask": 2**41 + seed, "intervention": 2**42 + seed}
+    return torch.Generator().manual_seed(streams[purpose])
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """One thread and deterministic algorithms inside, what was set before afterwards.
+
+    These settings, and the cache of :func:`spatialnb.training.evaluation.parametrized_once`, are
+    one for the whole process, so runs that are trained in threads wait for each other here.
+    """
+    with _one_at_a_time:
+        threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+        warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+        memory: Any = torch.utils.deterministic
+        fills = memory.fill_uninitialized_memory
+        torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
+        # Asked for by cuBLAS, before it starts, where the bits are to be the same every time.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # Else every new tensor is filled before it is written; nothing here reads one before that.
+        memory.fill_uninitialized_memory = False
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
+            memory.fill_uninitialized_memory = fills

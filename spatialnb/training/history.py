@@ -1,0 +1,35 @@
+"""What a run measures epoch by epoch, until a number is not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class History:
+    """The outcome of a run as it grows.
+
+    Parameters
+    ----------
+    names : quantities that stand in the outcome although no epoch may end well.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.epochs: dict[str, list[float]] = {name: [] for name in names}
+        self.failed_epoch: int | None = None
+
+    def add(self, epoch: int, measured: Mapping[str, float]) -> bool:
+        """Add an epoch's numbers. False, and nothing is added, where one of them is not finite."""
+        if not all(math.isfinite(value) for value in measured.values()):
+            self.failed_epoch = epoch
+            return False
+        for name, value in measured.items():
+            self.epochs.setdefault(name, []).append(value)
+        return True
+
+    def outcome(self, final: Mapping[str, Any]) -> dict[str, Any]:
+        """What is recorded of the run: as ``failed`` with the epoch, or finished with `final`."""
+        if self.failed_epoch is not None:
+            return {"status": "failed", "failed_epoch": self.failed_epoch, "epochs": self.epochs}
+        return {"status": "finished", "epochs": self.epochs, "final": dict(final)}

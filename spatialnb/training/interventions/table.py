@@ -1,0 +1,31 @@
+"""Which interventions a run asks for."""
+
+from __future__ import annotations
+
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
+from spatialnb.training.interventions.attached_prior import AttachedPrior
+from spatialnb.training.interventions.dead_units import DeadUnits
+from spatialnb.training.interventions.decay_to_target import DecayToTarget
+from spatialnb.training.interventions.fixed_weights import FixedWeights
+from spatialnb.training.interventions.folded_prior import FoldedPrior
+from spatialnb.training.interventions.pruning import Pruning
+from spatialnb.training.interventions.sparse_weights import SparseWeights
+
+BUILT_IN = (
+    FixedWeights,
+    FoldedPrior,
+    SparseWeights,  # before the prior: zeros are made in the learned weights as they were drawn
+    AttachedPrior,
+    DecayToTarget,
+    DeadUnits,
+    Pruning,  # last: it measures copies of the network that the others have left
+)
+"""The package's own, each with a setting of :class:`~spatialnb.config.run.Run`, in the order in
+which they act. One that is registered by name needs no line here."""
+
+
+def asked_by(run: Run) -> list[Intervention]:
+    """The interventions of a run: the package's own, then those that it names."""
+    own = [kind.asked_by(run) for kind in BUILT_IN]
+    return [*(one for one in own if one is not None), *(run.interventions or ())]

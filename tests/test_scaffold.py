@@ -39,6 +39,17 @@ def test_a_chapter_is_a_study_a_notebook_a_test_and_a_line_of_the_contents(check
     assert after.replace(f"  - file: book/{STEM}\n", "") == before
 
 
+@pytest.mark.parametrize(("chapter", "after"), [("c7", "c6d_other_networks"), ("c7b", "c6d_other")])
+def test_a_chapter_of_part_two_stands_after_the_last_one_there(chapter, after, checkout):
+    scaffold.new(chapter, TITLE, checkout)
+    listed = (checkout / "_toc.yml").read_text().splitlines()
+    place = listed.index(f"  - file: book/{chapter}_locality_in_two_dimensions")
+    assert after in listed[place - 1]
+    assert f"# {chapter} · {TITLE}" in (
+        checkout / "book" / f"{chapter}_locality_in_two_dimensions.ipynb"
+    ).read_text("utf-8")
+
+
 @pytest.mark.parametrize("place", [f"book/{STEM}.ipynb", "spatialnb/studies/v12_other.py"])
 def test_nothing_is_overwritten_and_then_nothing_is_written(place, checkout):
     (checkout / place).write_text("mine")
@@ -82,9 +93,8 @@ def test_a_throwaway_chapter_is_written_and_runs_and_builds_and_passes(tmp_path)
     for name in KEPT:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(
-                source, copy / name, ignore=shutil.ignore_patterns("records", "__pycache__")
-            )
+            ignored = ("__pycache__", *(["records"] if name == "book" else []))
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns(*ignored))
         else:
             shutil.copy(source, copy)
     shutil.copy(ROOT / "CONTRIBUTING.md", copy)

@@ -16,16 +16,16 @@ from spatialnb.studies import STUDIES
 from spatialnb.study import parameters
 from spatialnb.study.parameters import PARAMETERS
 
-ID = re.compile(r"v\d\d")
-"""What a chapter's id looks like."""
+ID = re.compile(r"v\d\d|c[1-9][a-z]?")
+"""What a chapter's id looks like: ``v12`` in Part I, ``c7`` or ``c7b`` in Part II."""
 
 MODULE = '''"""{id}: {title}."""
 
-from spatialnb.claims import Claim
-from spatialnb.config import Run
-from spatialnb.kernels import Exponential
-from spatialnb.schedules import Static
-from spatialnb.study import Quick, Study
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Exponential
+from spatialnb.priors.schedules import Static
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
 
 # A draft: a small data set that needs no download and decides nothing. For the real one, say
 # dataset="cifar10-jpeg" (or mnist), epochs=12 and seeds=tuple(range(20)); commit; then train.
@@ -95,8 +95,8 @@ CELLS = (
     (
         "code",
         "from spatialnb import report\n"
-        "from spatialnb.study import parameters\n"
-        "from spatialnb.studies.{module} import STUDY\n\n"
+        "from spatialnb.studies.{module} import STUDY\n"
+        "from spatialnb.study import parameters\n\n"
         "results = STUDY.run(**parameters.read(globals()))\n"
         "report.glue_numbers(results)\n"
         "report.glance(results)",
@@ -127,7 +127,7 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
 
     Parameters
     ----------
-    chapter : its id, ``v12`` to ``v99``.
+    chapter : its id, such as ``v12``, or ``c7`` or ``c7b`` in Part II.
     title : its title, at most 60 characters.
     root : the checkout; that of this package without it.
 
@@ -138,7 +138,10 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
     FileExistsError : one of the files is there already; then none is written.
     """
     if not ID.fullmatch(chapter):
-        raise ValueError(f"chapter {chapter!r}: expected v and two digits, such as v12")
+        raise ValueError(
+            f"chapter {chapter!r}: expected v and two digits, such as v12, or c, "
+            "a digit and perhaps a letter, such as c7 or c7b"
+        )
     if chapter in STUDIES:
         raise ValueError(f"chapter {chapter!r} is there already: {STUDIES[chapter].title}")
     words = re.findall(r"[a-z0-9]+", title.lower())
@@ -152,7 +155,7 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
     if not contents.is_file():
         raise FileNotFoundError(f"no _toc.yml in {root}: make a new chapter in a checkout")
     module = f"{chapter}_{'_'.join(words)}"
-    named = {"id": chapter, "number": f"v{int(chapter[1:])}", "title": title, "module": module}
+    named = {"id": chapter, "number": _number(chapter), "title": title, "module": module}
     files = {
         root / "spatialnb" / "studies" / f"{module}.py": MODULE.format(**named),
         root / "book" / f"{module}.ipynb": _notebook(named),
@@ -162,7 +165,7 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
         taken = [path, *path.parent.glob(f"{path.name.split('_')[0]}_*{path.suffix}")]
         if path.exists() or (path.parent.name != "tests" and len(taken) > 1):
             raise FileExistsError(f"{taken[-1]} is there already; nothing was written")
-    listed = _with_line(contents.read_text("utf-8"), f"  - file: book/{module}\n")
+    listed = _with_line(contents.read_text("utf-8"), f"  - file: book/{module}\n", chapter[0])
     for path, text in files.items():
         if not write_once(path, text):
             raise FileExistsError(f"{path} is there already")
@@ -199,10 +202,17 @@ def _notebook(named: dict[str, str]) -> str:
     return str(nbformat.writes(new_notebook(cells=cells, metadata=metadata))) + "\n"
 
 
-def _with_line(contents: str, line: str) -> str:
-    """The table of contents with a line after the last chapter's."""
-    chapters = list(re.finditer(r"^  - file: book/v\d\d_.*\n", contents, re.MULTILINE))
+def _number(chapter: str) -> str:
+    """An id as a title has it: ``v5`` for ``v05``."""
+    return f"v{int(chapter[1:])}" if chapter.startswith("v") else chapter
+
+
+def _with_line(contents: str, line: str, part: str) -> str:
+    """The table of contents with a line after the last chapter's of that part, ``v`` or ``c``."""
+    chapters = list(re.finditer(rf"^  - file: book/{part}\d\w?_.*\n", contents, re.MULTILINE))
     if not chapters:
-        raise ValueError("_toc.yml lists no chapter 'book/vNN_...' after which to put the new one")
+        raise ValueError(
+            f"_toc.yml lists no chapter 'book/{part}..._...' after which to put the new one"
+        )
     end = chapters[-1].end()
     return contents[:end] + line + contents[end:]

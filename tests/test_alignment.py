@@ -108,7 +108,7 @@ def test_matching_prefers_no_neuron_for_its_place() -> None:
 
 
 def test_weights_dealt_anew_keep_what_neurons_share_and_lose_the_neurons() -> None:
-    dealt = alignment.deal(FIRST, generator())
+    dealt = alignment.scramble_units(FIRST, generator())
     for one, other in zip(FIRST[:-1], dealt[:-1], strict=True):
         assert torch.equal(one.weight.sort(dim=0).values, other.weight.sort(dim=0).values)
         assert torch.equal(one.bias.sort().values, other.bias.sort().values)
@@ -219,7 +219,7 @@ def test_a_pair_of_one_network_and_its_renumbered_copy() -> None:
     copy = alignment.permute(FIRST, ORDER)
     found = alignment.compare(
         (FIRST, copy),
-        alignment.deal(copy, generator()),
+        alignment.scramble_units(copy, generator()),
         (FIRST, SECOND),
         (images(), logits(FIRST, images()).argmax(dim=1)),
         images(seed=10),

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from spatialnb.priors import parametrization
 from spatialnb.priors.kernels import Exponential
 from spatialnb.studies import STUDIES
-from spatialnb.training.backprop import WrittenOut, gradients, is_plain
+from spatialnb.training.backprop import WrittenOut, is_plain, loss_and_gradients
 from spatialnb.training.build import build
 from spatialnb.training.networks import TwoTask, mlp
 
@@ -49,7 +49,7 @@ def test_written_out_gives_the_bits_of_autograd(
     prior: bool, hidden: tuple[int, ...], dtype: torch.dtype
 ) -> None:
     model = network(prior, hidden, dtype)
-    step = gradients(model)
+    step = loss_and_gradients(model)
     assert isinstance(step, WrittenOut)
     for seed, size in ((0, BATCH), (1, 5), (2, BATCH)):  # the last batch of an epoch is smaller
         x, y = batch(seed, size, dtype)
@@ -64,7 +64,7 @@ def test_written_out_gives_the_bits_of_autograd(
 
 def test_strengths_that_move_are_followed() -> None:
     model = network(prior=True)
-    step = gradients(model)
+    step = loss_and_gradients(model)
     x, y = batch(0)
     first = step(x, y)
     parametrization.step(model, Exponential(k=15.0), 0.0)
@@ -79,14 +79,14 @@ def test_a_loss_that_is_not_finite_is_given_as_it_is() -> None:
     model = network()
     x, y = batch(0)
     x[0, 0] = torch.nan
-    assert gradients(model)(x, y).isnan()
+    assert loss_and_gradients(model)(x, y).isnan()
 
 
 def test_a_penalty_adds_its_gradient_and_not_its_value() -> None:
     model = network()
     x, y = batch(0)
     loss, wanted = by_autograd(model, x, y)
-    step = gradients(model, [lambda: 0.5 * model[0].weight.square().sum()])  # type: ignore[union-attr, operator]
+    step = loss_and_gradients(model, [lambda: 0.5 * model[0].weight.square().sum()])  # type: ignore[union-attr, operator]
     assert not isinstance(step, WrittenOut)
     for _ in range(2):  # gradients are replaced, not added to
         assert torch.equal(step(x, y), loss)
@@ -128,7 +128,7 @@ def test_what_is_not_known_is_left_to_autograd(
     change: Callable[[nn.Sequential], nn.Sequential],
 ) -> None:
     model = change(network())
-    step = gradients(model)
+    step = loss_and_gradients(model)
     assert not isinstance(step, WrittenOut)
     x, y = batch(0)
     loss, wanted = by_autograd(model, x, y)

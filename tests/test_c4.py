@@ -19,7 +19,7 @@ from spatialnb.priors.kernels import Averaged, Exponential, share_below
 from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import c4_sparse_or_small, get
-from spatialnb.training.sparse_optimizers import count, narrowed
+from spatialnb.training.sparse_optimizers import narrowed, weights_left
 
 STUDY = get("c4")
 SHAPES = ((256, 3072), (128, 256), (10, 128))
@@ -85,13 +85,14 @@ def test_the_highest_level_of_the_claims_is_the_sparsity_that_the_report_prints(
     strengths = [Exponential(k=100).strength(layer_distance(*shape)) for shape in SHAPES]
     assert round(100 * share_below(strengths), 1) == 94.2
     kept, total = (
-        sum(numbers) for numbers in ([count(s, 0.942) for s in SHAPES], map(math.prod, SHAPES))
+        sum(numbers)
+        for numbers in ([weights_left(s, 0.942) for s in SHAPES], map(math.prod, SHAPES))
     )
     assert round(100 * (1 - kept / total), 1) == 94.2
 
 
 def test_the_last_layer_keeps_what_the_chapter_says() -> None:
-    assert (count((10, 128), 0.942), 10 * 128) == (68, 1280)
+    assert (weights_left((10, 128), 0.942), 10 * 128) == (68, 1280)
 
 
 def test_before_anything_is_cut_a_run_is_the_one_of_v11() -> None:
@@ -116,7 +117,7 @@ def test_a_narrower_network_has_as_many_weights_as_the_others(level: str) -> Non
     run = STUDY.arms[f"narrower, {level}"]
     assert run.hidden == narrowed(3072, (256, 128), 10, zeros)
     ours = sum(a * b for a, b in itertools.pairwise([3072, *run.hidden, 10]))
-    theirs = sum(count(shape, zeros) for shape in SHAPES)
+    theirs = sum(weights_left(shape, zeros) for shape in SHAPES)
     assert 0 <= theirs - ours < run.hidden[0] + 10
 
 

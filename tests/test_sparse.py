@@ -32,11 +32,11 @@ from spatialnb.training.sparse_optimizers import (
     Masked,
     Rigl,
     Set,
-    count,
-    keep,
+    largest,
     masks,
     narrowed,
     start,
+    weights_left,
 )
 
 PROPERTY = settings(deadline=None, max_examples=40)
@@ -88,7 +88,7 @@ def numbers(optimizer: Masked) -> list[int]:
 @PROPERTY
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.01, 0.99))
 def test_a_layer_keeps_as_many_weights_as_its_band_has(out: int, into: int, zeros: float) -> None:
-    number = count((out, into), zeros)
+    number = weights_left((out, into), zeros)
     reach = 1.0 - math.sqrt(zeros)
     x, y = ([0.5] if n == 1 else [i / (n - 1) for i in range(n)] for n in (out, into))
     least, most = (
@@ -102,14 +102,16 @@ def test_the_share_of_zeros_is_the_one_asked_for_where_layers_are_wide() -> None
     for zeros in (0.5, 0.814, 0.942, 0.98):
         for shape in shapes:
             # (1 - d)² is for continuous positions; these layers come within half a percent.
-            assert 1 - count(shape, zeros) / math.prod(shape) == pytest.approx(zeros, abs=0.005)
+            assert 1 - weights_left(shape, zeros) / math.prod(shape) == pytest.approx(
+                zeros, abs=0.005
+            )
 
 
 @pytest.mark.parametrize(("k", "zeros"), [(15, 0.647), (30, 0.814), (50, 0.886), (100, 0.942)])
 def test_a_level_is_the_kernel_of_the_report_cut_at_a_tenth(k: int, zeros: float) -> None:
     for shape in ((256, 3072), (128, 256), (10, 128)):
         strengths = Exponential(k=k).strength(layer_distance(*shape))
-        exact, ours = strengths >= 0.1, keep(strengths, count(shape, zeros))
+        exact, ours = strengths >= 0.1, largest(strengths, weights_left(shape, zeros))
         # The levels are rounded to a tenth of a percent.
         assert int((exact ^ ours).sum()) <= 0.002 * strengths.numel()
         assert not (ours & ~exact).any() or not (exact & ~ours).any(), "not nested"
@@ -119,7 +121,7 @@ def test_a_level_is_the_kernel_of_the_report_cut_at_a_tenth(k: int, zeros: float
 @given(st.integers(0, 60), st.integers(0, 5))
 def test_keep_keeps_the_largest(number: int, seed: int) -> None:
     score = torch.randn((6, 10), generator=chance(seed))
-    mask = keep(score, number)
+    mask = largest(score, number)
     assert mask.shape == score.shape
     assert int(mask.sum()) == number
     if 0 < number < 60:
@@ -127,13 +129,13 @@ def test_keep_keeps_the_largest(number: int, seed: int) -> None:
 
 
 def test_equal_scores_still_give_the_number_asked_for() -> None:
-    assert int(keep(torch.zeros(7, 7), 10).sum()) == 10
+    assert int(largest(torch.zeros(7, 7), 10).sum()) == 10
 
 
 @pytest.mark.parametrize("places", PLACES)
 def test_masks_have_the_same_numbers_wherever_they_are(places: str) -> None:
     made = masks(drawn(), Sparse(zeros=0.6, places=places), chance())
-    assert [int(mask.sum()) for mask in made] == [count(shape, 0.6) for shape in SHAPES]
+    assert [int(mask.sum()) for mask in made] == [weights_left(shape, 0.6) for shape in SHAPES]
 
 
 def test_a_band_is_the_nearest_connections() -> None:
@@ -172,7 +174,7 @@ def test_a_weight_is_zero_where_the_mask_says_so_and_their_number_never_changes(
     optimizer = held(method, zeros, seed)
     before = numbers(optimizer)
     steps(optimizer, number, seed)
-    assert numbers(optimizer) == before == [count(shape, zeros) for shape in SHAPES]
+    assert numbers(optimizer) == before == [weights_left(shape, zeros) for shape in SHAPES]
     for weight, mask in zip(optimizer.weights, optimizer.kept, strict=True):
         assert not weight.detach()[~mask].any()
 
@@ -277,7 +279,7 @@ def test_a_sparse_run_is_sparse_and_the_same_again(
     first, again = train(run, DATA), train(run, DATA)
     assert bits(first) == bits(again)
     for weight in layers(first.model):
-        assert int((weight != 0.0).sum()) <= count(weight.shape, 0.6)
+        assert int((weight != 0.0).sum()) <= weights_left(weight.shape, 0.6)
     there = sum(int((w != 0.0).sum()) for w in layers(first.model))
     assert first.outcome["final"]["zeros"] == pytest.approx(
         1 - there / sum(w.numel() for w in layers(first.model))
@@ -312,7 +314,7 @@ def test_levels_are_what_was_asked_for_and_their_zeros_are_counted() -> None:
     shapes = [(8, FEATURES), (7, 8), (CLASSES, 7)]
     total = sum(math.prod(shape) for shape in shapes)
     for row in pruned["levels"]:
-        left = sum(count(shape, row["level"]) for shape in shapes)
+        left = sum(weights_left(shape, row["level"]) for shape in shapes)
         assert row["zeros"] == pytest.approx(1 - left / total)
     assert train(PRUNED, DATA).outcome["pruned"] == pruned
 
@@ -390,7 +392,7 @@ def test_magnitude_is_that_of_the_effective_weight() -> None:
     )
     for whole, cut in zip(layers(model), seen[1], strict=True):
         there = cut != 0.0
-        assert int(there.sum()) == count(whole.shape, 0.6)
+        assert int(there.sum()) == weights_left(whole.shape, 0.6)
         assert whole[there].abs().min() >= whole[~there].abs().max()
 
 
@@ -410,7 +412,7 @@ def test_a_narrower_network_has_as_many_weights_as_the_sparse_one_and_no_more(
     widths = [features, *narrowed(features, hidden, classes, zeros), classes]
     sizes = [features, *hidden, classes]
     shapes = [(out, into) for into, out in itertools.pairwise(sizes)]
-    left = [count(shape, zeros) for shape in shapes]
+    left = [weights_left(shape, zeros) for shape in shapes]
     ours = [out * into for into, out in itertools.pairwise(widths)]
     assert sum(ours) <= sum(left)
     wider = [*widths[:-2], widths[-2] + 1, classes]

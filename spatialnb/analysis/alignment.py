@@ -152,7 +152,7 @@ def _gain(first: Network, second: Network, order: Sequence[Tensor], place: int) 
     return gain + after.weight.double().T @ out.double()
 
 
-def deal(learned: Network, generator: torch.Generator) -> list[Layer]:
+def scramble_units(learned: Network, generator: torch.Generator) -> list[Layer]:
     """A network with the same weights and no neurons: each is put together from parts of many.
 
     The weights of an input are dealt anew among the neurons of its layer, for every input by

@@ -112,7 +112,7 @@ def _dealt(model: nn.Module, seed: int) -> list[Layer]:
         Layer(parametrization.learned_weight(layer).detach(), layer.bias.detach())
         for layer in layers
     ]
-    dealt = alignment.deal(plain, torch.Generator().manual_seed(seed))
+    dealt = alignment.scramble_units(plain, torch.Generator().manual_seed(seed))
     for layer, (weight, bias) in zip(layers, dealt, strict=True):
         parametrization.learned_weight(layer).data.copy_(weight)
         layer.bias.data.copy_(bias)

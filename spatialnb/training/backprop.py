@@ -24,7 +24,7 @@ from torch.nn.utils import parametrize
 
 from spatialnb.priors import parametrization
 
-Gradients = Callable[[Tensor, Tensor], Tensor]
+LossAndGradients = Callable[[Tensor, Tensor], Tensor]
 """From inputs (batch, features) and labels (batch,) to the mean cross-entropy, a scalar without a
 graph. Leaves the gradients in ``.grad`` of the network's parameters, in place of earlier ones."""
 
@@ -32,7 +32,9 @@ _aten: Any = torch.ops.aten
 _MEAN, _IGNORE = 1, -100  # how cross_entropy itself calls the operations below it
 
 
-def gradients(model: nn.Module, penalties: Sequence[Callable[[], Tensor]] = ()) -> Gradients:
+def loss_and_gradients(
+    model: nn.Module, penalties: Sequence[Callable[[], Tensor]] = ()
+) -> LossAndGradients:
     """Loss and gradients of a network, in the fastest way that is known for it.
 
     Parameters

@@ -160,9 +160,7 @@ class _Stack:
         """One epoch of every run: mean training losses (R,), float64."""
         run, split = self.runs[0], self.data.train
         rate = self._rates(epoch)
-        order = torch.stack(
-            [torch.randperm(self.images, generator=chance) for chance in self.orders]
-        )
+        order = torch.stack([torch.randperm(self.images, generator=order) for order in self.orders])
         total = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
         for step, index in enumerate(torch.split(order.to(self.device), run.batch_size, dim=1)):
             x = self.data.inputs(split, index.flatten()).view(*index.shape, -1)

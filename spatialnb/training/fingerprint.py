@@ -110,8 +110,8 @@ def _made(run: Run) -> Dataset:
     features = math.prod(entry.shape)
 
     def split(seed: int) -> Split:
-        chance = torch.Generator().manual_seed(seed)
-        x: Tensor = torch.randn(SAMPLES, features, generator=chance)
+        random = torch.Generator().manual_seed(seed)
+        x: Tensor = torch.randn(SAMPLES, features, generator=random)
         return Split(x=x, y=torch.arange(SAMPLES) % entry.classes)
 
     return Dataset(

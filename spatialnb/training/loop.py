@@ -122,7 +122,7 @@ class _Stepper:
 
     def __init__(self, training: Training, parts: Sequence[Part]) -> None:
         penalties = [part.penalty for part in parts if part.overrides("penalty")]
-        self._gradients = backprop.gradients(training.model, penalties)
+        self._gradients = backprop.loss_and_gradients(training.model, penalties)
         self._optimizer = training.optimizer
         self._before = [part.before_step for part in parts if part.overrides("before_step")]
         self._after = [part.after_step for part in parts if part.overrides("after_step")]

@@ -25,11 +25,11 @@ def initialise(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     shape : of one input, as of a data set: (channels, height, width) or (features,).
     classes : outputs.
     """
-    chance = generator(run.seed, "initialisation")
+    random = generator(run.seed, "initialisation")
     if run.network is not None:
-        return components.networks.get(run.network)(shape, run.hidden, classes, chance)
+        return components.networks.get(run.network)(shape, run.hidden, classes, random)
     activation = nn.ReLU if run.activation is None else components.activations.get(run.activation)
-    return mlp(math.prod(shape), run.hidden, classes, chance, activation)
+    return mlp(math.prod(shape), run.hidden, classes, random, activation)
 
 
 FILTERS = (16, 32)

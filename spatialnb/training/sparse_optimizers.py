@@ -27,12 +27,12 @@ RIGL_UNTIL = 0.75
 """Share of the training after which RigL's places stay."""
 
 
-def count(shape: Sequence[int], zeros: float) -> int:
+def weights_left(shape: Sequence[int], zeros: float) -> int:
     r"""How many weights a layer (out, in) keeps: its connections within $1 - \sqrt z$, or one."""
     return max(1, int((layer_distance(*shape) <= 1.0 - math.sqrt(zeros)).sum()))
 
 
-def keep(score: Tensor, number: int) -> Tensor:
+def largest(score: Tensor, number: int) -> Tensor:
     """A mask, True at the so many largest scores. Which of equal ones are kept is left open."""
     mask = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
     mask[score.flatten().topk(number, sorted=False).indices] = True
@@ -49,7 +49,7 @@ def masks(
             score = -layer_distance(*weight.shape)
         else:
             score = torch.rand(weight.shape, generator=generator)
-        made.append(keep(score, count(weight.shape, sparse.zeros)).to(weight.device))
+        made.append(largest(score, weights_left(weight.shape, sparse.zeros)).to(weight.device))
     return tuple(made)
 
 
@@ -110,8 +110,8 @@ class Masked:
         for place, (weight, mask) in enumerate(zip(self.weights, self.kept, strict=True)):
             left = int(mask.sum())
             dropped = int(share * left)
-            stay = keep(weight.abs().masked_fill(~mask, -1.0), left - dropped)
-            grown = keep(score(weight).masked_fill(stay, -1.0), dropped)
+            stay = largest(weight.abs().masked_fill(~mask, -1.0), left - dropped)
+            grown = largest(score(weight).masked_fill(stay, -1.0), dropped)
             for average in self.optimizer.state[weight].values():
                 if isinstance(average, Tensor) and average.shape == weight.shape:
                     average.mul_(stay)
@@ -210,7 +210,7 @@ def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -
     if not hidden:
         raise ValueError("narrowed: expected at least one hidden width, got none")
     sizes = [features, *hidden, classes]
-    left = [count((out, into), zeros) for into, out in itertools.pairwise(sizes)]
+    left = [weights_left((out, into), zeros) for into, out in itertools.pairwise(sizes)]
     widths, budget = [features], sum(left)
     for number in left[:-2]:
         widths.append(number // widths[-1])

@@ -18,7 +18,7 @@ from spatialnb.training import backprop, networks
 from spatialnb.training.context import Training
 from spatialnb.training.determinism import generator
 from spatialnb.training.evaluation import batches
-from spatialnb.training.sparse_optimizers import Masked, count, keep
+from spatialnb.training.sparse_optimizers import Masked, largest, weights_left
 
 Tune = Callable[[nn.Module, Masked], None]
 """Train a network for one more epoch with this optimiser."""
@@ -53,7 +53,7 @@ def _one_more_epoch(training: Training) -> Tune:
     order = training.shuffled()
 
     def train_on(network: nn.Module, held: Masked) -> None:
-        gradients = backprop.gradients(network)
+        gradients = backprop.loss_and_gradients(network)
         for index in batches(order, training.run.batch_size):
             split = training.data.train
             gradients(training.data.inputs(split, index), split.y[index])
@@ -105,7 +105,11 @@ def pruned(
 
     dense = measured([torch.ones_like(strength, dtype=torch.bool) for strength in strengths])
     levels = [
-        {"by": by, "level": level, **measured([keep(s, count(s.shape, level)) for s in scores])}
+        {
+            "by": by,
+            "level": level,
+            **measured([largest(s, weights_left(s.shape, level)) for s in scores]),
+        }
         for by in prune.by
         for scores in [_scores(by, model, strengths, generator)]
         for level in prune.zeros

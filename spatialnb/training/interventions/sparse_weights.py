@@ -32,13 +32,13 @@ class SparseWeights(Intervention):
         sparse_optimizers.start(*self._masks(model, generator(run.seed, "mask")))
 
     def begin(self, training: Training) -> Part:
-        chance = generator(training.run.seed, "mask")
-        weights, masks = self._masks(training.model, chance)
+        random = generator(training.run.seed, "mask")
+        weights, masks = self._masks(training.model, random)
         optimizer, steps = training.optimizer, training.steps
         if self.sparse.method == "set":
             epoch = training.steps_per_epoch
             held: Masked = sparse_optimizers.Set(
-                optimizer, weights, masks, epoch=epoch, steps=steps, generator=chance
+                optimizer, weights, masks, epoch=epoch, steps=steps, generator=random
             )
         elif self.sparse.method == "rigl":
             held = sparse_optimizers.Rigl(optimizer, weights, masks, steps=steps)
@@ -47,12 +47,12 @@ class SparseWeights(Intervention):
         return _Sparse(training.model, held)
 
     def _masks(
-        self, model: nn.Module, chance: torch.Generator
+        self, model: nn.Module, random: torch.Generator
     ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
         """The learned weights of a network, and the mask of each at the start."""
         layers = networks.linear_layers(model)
         weights = [parametrization.learned_weight(layer) for _, layer in layers]
-        return weights, sparse_optimizers.masks(weights, self.sparse, chance)
+        return weights, sparse_optimizers.masks(weights, self.sparse, random)
 
 
 class _Sparse(Part):

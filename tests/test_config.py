@@ -283,11 +283,13 @@ OTHER: dict[str, Any] = {
     "prune": Prune(by=("magnitude",), zeros=(0.5,)),
     "asymmetric": Asymmetric(),
     "interventions": (Nudge(),),
+    "initialisation": "torch_default",
+    "input_scaling": "unit",
     "batch_size": 64,
     "epochs": 13,
     "seed": 1,
 }
-TOGETHER = {"permuted_pixels", "weight_decay"}  # a field that needs another
+TOGETHER = {"permuted_pixels", "weight_decay", "initial_std"}  # a field that needs another
 
 
 def test_every_field_is_tried_below() -> None:
@@ -398,6 +400,15 @@ ADAMW = {"optimizer": "adamw", "weight_decay": 0.1}
             "two tasks are trained without",
         ),
         ({"interventions": (Nudge(),), "epochs": 1}, "nudge: expected at least 2 epochs"),
+        ({"initial_std": 0.1}, "initial_std: expected with the initialisation normal"),
+        ({"initialisation": "normal"}, "initial_std: expected with the initialisation normal"),
+        ({"initialisation": "normal", "initial_std": 0.0}, "initial_std: expected a number > 0"),
+        ({"initialisation": "zeros"}, "unknown initialisation .* Leave initialisation out for K"),
+        ({"input_scaling": "0-1"}, "unknown input_scaling .* known: centred, unit.* standardise"),
+        (
+            {"initialisation": "torch_default", "network": "convolutional"},
+            "initialisation: expected a multilayer perceptron",
+        ),
         ({"network": "convolution"}, "unknown network .* mean 'convolutional'.*perceptron"),
         ({"network": "mlp"}, "unknown network 'mlp'.*Leave network out"),
         ({"network": "transformer", "positions": "plane"}, "network: .* multilayer perceptron"),

@@ -20,7 +20,7 @@ from spatialnb.priors.folded_optimizer import PARTS
 from spatialnb.priors.geometry import layer_distance, plane
 from spatialnb.priors.kernels import Averaged, Exponential, Linear, Scaled, Shuffled, Uniform
 from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static
-from spatialnb.training import evaluation, loop, networks, optimizers
+from spatialnb.training import evaluation, initialisation, loop, networks, optimizers
 from spatialnb.training.build import build
 from spatialnb.training.determinism import generator
 from spatialnb.training.evaluation import batches, evaluate
@@ -761,3 +761,54 @@ def test_a_cap_in_units_of_the_first_weights_binds_from_the_start() -> None:
     shares = train(run, DATA).outcome["epochs"]["cap_share"]
     assert len(shares) == run.epochs
     assert min(shares) > 0.05
+
+
+# ── Other initialisations and scalings ──────────────────────────────────────────────────────────
+
+
+def test_torch_s_default_initialisation_is_that_of_nn_linear_bit_for_bit() -> None:
+    drawn, (into, out) = torch.Generator().manual_seed(7), (11, 5)
+    ours = networks.linear(into, out, torch.Generator().manual_seed(0))
+    initialisation.torch_default(ours, drawn, BASE)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        theirs = nn.Linear(into, out)
+    assert torch.equal(ours.weight, theirs.weight)
+    assert torch.equal(ours.bias, theirs.bias)
+
+
+def test_a_normal_initialisation_has_one_spread_in_every_layer() -> None:
+    run = replace(BASE, hidden=(400, 300), initialisation="normal", initial_std=0.05)
+    for _, layer in networks.linear_layers(build(run, DATA.shape, CLASSES))[:2]:
+        assert float(layer.weight.detach().std()) == pytest.approx(0.05, rel=0.05)
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("name", ["torch_default", "normal"])
+def test_arms_of_one_seed_start_from_the_same_other_initialisation(name: str) -> None:
+    std = 0.1 if name == "normal" else None
+    plain = replace(BASE, initialisation=name, initial_std=std)
+    model, prior = (
+        build(run, DATA.shape, CLASSES) for run in (plain, replace(plain, schedule=STRONG))
+    )
+    for (_, one), (_, two) in zip(
+        networks.linear_layers(model), networks.linear_layers(prior), strict=True
+    ):
+        assert torch.equal(one.weight, parametrization.learned_weight(two))
+        assert torch.equal(one.bias, two.bias)
+
+
+@pytest.mark.parametrize(("scaling", "ends"), [("unit", (0.0, 1.0)), ("centred", (-1.0, 1.0))])
+def test_images_are_scaled_as_a_run_asks(scaling: str, ends: tuple[float, float]) -> None:
+    pixels = torch.tensor([[0, 255] * (FEATURES // 2)], dtype=torch.uint8)
+    split = Split(x=pixels, y=torch.zeros(1, dtype=torch.int64))
+    scaled = replace(DATA, train=split).scaled(scaling)
+    found = scaled.inputs(split, torch.tensor([0]))[0]
+    assert (float(found.min()), float(found.max())) == ends
+    assert DATA.scaled(None) is DATA
+
+
+def test_text_is_not_scaled() -> None:
+    text = replace(DATA, train=Split(x=torch.zeros(1, FEATURES), y=torch.zeros(1)))
+    with pytest.raises(ValueError, match="input_scaling: quick-made has no images; leave it out"):
+        text.scaled("unit")

@@ -18,6 +18,9 @@ class Exclusion(NamedTuple):
 
 
 _MLP = ("decay", "second", "folded", "positions", "sparse", "prune")
+_KAIMING = (
+    "initialisation: expected a multilayer perceptron and one task; leave out network and second"
+)
 _NO_PRIOR = ("folded", "decay", "second", "sparse", "prune")
 _ONE_TASK = (
     "activation and dead_neurons: expected a multilayer perceptron and one task; leave out network "
@@ -44,6 +47,8 @@ EXCLUSIONS = (
     ),
     Exclusion("activation", ("network", "second"), _ONE_TASK),
     Exclusion("dead_neurons", ("network", "second"), _ONE_TASK),
+    Exclusion("initialisation", ("network", "second", "sparse"), _KAIMING),
+    Exclusion("input_scaling", ("second",), "second: text is not scaled; leave input_scaling out"),
     Exclusion("network", _MLP, f"network: {', '.join(_MLP)} are those of a multilayer perceptron"),
     Exclusion("positions", ("decay", "second", "folded"), _ON_A_LINE),
     Exclusion(

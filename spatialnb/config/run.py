@@ -14,13 +14,13 @@ from typing import Any
 
 from spatialnb.config import exclusions, lr_schedules
 from spatialnb.config.asymmetric import Asymmetric
-from spatialnb.config.components import activations, networks, optimizers
+from spatialnb.config.components import activations, initialisations, networks, optimizers
 from spatialnb.config.intervention import Intervention
 from spatialnb.config.sparsity import Prune, Sparse
 from spatialnb.priors.actions import PARTS, actions
 from spatialnb.priors.kernels import Averaged, Kernel, Uniform
 from spatialnb.priors.schedules import Schedule, Static
-from spatialnb.registry import check_fields, check_name, decode, encode, unknown
+from spatialnb.registry import Functions, check_fields, check_name, decode, encode, unknown
 
 SCHEMA = 1
 """Version of the configuration's format."""
@@ -30,6 +30,8 @@ RECIPE = 1
 
 POSITIONS = ("plane",)
 """Where neurons can stand besides on a line."""
+INPUT_SCALINGS = ("unit", "centred")
+"""How images can be scaled besides being standardised."""
 LARGEST_SEED = 2**31 - 1
 """Seeds go from 0 to this one."""
 
@@ -84,6 +86,11 @@ class Run:
         it.
     hidden : widths of the hidden layers, ReLU between: those of the classifier of a convolutional
         network, and those of a transformer's MLPs, one a block.
+    initialisation : of a multilayer perceptron's weights: ``torch_default``, which draws the biases
+        too, or ``normal`` with the spread `initial_std`; Kaiming normal without it.
+    initial_std : standard deviation of every weight under the initialisation ``normal``.
+    input_scaling : of images: ``unit`` for [0, 1], ``centred`` for [-1, 1]; standardised by channel
+        without it.
     activation : ``leaky_relu`` in the place of ReLU, 0.01 x below 0, in a multilayer perceptron.
     dead_neurons : record the share of dead neurons of each hidden layer of a multilayer perceptron
         after every epoch, see :mod:`spatialnb.training.dead_units`.
@@ -122,6 +129,9 @@ class Run:
     validation_size: int | None = None
     network: str | None = None
     hidden: tuple[int, ...] = (256, 128)
+    initialisation: str | None = None
+    initial_std: float | None = None
+    input_scaling: str | None = None
     activation: str | None = None
     dead_neurons: bool | None = None
     action: str = "multiply"
@@ -172,13 +182,18 @@ class Run:
     def _check_names(self) -> None:
         actions.check(self.action)
         optimizers.check(self.optimizer)
-        for known, name, without in (
+        registries: tuple[tuple[Functions[Any], str | None, str], ...] = (
             (networks, self.network, "for a multilayer perceptron"),
             (activations, self.activation, "for ReLU"),
-        ):
-            if name is not None and name not in known:
-                message = unknown(known.what, name, dict.fromkeys(known))
-                raise ValueError(f"{message} Leave {known.what} out {without}.")
+            (initialisations, self.initialisation, "for Kaiming normal"),
+        )
+        for registry, name, without in registries:
+            if name is not None and name not in registry:
+                message = unknown(registry.what, name, dict.fromkeys(registry))
+                raise ValueError(f"{message} Leave {registry.what} out {without}.")
+        if self.input_scaling is not None and self.input_scaling not in INPUT_SCALINGS:
+            known = unknown("input_scaling", self.input_scaling, dict.fromkeys(INPUT_SCALINGS))
+            raise ValueError(f"{known} Leave input_scaling out to standardise.")
         if self.learning_rate_decay is not None:
             lr_schedules.decays.check(self.learning_rate_decay)
 
@@ -194,8 +209,14 @@ class Run:
         ):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), least)
-        if self.learning_rate <= 0.0:
-            raise ValueError(f"learning_rate: expected a number > 0, got {self.learning_rate}")
+        for name in ("learning_rate", "initial_std"):
+            value = getattr(self, name)
+            if value is not None and value <= 0.0:
+                raise ValueError(f"{name}: expected a number > 0, got {value}")
+        if (self.initialisation == "normal") != (self.initial_std is not None):
+            raise ValueError(
+                "initial_std: expected with the initialisation normal, and with no other"
+            )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
 

@@ -25,6 +25,7 @@ REGISTRIES: dict[str, Functions[Any] | Registry[Any]] = {
     "action": actions.actions,
     "network": components.networks,
     "activation": components.activations,
+    "initialisation": components.initialisations,
     "optimizer": components.optimizers,
     "learning_rate_decay": lr_schedules.decays,
     "intervention": intervention.interventions,
@@ -101,6 +102,7 @@ def parts_of(run: Run) -> list[Any]:
     named = (
         (components.networks, run.network),
         (components.activations, run.activation),
+        (components.initialisations, run.initialisation),
         (components.optimizers, run.optimizer),
         (lr_schedules.decays, run.learning_rate_decay),
     )

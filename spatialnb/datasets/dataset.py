@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+GREY_LEVELS = 255.0
+"""The largest grey level of an image."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
@@ -59,6 +62,21 @@ class Dataset:
         if x.is_floating_point():
             return x
         return x.float().sub_(self.mean).div_(self.std)
+
+    def scaled(self, scaling: str | None) -> Dataset:
+        """The same images, given to networks in [0, 1] (``unit``) or [-1, 1] (``centred``).
+
+        Raises
+        ------
+        ValueError : the data are no images.
+        """
+        if scaling is None:
+            return self
+        if self.train.x.is_floating_point():
+            raise ValueError(f"input_scaling: {self.name} has no images; leave it out")
+        shift, scale = {"unit": (0.0, GREY_LEVELS), "centred": (GREY_LEVELS / 2,) * 2}[scaling]
+        mean, std = torch.full_like(self.mean, shift), torch.full_like(self.std, scale)
+        return replace(self, mean=mean, std=std)
 
     def to(self, device: torch.device) -> Dataset:
         """The same data on a device; nothing is copied that is there already."""

@@ -69,7 +69,7 @@ def train(
 def _train(
     run: Run, data: Dataset, on_epoch: Callable[[int], None], device: torch.device
 ) -> Trained:
-    training = _prepared(run, data.to(device))
+    training = _prepared(run, data.scaled(run.input_scaling).to(device))
     parts = [intervention.begin(training) for intervention in table.asked_by(run)]
     stepper = _Stepper(training, parts)
     name, split = training.measured

@@ -29,7 +29,12 @@ def initialise(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     if run.network is not None:
         return components.networks.get(run.network)(shape, run.hidden, classes, random)
     activation = nn.ReLU if run.activation is None else components.activations.get(run.activation)
-    return mlp(math.prod(shape), run.hidden, classes, random, activation)
+    model = mlp(math.prod(shape), run.hidden, classes, random, activation)
+    if run.initialisation is not None:
+        draw = components.initialisations.get(run.initialisation)
+        for _, layer in linear_layers(model):
+            draw(layer, random, run)
+    return model
 
 
 FILTERS = (16, 32)

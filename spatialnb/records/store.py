@@ -24,7 +24,7 @@ from spatialnb.records import provenance
 
 FORMAT = "spatialnb-record/1"
 """The format's name and version, in every record."""
-KINDS = ("run", "pair", "weight")
+KINDS = ("run", "pair", "weight", "answer")
 """What there are records of. Each kind has a folder, named in the plural."""
 
 NO_LINKS = {
@@ -54,15 +54,16 @@ class MissingError(RecordError):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A finished run, a measurement of a pair of runs, or a summary of a run's weights.
+    """A finished run, a measurement of a pair of them, or a summary of one: weights or answers.
 
     Parameters
     ----------
-    kind : ``run``, ``pair`` or ``weight``.
+    kind : ``run``, ``pair``, ``weight`` or ``answer``.
     config : what was asked, plain JSON data; its hash is the id.
     outcome : what came out. Of a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
         a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers. Of
-        weights: what :func:`spatialnb.analysis.weight_summary.summarise` gives.
+        weights: what :func:`spatialnb.analysis.weight_summary.summarise` gives. Of answers: see
+        :mod:`spatialnb.records.answers`.
     provenance : commit, versions, edition and hash of the data, device, threads, seconds.
     """
 
@@ -177,7 +178,7 @@ class Store:
         ------
         OSError : the first folder cannot be made or written, or its disk is full; names it.
         """
-        for kind in ("runs", "pairs"):  # what training writes
+        for kind in ("runs", "pairs", "answers"):  # what training writes
             folder = self.folders[0] / kind
             try:
                 folder.mkdir(parents=True, exist_ok=True)

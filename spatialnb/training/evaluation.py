@@ -40,6 +40,15 @@ def evaluate(model: nn.Module, data: Dataset, split: Split) -> tuple[float, floa
     return float(loss) / len(split.y), right / len(split.y)
 
 
+@torch.no_grad()
+def predictions(model: nn.Module, data: Dataset, split: Split) -> list[int]:
+    """The class that a model gives to every sample of a split."""
+    with parametrized_once():
+        found = [model(x).argmax(dim=1).cpu() for x in chunks(data, split)]
+    classes: list[int] = torch.cat(found).tolist()
+    return classes
+
+
 def parametrized_once() -> contextlib.AbstractContextManager[None]:
     """Compute each effective weight once inside, where weights do not change."""
     return nn.utils.parametrize.cached()

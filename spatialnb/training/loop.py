@@ -7,7 +7,7 @@ gives the same numbers bit for bit on the same kind of machine and build of torc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,17 +22,21 @@ from spatialnb.training import backprop, networks, optimizers
 from spatialnb.training.build import build, sparsity
 from spatialnb.training.context import Training
 from spatialnb.training.determinism import deterministic, generator
-from spatialnb.training.evaluation import batches, evaluate
+from spatialnb.training.evaluation import batches, evaluate, predictions
 from spatialnb.training.history import History
 from spatialnb.training.interventions import table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a run leaves: its outcome, as recorded, and the network."""
+    """What a run leaves: its outcome, as recorded, the network, and its answers.
+
+    `answers` are the class of every sample that is measured, by edition; none where a run failed.
+    """
 
     outcome: dict[str, Any]
     model: nn.Module
+    answers: dict[str, list[int]] = field(default_factory=dict)
 
 
 def train(
@@ -88,10 +92,12 @@ def _train(
         on_epoch(epoch + 1)
 
     outcome = history.outcome({"sparsity": sparsity(run, training.model, training.distances)})
+    answers = {}
     if outcome["status"] == "finished":
         for part in parts:
             part.finish(outcome)
-    return Trained(outcome=outcome, model=training.model.cpu())
+        answers[data.name] = predictions(training.model, training.data, split)
+    return Trained(outcome=outcome, model=training.model.cpu(), answers=answers)
 
 
 def _prepared(run: Run, data: Dataset) -> Training:

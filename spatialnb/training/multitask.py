@@ -15,7 +15,7 @@ from spatialnb.priors import parametrization
 from spatialnb.priors.schedules import progress
 from spatialnb.training import networks, optimizers
 from spatialnb.training.determinism import deterministic, generator
-from spatialnb.training.evaluation import batches, evaluate
+from spatialnb.training.evaluation import batches, evaluate, predictions
 from spatialnb.training.history import History
 from spatialnb.training.loop import Trained
 
@@ -111,7 +111,12 @@ def _train(
         if not history.add(epoch, measured):
             break
         on_epoch(epoch + 1)
-    return Trained(outcome=history.outcome({}), model=model.cpu())
+    answers = {}
+    if history.failed_epoch is None:
+        for task, one in enumerate(data):
+            _use(model, strengths[task])
+            answers[one.name] = predictions(_Task(model, task), one, one.test)
+    return Trained(outcome=history.outcome({}), model=model.cpu(), answers=answers)
 
 
 def _stream(

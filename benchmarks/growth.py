@@ -84,17 +84,19 @@ def look_up(folder: Path, count: int) -> None:
 
 def schedule(folder: Path, count: int) -> None:
     from spatialnb.execution import runs
+    from spatialnb.execution.executor import ExecutorBackend
     from spatialnb.records.store import Store
 
     with tempfile.TemporaryDirectory(dir=folder) as empty:
-        runs.complete(configs(count), store=Store(empty), executor=Made(), progress=False)
+        made = ExecutorBackend(Made())
+        runs.complete(configs(count), store=Store(empty), backend=made, progress=False)
 
 
 def train(folder: Path, count: int) -> None:
     """So many runs if `count` is positive; one run of so many times the epochs if negative."""
     from dataclasses import replace
 
-    from spatialnb.execution import workers
+    from spatialnb.execution import trainer
 
     (run,) = configs(1)
     several = (
@@ -103,7 +105,7 @@ def train(folder: Path, count: int) -> None:
         else [replace(run, epochs=-20 * count)]
     )
     for one in several:
-        workers.train_one(one)
+        trainer.train_one(one)
 
 
 CHILDREN = {"status": status, "look_up": look_up, "schedule": schedule, "train": train}

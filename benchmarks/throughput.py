@@ -130,7 +130,7 @@ def measure(rounds: int, barrier: Any, results: Any) -> None:
 
 def workers(count: int, rounds: int) -> list[dict[str, float]]:
     """Rows by round, rates summed over so many workers at once."""
-    from spatialnb.execution.workers import worker_environment
+    from spatialnb.execution.process_pool import worker_environment
 
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(count), context.Queue()

@@ -7,7 +7,8 @@ from spatialnb.priors.kernels import Inverse, Linear
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import Record
 from spatialnb.study.claims import Claim
-from spatialnb.study.study import Quick, Reported, Results, Study
+from spatialnb.study.results import Results
+from spatialnb.study.study import Quick, Reported, Study
 
 HOSTILE = '<img src=x onerror="alert(1)"> & co'
 
@@ -160,7 +161,7 @@ def results(one=None, failed=(), **changes):
         pairs={
             arm: {
                 (a.seed, b.seed): pair_record(a, b, chance.gauss(0.02, 0.003))
-                for a, b, _ in one.couples(runs)
+                for a, b, _ in one.pairs_of(runs)
             }
             for arm, runs in grid.items()
         },

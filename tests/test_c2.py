@@ -15,7 +15,7 @@ from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import STUDIES, get
 from spatialnb.studies.c2c_learning_rates import GRID, PRIORS, RATES
 from spatialnb.studies.c2d_at_their_best import CHOSEN
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 STUDY = get("c2")
 

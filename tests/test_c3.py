@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from spatialnb import report
-from spatialnb.execution import workers
+from spatialnb.execution import weight_records
 from spatialnb.priors.kernels import Averaged, Exponential, Shuffled
 from spatialnb.priors.schedules import progress
 from spatialnb.records.store import Store
@@ -134,7 +134,7 @@ def test_weights_are_not_summarised_along_a_line_where_neurons_are_not_on_one(tm
     run = replace(PLANE.arms["plane, k = 15"], dataset="quick-colours", epochs=1)
     store.add(synthetic.run_record(run))
     with pytest.raises(ValueError, match=r"neurons on the plane; .* along a line"):
-        workers.record_weights(run, store)
+        weight_records.record_weights(run, store)
 
 
 # ── The picture of one neuron's weights ─────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from spatialnb.execution.planning import pair_config
 from spatialnb.records.store import Record
 from spatialnb.studies import STUDIES, get
 from spatialnb.study import metrics
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 STUDY = get("c5")
 
@@ -82,7 +82,7 @@ def results() -> Results:
                 config=pair_config(a, b, "alignment"),
                 outcome=outcome(0.001 * a.seed * place),
             )
-            for a, b, _ in STUDY.couples(configs)
+            for a, b, _ in STUDY.pairs_of(configs)
         }
         for place, (arm, configs) in enumerate(STUDY.configs().items())
     }
@@ -118,9 +118,9 @@ def test_the_claims_and_their_rules_stay_as_they_were_written() -> None:
 
 def test_ten_disjoint_pairs_an_arm_are_measured() -> None:
     for configs in STUDY.configs().values():
-        couples = STUDY.couples(configs)
-        assert [(a.seed, b.seed) for a, b, _ in couples] == [(i, i + 1) for i in range(0, 20, 2)]
-        assert {measure for _, _, measure in couples} == {"alignment"}
+        pairs = STUDY.pairs_of(configs)
+        assert [(a.seed, b.seed) for a, b, _ in pairs] == [(i, i + 1) for i in range(0, 20, 2)]
+        assert {measure for _, _, measure in pairs} == {"alignment"}
 
 
 def test_every_metric_of_the_chapter_is_in_a_pairs_record() -> None:

@@ -1,5 +1,6 @@
 """The commands, as a user meets them."""
 
+import dataclasses
 import json
 import os
 import re
@@ -10,12 +11,16 @@ import pytest
 import synthetic
 from click.testing import CliRunner
 
+from spatialnb.commands import rerun
 from spatialnb.commands.cli import main
 from spatialnb.datasets import published
-from spatialnb.execution import runs, workers
+from spatialnb.execution import recording, runs
+from spatialnb.execution.accelerator import Accelerator
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Store
 from spatialnb.studies import STUDIES
+from spatialnb.study.parameters import PARAMETERS
 
 PUBLISHED = records_store.published_folder()
 ONE = synthetic.study(seeds=(0, 1, 2, 3))
@@ -275,8 +280,7 @@ def asked(monkeypatch):
     """What a command asks to be trained; nothing is."""
     calls = []
 
-    def note(configs, *, executor, **asked):
-        assert executor is None
+    def note(configs, **asked):
         calls.append({"configs": configs, **asked})
 
     monkeypatch.setattr(runs, "complete", note)
@@ -296,7 +300,7 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
         run.outcome["status"] for run in map(records_store.read, kept) if run.kind == "run"
     } == {"finished"}
 
-    monkeypatch.setattr(workers, "make", None)
+    monkeypatch.setattr(recording, "record_missing", None)
     second = call(*map(str, arguments))
     assert second.exit_code == 0, second.output
     assert "4 runs, 4 recorded, 0 to train; 0 pairs to measure" in second.output
@@ -309,7 +313,7 @@ def test_a_chapter_is_trained_with_its_published_parameters(asked):
     assert {run.seed for run in made["configs"]} == set(STUDIES["v01"].seeds)
     assert {(run.dataset, run.epochs) for run in made["configs"]} == {("mnist", 5)}
     assert len(made["pairs"]) == len(STUDIES["v01"].seeds)  # half of them for each of two arms
-    assert made["workers"] is None
+    assert made["backend"] == ProcessPool()
 
 
 def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
@@ -320,14 +324,19 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     assert [run.seed for run in made["configs"]] == [7, 7, 0, 0, 1, 1, 2, 2]  # seed by seed
     assert {(run.dataset, run.epochs) for run in made["configs"]} == {("cifar10", 2)}
     assert made["pairs"] == []
-    assert made["workers"] == 3
+    assert made["backend"] == ProcessPool(workers=3)
     assert made["store"].folders == (tmp_path / "mine", tmp_path / "published")
 
 
 def test_a_device_and_a_stack_are_taken_over(asked):
     assert call("train", "v01", "--seeds", "0").exit_code == 0
     assert call("train", "v01", "--seeds", "0", "--device", "cuda", "--stack", "9").exit_code == 0
-    assert [(made["device"], made["stack"]) for made in asked] == [("cpu", None), ("cuda", 9)]
+    assert call("train", "v01", "--seeds", "0", "--workers", "2", "--stack", "9").exit_code == 0
+    assert [made["backend"] for made in asked] == [
+        ProcessPool(),
+        Accelerator("cuda", stack=9),
+        ProcessPool(workers=2, stack=9),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -349,9 +358,40 @@ def test_runs_that_chapters_share_are_counted_once(asked):
     result = call("train", "v10", "v11", "v05", "v10", "--seeds", "0")
     assert result.output.startswith("15 runs, 0 recorded, 15 to train; 0 pairs to measure\n")
     every = {run.id for study in STUDIES.values() for run in (*study.arms.values(),)}
-    every |= {run.id for study in STUDIES.values() for run in study.others.values()}
+    every |= {run.id for study in STUDIES.values() for run in study.borrowed_arms.values()}
     expected = f"{len(every)} runs, 0 recorded"
     assert call("train", "all", "--seeds", "0").output.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("command", "values"),
+    [
+        (["train", "v01", "v02", "--seeds", "0-1", "--epochs", "2", "--no-pairs"], "seeds epochs"),
+        (
+            ["run", "v01", "v03", "--quick", "--dry-run", "--seeds", "0-1", "--set", "lr=0.001"],
+            "seeds lr",
+        ),
+        (["publish", "v01", "v02", "--seeds", "0-1", "--dry-run"], "seeds"),
+    ],
+)
+def test_what_a_command_is_given_is_parsed_once_for_all_chapters(
+    command, values, asked, monkeypatch
+):
+    parsed = []
+
+    def counting(parameter):
+        def read(value):
+            parsed.append(parameter.name)
+            return parameter.read(value)
+
+        return dataclasses.replace(parameter, read=read)
+
+    monkeypatch.setattr(rerun, "notebook", lambda study: None)
+    for name, parameter in list(PARAMETERS.items()):
+        monkeypatch.setitem(PARAMETERS, name, counting(parameter))
+    result = call(*command)
+    assert result.exit_code == 0, result.output
+    assert parsed == values.split()
 
 
 def test_new_records_go_to_the_folder_of_the_variable(asked, tmp_path):

@@ -21,14 +21,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 import spatialnb
+from spatialnb import datasets
 from spatialnb.commands.cli import main
 from spatialnb.config.run import Run
-from spatialnb.execution import dask_cluster, workers
+from spatialnb.execution import dask_cluster, futures
+from spatialnb.execution.backend import WorkerError
+from spatialnb.execution.executor import ExecutorBackend
 from spatialnb.execution.runs import complete
-from spatialnb.execution.workers import WorkerError
 from spatialnb.priors import kernels
 from spatialnb.priors.kernels import Exponential, Kernel
 from spatialnb.priors.schedules import Static
+from spatialnb.records import provenance
 from spatialnb.records.store import Store
 from spatialnb.training import loop
 
@@ -146,12 +149,10 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
 
     own = replace(PLAIN, schedule=Static(kernel=Ramp()))
     grid = [PLAIN, replace(PLAIN, schedule=Static(kernel=Exponential())), own]
-    with dask_cluster.connected(dask.address) as (executor, count):
-        assert count == 2
-        found = complete(
-            grid, pairs=[(PLAIN, OTHER)], store=store, executor=executor, progress=False
-        )
-        again = complete(grid, store=store, executor=Broken(), progress=False)
+    with dask_cluster.connected(dask.address) as backend:
+        assert backend.parallelism == 2
+        found = complete(grid, pairs=[(PLAIN, OTHER)], store=store, backend=backend, progress=False)
+        again = complete(grid, store=store, backend=ExecutorBackend(Broken()), progress=False)
     for run in grid:
         record = found.run(run)
         assert record.outcome == loop.train(run).outcome
@@ -165,7 +166,7 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
             [],
             pairs=[(PLAIN, OTHER)],
             store=Store(store.folders[0] / "ours"),
-            executor=here,
+            backend=ExecutorBackend(here),
             progress=False,
         )
     assert pair.outcome == ours.pair(PLAIN, OTHER).outcome  # type: ignore[union-attr]
@@ -175,12 +176,12 @@ def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store
 def test_workers_with_another_code_are_refused(
     dask: Cluster, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers.provenance, "code", lambda: "another")
+    monkeypatch.setattr(provenance, "code", lambda: "another")
     with (
-        dask_cluster.connected(dask.address) as (executor, _),
+        dask_cluster.connected(dask.address) as backend,
         pytest.raises(WorkerError, match=r"worker on .*: its spatialnb \(.*\) is not that of the"),
     ):
-        complete([PLAIN], store=store, executor=executor, progress=False)
+        complete([PLAIN], store=store, backend=backend, progress=False)
     assert store.ids() == set()
 
 
@@ -233,8 +234,8 @@ def test_a_killed_worker_costs_its_runs_in_flight_only(dask: Cluster, store: Sto
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with dask_cluster.connected(dask.address) as (executor, _):
-        found = complete(grid, store=store, executor=executor, progress=False)
+    with dask_cluster.connected(dask.address) as backend:
+        found = complete(grid, store=store, backend=backend, progress=False)
     killer.join()
     assert killed, "no run was recorded in time"
     assert killed[0] < len(grid), "the test came too late to kill the worker"
@@ -307,7 +308,7 @@ def test_loky_records_what_this_process_records(store: Store) -> None:
     loky = pytest.importorskip("joblib.externals.loky")
     executor = loky.get_reusable_executor(max_workers=1)
     try:
-        found = complete([PLAIN], store=store, executor=executor, progress=False)
+        found = complete([PLAIN], store=store, backend=ExecutorBackend(executor), progress=False)
     finally:
         executor.shutdown(wait=True, kill_workers=True)
     assert found.run(PLAIN).outcome == loop.train(PLAIN).outcome
@@ -322,23 +323,25 @@ def test_threads_share_kernels_of_one_s_own_with_this_process(store: Store) -> N
 
     run = replace(PLAIN, schedule=Static(kernel=Step()))
     with ThreadPoolExecutor(2) as executor:
-        found = complete([run, PLAIN], store=store, executor=executor, progress=False)
+        found = complete(
+            [run, PLAIN], store=store, backend=ExecutorBackend(executor), progress=False
+        )
     assert found.run(run).run == run
     assert kernels.kernels.get("own-step") is Step
 
 
 def test_lost_workers_are_reported(store: Store) -> None:
     with pytest.raises(WorkerError, match=r"lost \(a worker was killed\); 2 runs are left"):
-        complete([PLAIN, OTHER], store=store, executor=Broken(), progress=False)
+        complete([PLAIN, OTHER], store=store, backend=ExecutorBackend(Broken()), progress=False)
 
 
 def test_runs_are_submitted_a_number_of_them_ahead(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "AHEAD", 3)
+    monkeypatch.setattr(futures, "AHEAD", 3)
     executor = Later(3)
     grid = [replace(PLAIN, epochs=1, seed=seed) for seed in range(9)]
-    complete(grid, store=store, executor=executor, progress=False)
+    complete(grid, store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.most == 3
     assert store.ids() == {run.id for run in grid}
 
@@ -349,9 +352,14 @@ def test_data_that_are_missing_at_a_worker_are_said_with_its_name(
     def load(name: str) -> Any:
         raise FileNotFoundError(f"{name}: put it somewhere")
 
-    monkeypatch.setattr(workers.datasets, "load", load)
+    monkeypatch.setattr(datasets, "load", load)
     with (
         ThreadPoolExecutor(1) as executor,
         pytest.raises(FileNotFoundError, match=f"worker on {platform.node()}: mnist: put it"),
     ):
-        complete([replace(PLAIN, dataset="mnist")], store=store, executor=executor, progress=False)
+        complete(
+            [replace(PLAIN, dataset="mnist")],
+            store=store,
+            backend=ExecutorBackend(executor),
+            progress=False,
+        )

@@ -19,7 +19,8 @@ import torch
 
 from spatialnb import studies
 from spatialnb.config.run import Run, canonical
-from spatialnb.execution import runs, workers
+from spatialnb.execution import runs, trainer
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.records.store import Record, Store
 from spatialnb.study.study import Study
 
@@ -49,7 +50,7 @@ def all_bits(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def alone() -> dict[str, str]:
     """Each run trained here, one after the other."""
-    return {run_id: bits(workers.train_one(run)[0]) for run_id, run in GRID.items()}
+    return {run_id: bits(trainer.train_one(run)[0]) for run_id, run in GRID.items()}
 
 
 def test_every_chapter_and_every_kind_of_run_is_among_them() -> None:
@@ -68,7 +69,7 @@ def test_twice_here_in_another_order_and_with_all_generators_elsewhere(
         torch.manual_seed(place)
         np.random.seed(place)  # noqa: NPY002 the global one is meant
         random.seed(place)
-        again[run_id] = bits(workers.train_one(run)[0])
+        again[run_id] = bits(trainer.train_one(run)[0])
     assert again == alone
 
 
@@ -77,6 +78,7 @@ import json, os, signal, sys
 from concurrent.futures import ThreadPoolExecutor
 from spatialnb.config.run import Run
 from spatialnb.execution import runs
+from spatialnb.execution.executor import ExecutorBackend
 from spatialnb.records.store import Store
 
 class Mortal(Store):
@@ -89,7 +91,8 @@ class Mortal(Store):
 if __name__ == "__main__":
     grid = [Run.from_dict(plain) for plain in json.loads(sys.stdin.read())]
     with ThreadPoolExecutor(1) as here:
-        runs.complete(grid, store=Mortal(sys.argv[1]), executor=here, progress=False)
+        backend = ExecutorBackend(here)
+        runs.complete(grid, store=Mortal(sys.argv[1]), backend=backend, progress=False)
 """
 
 
@@ -109,7 +112,9 @@ def test_in_another_process_with_other_hashes_and_more_threads(
 
 
 def test_beside_others(alone: dict[str, str], tmp_path: Path) -> None:
-    runs.complete(list(GRID.values()), store=Store(tmp_path), workers=3, progress=False)
+    runs.complete(
+        list(GRID.values()), store=Store(tmp_path), backend=ProcessPool(workers=3), progress=False
+    )
     assert all_bits(tmp_path) == alone
 
 

@@ -4,6 +4,7 @@ says where a tensor is."""
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,11 @@ from spatialnb import datasets
 from spatialnb.commands.publish import objection
 from spatialnb.config.run import Run, SecondTask
 from spatialnb.config.sparsity import Sparse
-from spatialnb.execution import runs, workers
+from spatialnb.execution import runs, trainer
+from spatialnb.execution.accelerator import Accelerator
+from spatialnb.execution.backend import Backend
+from spatialnb.execution.in_process import InProcess
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.records.provenance import describe
@@ -118,20 +123,44 @@ def test_the_processor_by_name_gives_the_same_bits(data: datasets.Dataset) -> No
 def test_stacked_runs_are_recorded_as_such_and_the_others_are_the_loops(tmp_path: Any) -> None:
     store = Store(tmp_path)
     grid = [BASE, replace(BASE, seed=1), replace(BASE, seed=2), replace(BASE, action="cap")]
-    done = runs.complete(grid, store=store, stack=2, workers=1, progress=False)
+    done = runs.complete(grid, store=store, backend=ProcessPool(workers=1, stack=2), progress=False)
     made = [done.run(run).provenance["engine"] for run in grid]
     assert made == ["stacked", "stacked", "stacked", "loop"]
     assert all(done.run(run).config == run.to_dict() for run in grid)
-    loop = workers.train_one(BASE)[0]
+    loop = trainer.train_one(BASE)[0]
     ours = done.run(BASE).outcome["epochs"]["train_loss"]
     assert ours == pytest.approx(loop.outcome["epochs"]["train_loss"], rel=1e-4)
-    again = runs.complete(grid, store=store, stack=2, progress=False, train=False)
+    again = runs.complete(grid, store=store, progress=False, train=False)
     assert again.runs.keys() == done.runs.keys()
+
+
+def test_in_process_and_a_device_by_name_record_what_the_loop_gives(tmp_path: Any) -> None:
+    pair = (BASE, replace(BASE, seed=1))
+    for name, backend in {"here": InProcess(), "there": Accelerator("cpu")}.items():
+        store = Store(tmp_path / name)
+        done = runs.complete(pair, pairs=[pair], store=store, backend=backend, progress=False)
+        assert done.run(BASE).outcome == trainer.train_one(BASE)[0].outcome
+        assert done.pair(*pair) is not None
+
+
+def test_a_stack_in_process_leaves_the_others_to_the_loop(
+    tmp_path: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    grid = [BASE, replace(BASE, seed=1), replace(BASE, action="cap")]
+    done = runs.complete(grid, store=Store(tmp_path), backend=InProcess(stack=9))
+    made = [done.run(run).provenance["engine"] for run in grid]
+    assert made == ["stacked", "stacked", "loop"]
+    shown = capfd.readouterr().err
+    assert "2 runs at once" in shown
+    assert "3 of 3 runs" in shown
+    assert "6/6" in shown
 
 
 def test_runs_that_leave_their_weights_for_a_pair_are_the_loops(tmp_path: Any) -> None:
     pair = (BASE, replace(BASE, seed=1))
-    done = runs.complete(pair, pairs=[pair], store=Store(tmp_path), stack=9, progress=False)
+    done = runs.complete(
+        pair, pairs=[pair], store=Store(tmp_path), backend=ProcessPool(stack=9), progress=False
+    )
     assert [done.run(run).provenance["engine"] for run in pair] == ["loop", "loop"]
     assert done.pair(*pair) is not None
 
@@ -139,15 +168,18 @@ def test_runs_that_leave_their_weights_for_a_pair_are_the_loops(tmp_path: Any) -
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"device": "nowhere"}, "device 'nowhere' cannot be used here"),
-        ({"stack": 0}, "stack: expected at least 1, got 0"),
+        (lambda: Accelerator("nowhere"), "device 'nowhere' cannot be used here"),
+        (lambda: Accelerator("cuda", stack=0), "stack: expected at least 1, got 0"),
+        (lambda: InProcess(stack=0), "stack: expected at least 1, got 0"),
+        (lambda: ProcessPool(stack=0), "stack: expected at least 1, got 0"),
+        (lambda: ProcessPool(workers=0), "workers: expected at least 1, got 0"),
     ],
 )
 def test_a_place_that_is_not_there_is_refused_before_anything_is_trained(
-    place: dict[str, Any], message: str, tmp_path: Any
+    place: Callable[[], Backend], message: str, tmp_path: Any
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        runs.complete([BASE], store=Store(tmp_path), progress=False, **place)
+        runs.complete([BASE], store=Store(tmp_path), backend=place(), progress=False)
     assert not list(tmp_path.iterdir())
 
 

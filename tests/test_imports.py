@@ -22,6 +22,15 @@ SHOWN = (
     "report.glue_numbers(found); report.table(found); report.dots(found); report.verdicts(found)"
 )
 """A chapter with pairs, as its notebook shows it."""
+BACKENDS = (
+    "from concurrent.futures import ThreadPoolExecutor; "
+    "from spatialnb.execution.accelerator import Accelerator; Accelerator('cuda', stack=9); "
+    "from spatialnb.execution.executor import ExecutorBackend; "
+    "ExecutorBackend(ThreadPoolExecutor(1)); "
+    "from spatialnb.execution.in_process import InProcess; InProcess(); "
+    "from spatialnb.execution.process_pool import ProcessPool; ProcessPool()"
+)
+"""Backends that are named, and train nothing."""
 
 
 def test_the_layers_in_contributing_are_those_that_are_checked() -> None:
@@ -49,8 +58,15 @@ def test_every_package_has_its_own_layers_checked() -> None:
         (COMMAND.format("--help"), HEAVY),
         (COMMAND.format("status"), HEAVY),
         (SHOWN, {"torch"}),
+        (BACKENDS, HEAVY),
     ],
-    ids=["import spatialnb", "spatialnb --help", "spatialnb status", "a chapter from its records"],
+    ids=[
+        "import spatialnb",
+        "spatialnb --help",
+        "spatialnb status",
+        "a chapter from its records",
+        "backends",
+    ],
 )
 def test_nothing_heavy_is_imported_before_it_is_used(action: str, heavy: set[str]) -> None:
     code = f"""

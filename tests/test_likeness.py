@@ -14,6 +14,7 @@ from spatialnb import datasets
 from spatialnb.analysis import pair_measures
 from spatialnb.config.asymmetric import Asymmetric
 from spatialnb.config.run import Run
+from spatialnb.execution.executor import ExecutorBackend
 from spatialnb.execution.planning import pair_config, pair_id
 from spatialnb.execution.runs import complete
 from spatialnb.priors import parametrization
@@ -57,7 +58,13 @@ def test_a_pair_is_aligned_once_and_its_lines_end_at_the_recorded_losses(
     store = Store(tmp_path)
     wanted = [(first, second, "alignment"), (first, second)]
     with ThreadPoolExecutor(1) as executor:
-        found = complete([], pairs=wanted, store=store, executor=executor, progress=False)
+        found = complete(
+            [],
+            pairs=wanted,
+            store=store,
+            backend=ExecutorBackend(executor),
+            progress=False,
+        )
     assert store.ids("pair") == {pair_id(first, second), pair_id(first, second, "alignment")}
     record = found.pair(first, second, "alignment")
     assert record is not None

@@ -141,4 +141,4 @@ def test_the_quick_edition_of_a_chapter_trains_and_runs(
     outputs = [out for cell in code_cells(tmp_path / "output.ipynb") for out in cell.outputs]
     assert not [out for out in outputs if out.output_type == "error"]
     trained = list((tmp_path / "store" / "runs").glob("*.json"))
-    assert len(trained) == len({*study.arms, *study.others}) * len(quick.seeds)
+    assert len(trained) == len({*study.arms, *study.borrowed_arms}) * len(quick.seeds)

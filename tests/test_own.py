@@ -11,6 +11,7 @@ import torch
 from spatialnb.config import user_definitions
 from spatialnb.config.run import Decay, Run
 from spatialnb.execution import runs
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.priors import actions, kernels, schedules
 from spatialnb.priors.kernels import Kernel, Shuffled
 from spatialnb.priors.schedules import Static
@@ -136,7 +137,9 @@ def test_a_worker_trains_with_a_kernel_of_a_notebook(tmp_path):
 
     Bump.__module__ = "__main__"
     run = a_run_with(Bump())
-    done = runs.complete([run], store=Store(tmp_path), workers=1, progress=False)
+    done = runs.complete(
+        [run], store=Store(tmp_path), backend=ProcessPool(workers=1), progress=False
+    )
     assert done.run(run).outcome["status"] == "finished"
     assert done.run(run).provenance["definition"] == fingerprint.definition(run)
 
@@ -148,7 +151,7 @@ def a_run_with(kernel):
 def test_a_formula_that_changed_under_its_old_name_is_refused(step, tmp_path):
     store = Store(tmp_path / "store")
     run = a_run()
-    runs.complete([run], store=store, workers=1, progress=False)
+    runs.complete([run], store=store, backend=ProcessPool(workers=1), progress=False)
     step.write_text(STEP.format(name="own-step", inside=0.9))
     user_definitions.load(step)
     with pytest.raises(RecordError, match=r"another definition of a kernel.* Give the new one a n"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spatialnb.config.run import Run
 from spatialnb.studies import STUDIES
 from spatialnb.study import parameters
-from spatialnb.study.parameters import PARAMETERS, checked, read
+from spatialnb.study.parameters import PARAMETERS, parse, read
 
 
 def test_every_parameter_says_what_it_takes_and_what_it_does():
@@ -21,9 +21,10 @@ def test_every_parameter_says_what_it_takes_and_what_it_does():
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_the_published_parameters_of_a_study_are_ones_that_it_takes(study):
     assert set(study.parameters) <= set(PARAMETERS)
-    values = checked(study.parameters)
-    assert values.pop("arms") == {}
-    assert study.configs(**values) == study.configs()
+    values = parse(study.parameters)
+    assert values["arms"] == {}
+    assert study.configs(**values.without("arms")) == study.configs()
+    assert study.grid(values.without("arms")) == study.configs()
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
@@ -31,7 +32,7 @@ def test_the_cell_of_parameters_gives_the_published_ones(study):
     namespace = {}
     exec(parameters.cell(study.parameters), namespace)
     del namespace["__builtins__"]
-    assert checked(namespace) == checked(study.parameters)
+    assert parse(namespace) == parse(study.parameters)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_seeds_come_back_from_their_own_text(seeds):
 def test_any_text_for_a_parameter_is_read_or_refused_in_words(text):
     for name in set(PARAMETERS) - {"definitions"}:
         try:
-            checked({name: text})
+            parse({name: text})
             said = name
         except ValueError as error:
             said = str(error)
@@ -79,7 +80,7 @@ def test_any_text_for_a_parameter_is_read_or_refused_in_words(text):
 )
 def test_values_that_do_not_fit_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
-        checked(given)
+        parse(given)
 
 
 def test_a_notebook_is_read_and_what_papermill_injects_must_be_parameters():

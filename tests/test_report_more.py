@@ -17,7 +17,8 @@ from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
 from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.studies import STUDIES
 from spatialnb.study.inference import mean_interval
-from spatialnb.study.study import Reported, Results
+from spatialnb.study.results import Results
+from spatialnb.study.study import Reported
 
 SCHEDULES = {
     "none": Static(kernel=Uniform()),

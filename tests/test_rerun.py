@@ -22,6 +22,7 @@ from spatialnb.priors.kernels import Linear
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Record, RecordError, Store
 from spatialnb.studies import get
+from spatialnb.study.parameters import parse
 
 MARKUP = '<img src=x onerror="alert(1)">**x** [y](javascript:z) | `'
 """An arm's name that is HTML and Markdown."""
@@ -220,7 +221,7 @@ def test_a_manifest_that_is_none_is_named(text, tmp_path):
     (tmp_path / "rerun.json").write_text(text)
     with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
         rerun.load(tmp_path, get)
-    planned = rerun.plan(get("v01"), {"dataset": "quick-digits", "seeds": (0,)})
+    planned = rerun.plan(get("v01"), parse({"dataset": "quick-digits", "seeds": (0,)}))
     with pytest.raises(ValueError, match=r"rerun.json is not the manifest of a re-run"):
         rerun.execute(planned, tmp_path, Store(tmp_path / "store"))
 
@@ -291,7 +292,7 @@ def test_a_run_trained_again_is_identical_or_within_the_spread_or_not(
 ):
     store = a_store(tmp_path / "published", ONE)
 
-    def again(configs, *, store, workers):
+    def again(configs, *, store, backend):
         made = {}
         for run in configs:
             old = Store(tmp_path / "published").find(run.id)
@@ -366,7 +367,7 @@ def test_a_failed_run_goes_through_verify_compare_and_publish_as_failed(tmp_path
     assert row.published.n == 5  # never averaged over silently
     assert found.failed("linear") == [1]
 
-    def again(configs, *, store, workers):
+    def again(configs, *, store, backend):
         return verify.runs.Completed(runs={run.id: run_record(run) for run in configs}, pairs={})
 
     monkeypatch.setattr(verify.runs, "complete", again)

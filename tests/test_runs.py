@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,12 +28,16 @@ import spatialnb
 from spatialnb import datasets
 from spatialnb.analysis.similarity import cosine
 from spatialnb.config.run import Run
-from spatialnb.execution import runs, workers
+from spatialnb.execution import process_pool, runs, trainer, worker
+from spatialnb.execution.backend import WorkerError
+from spatialnb.execution.executor import ExecutorBackend
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.execution.runs import complete, missing, pair_id
 from spatialnb.priors import parametrization
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Anneal, Static
 from spatialnb.records import provenance, weight_cache
+from spatialnb.records import store as records_store
 from spatialnb.records.store import Record, RecordError, Store, read
 from spatialnb.training import loop, networks
 
@@ -82,7 +87,9 @@ def expected(_cache: None, tmp_path_factory: pytest.TempPathFactory) -> runs.Com
     """The grid, trained in this process."""
     own = Store(tmp_path_factory.mktemp("expected"))
     with ThreadPoolExecutor(1) as executor:
-        return complete(GRID, pairs=PAIRS, store=own, executor=executor, progress=False)
+        return complete(
+            GRID, pairs=PAIRS, store=own, backend=ExecutorBackend(executor), progress=False
+        )
 
 
 def outcomes(records: dict[str, Record]) -> dict[str, Any]:
@@ -125,16 +132,62 @@ def test_a_record_of_a_run_holds_its_configuration_its_outcome_and_where_it_come
 
 def test_only_what_is_missing_is_trained_and_a_run_named_twice_once(store: Store) -> None:
     first = Inline()
-    complete([NONE, NONE, replace(NONE)], store=store, executor=first, progress=False)
+    complete(
+        [NONE, NONE, replace(NONE)],
+        store=store,
+        backend=ExecutorBackend(first),
+        progress=False,
+    )
     assert first.asked == [NONE]
     second = Inline()
-    found = complete([NONE, STRONG, NONE], store=store, executor=second, progress=False)
+    found = complete(
+        [NONE, STRONG, NONE], store=store, backend=ExecutorBackend(second), progress=False
+    )
     assert second.asked == [STRONG]
     assert set(found.runs) == {NONE.id, STRONG.id}
     third = Inline()
-    again = complete([STRONG, NONE], store=store, executor=third, progress=False)
+    again = complete([STRONG, NONE], store=store, backend=ExecutorBackend(third), progress=False)
     assert third.asked == []
     assert outcomes(again.runs) == outcomes(found.runs)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the record of each id is read."""
+    counts: Counter[str] = Counter()
+
+    def counting(path: Path) -> Record:
+        counts[path.stem] += 1
+        return read(path)
+
+    monkeypatch.setattr(records_store, "read", counting)
+    return counts
+
+
+def test_every_record_is_read_once(
+    store: Store, expected: runs.Completed, reads: Counter[str]
+) -> None:
+    for record in expected.runs.values():
+        store.add(record)
+    store.add(expected.pairs[pair_id(*PAIRS[0])])
+    reads.clear()
+    found = complete(GRID, pairs=PAIRS[:1], store=store, progress=False, train=False)
+    assert reads == dict.fromkeys([*(run.id for run in GRID), pair_id(*PAIRS[0])], 1)
+    assert found.runs == expected.runs
+
+
+def test_records_made_on_the_way_are_read_once_and_the_others_not_again(
+    store: Store, expected: runs.Completed, reads: Counter[str]
+) -> None:
+    for run in (NONE, STRONG):
+        store.add(expected.run(run))
+    reads.clear()
+    backend = ExecutorBackend(Inline())
+    found = complete(GRID, pairs=PAIRS[:1], store=store, backend=backend, progress=False)
+    every = dict.fromkeys([*(run.id for run in GRID), pair_id(*PAIRS[0])], 1)
+    # NONE is trained again for its weights, and the store compares the two results.
+    assert reads == {**every, NONE.id: 2}
+    assert outcomes(found.runs) == outcomes(expected.runs)
 
 
 def test_nothing_wanted_is_nothing_done(store: Store) -> None:
@@ -147,7 +200,7 @@ def test_published_records_are_found_and_not_trained_again(
     Store(tmp_path / "published").add(expected.run(NONE))
     executor = Inline()
     both = Store(tmp_path / "working", tmp_path / "published")
-    complete([NONE], store=both, executor=executor, progress=False)
+    complete([NONE], store=both, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
     assert not (tmp_path / "working").exists()
 
@@ -164,7 +217,7 @@ def test_a_damaged_record_stops_before_anything_is_trained(
     path.write_bytes(path.read_bytes()[:-9])
     executor = Inline()
     with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train it"):
-        complete([STRONG, NONE], store=store, executor=executor, progress=False)
+        complete([STRONG, NONE], store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
 
 
@@ -172,26 +225,37 @@ def test_an_unknown_data_set_stops_before_anything_is_trained(store: Store) -> N
     executor = Inline()
     lost = replace(NONE, dataset="quick-colour")
     with pytest.raises(ValueError, match=r"'quick-colour'.*Did you mean 'quick-colours'"):
-        complete([NONE, lost], store=store, executor=executor, progress=False)
+        complete([NONE, lost], store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
 
 
 def test_a_run_that_raises_is_reported_and_the_others_are_recorded(store: Store) -> None:
     greedy = replace(NONE, train_size=10_000)
     with pytest.raises(ValueError, match="has 1500 training samples, not 10000"):
-        complete([NONE, greedy, STRONG], store=store, executor=Inline(), progress=False)
+        complete(
+            [NONE, greedy, STRONG],
+            store=store,
+            backend=ExecutorBackend(Inline()),
+            progress=False,
+        )
     assert store.ids() == {NONE.id, STRONG.id}
 
 
 def test_a_run_that_diverges_is_recorded_as_failed_and_not_tried_again(store: Store) -> None:
     wild = replace(NONE, learning_rate=1e30)
-    found = complete([wild], store=store, executor=Inline(), progress=False)
+    found = complete([wild], store=store, backend=ExecutorBackend(Inline()), progress=False)
     assert found.run(wild).failed
     again = Inline()
-    complete([wild], store=store, executor=again, progress=False)
+    complete([wild], store=store, backend=ExecutorBackend(again), progress=False)
     assert again.asked == []
     weight_cache.path_of(wild.id).unlink(missing_ok=True)
-    pair = complete([], pairs=[(NONE, wild)], store=store, executor=again, progress=False)
+    pair = complete(
+        [],
+        pairs=[(NONE, wild)],
+        store=store,
+        backend=ExecutorBackend(again),
+        progress=False,
+    )
     assert pair.pair(NONE, wild) is None
     assert again.asked == [NONE]
     assert store.ids("pair") == set()
@@ -199,11 +263,11 @@ def test_a_run_that_diverges_is_recorded_as_failed_and_not_tried_again(store: St
 
 
 def test_the_bar_counts_runs_and_epochs(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
-    complete([NONE, STRONG], store=store, executor=Inline())
+    complete([NONE, STRONG], store=store, backend=ExecutorBackend(Inline()))
     shown = capfd.readouterr().err
     assert "2 of 2 runs" in shown
     assert "4/4" in shown
-    complete([NONE, STRONG], store=store, executor=Inline())
+    complete([NONE, STRONG], store=store, backend=ExecutorBackend(Inline()))
     assert capfd.readouterr().err == ""
 
 
@@ -237,11 +301,23 @@ def _without_prior(model: Any) -> Any:
 
 def test_a_pair_brings_its_runs_and_is_measured_once(store: Store) -> None:
     first = Inline()
-    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=first, progress=False)
+    found = complete(
+        [],
+        pairs=[(NONE, OTHER)],
+        store=store,
+        backend=ExecutorBackend(first),
+        progress=False,
+    )
     assert {run.id for run in first.asked} == {NONE.id, OTHER.id} == set(found.runs)
     assert store.ids("pair") == {pair_id(NONE, OTHER)}
     again = Inline()
-    complete([], pairs=[(NONE, OTHER)], store=store, executor=again, progress=False)
+    complete(
+        [],
+        pairs=[(NONE, OTHER)],
+        store=store,
+        backend=ExecutorBackend(again),
+        progress=False,
+    )
     assert again.asked == []
 
 
@@ -250,12 +326,18 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-    _, learned = workers.train_one(NONE, keep_weights=True)
+    _, learned = trainer.train_one(NONE, keep_weights=True)
     assert learned is not None
     weight_cache.write(learned, weight_cache.path_of(NONE.id))
     weight_cache.path_of(OTHER.id).unlink(missing_ok=True)
     executor = Inline()
-    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
+    found = complete(
+        [],
+        pairs=[(NONE, OTHER)],
+        store=store,
+        backend=ExecutorBackend(executor),
+        progress=False,
+    )
     assert executor.asked == [OTHER]
     assert not weight_cache.path_of(NONE.id).exists()  # nothing needs them any more
     assert not weight_cache.path_of(OTHER.id).exists()
@@ -269,7 +351,7 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-        _, learned = workers.train_one(run, keep_weights=True)
+        _, learned = trainer.train_one(run, keep_weights=True)
         assert learned is not None
         weight_cache.write(learned, weight_cache.path_of(run.id))
     path, whole = weight_cache.path_of(NONE.id), weight_cache.path_of(NONE.id).read_bytes()
@@ -282,7 +364,13 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
         }[damage]
     )
     executor = Inline()
-    found = complete([], pairs=[(NONE, OTHER)], store=store, executor=executor, progress=False)
+    found = complete(
+        [],
+        pairs=[(NONE, OTHER)],
+        store=store,
+        backend=ExecutorBackend(executor),
+        progress=False,
+    )
     assert executor.asked == [NONE]
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome  # type: ignore[union-attr]
 
@@ -295,7 +383,13 @@ def test_weights_whose_rename_fails_leave_no_file_and_no_record(
 
     monkeypatch.setattr(Path, "replace", broken)
     with pytest.raises(OSError, match=r"Input/output error: '.*\.safetensors'"):
-        complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
+        complete(
+            [],
+            pairs=[(NONE, OTHER)],
+            store=store,
+            backend=ExecutorBackend(Inline()),
+            progress=False,
+        )
     assert store.ids() == set()
     assert not list(weight_cache.path_of("").parent.glob("*.part"))
 
@@ -309,7 +403,7 @@ def test_a_store_that_cannot_be_written_stops_before_anything_is_trained(
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
     executor = Inline()
     with pytest.raises(OSError, match=r"Read-only file system: no records can be written there"):
-        complete([NONE], store=store, executor=executor, progress=False)
+        complete([NONE], store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
 
 
@@ -320,7 +414,13 @@ def test_another_result_of_a_recorded_run_is_kept_and_warned_about(
     store.add(altered)
     weight_cache.path_of(OTHER.id).unlink(missing_ok=True)
     with pytest.warns(UserWarning, match="two results for one configuration"):
-        found = complete([], pairs=[(NONE, OTHER)], store=store, executor=Inline(), progress=False)
+        found = complete(
+            [],
+            pairs=[(NONE, OTHER)],
+            store=store,
+            backend=ExecutorBackend(Inline()),
+            progress=False,
+        )
     assert found.run(OTHER) == altered
     (other,) = store.conflicts()
     assert read(other).outcome == expected.run(OTHER).outcome
@@ -338,7 +438,7 @@ def test_two_workers_record_what_this_process_records_and_leave_nothing_behind(
     store: Store, expected: runs.Completed
 ) -> None:
     before, children = dict(os.environ), set(psutil.Process().children(recursive=True))
-    found = complete(GRID, pairs=PAIRS, store=store, workers=2, progress=False)
+    found = complete(GRID, pairs=PAIRS, store=store, backend=ProcessPool(workers=2), progress=False)
     assert outcomes(found.runs) == outcomes(expected.runs)
     assert outcomes(found.pairs) == outcomes(expected.pairs)
     assert dict(os.environ) == before
@@ -370,7 +470,7 @@ def test_a_worker_that_is_killed_is_replaced_and_one_worker_records_the_same(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    found = complete(grid, store=store, workers=1, progress=False)
+    found = complete(grid, store=store, backend=ProcessPool(workers=1), progress=False)
     killer.join()
     assert len(killed) == 1, "the test came too late to kill the worker"
     assert outcomes(found.runs) == {run.id: loop.train(run).outcome for run in grid}
@@ -395,8 +495,8 @@ def test_workers_that_die_again_and_again_are_reported(
         started.append(1)
         yield Dying(), lambda: None
 
-    monkeypatch.setattr(workers, "_pool", pool)
-    with pytest.raises(workers.WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
+    monkeypatch.setattr(process_pool, "_pool", pool)
+    with pytest.raises(WorkerError, match=r"died 3 times .*; 1 of 2 runs are recorded"):
         complete([NONE, STRONG], store=store, progress=False)
     assert len(started) == 4  # the first one finished a run
     assert store.ids() == {NONE.id}
@@ -405,12 +505,12 @@ def test_workers_that_die_again_and_again_are_reported(
 def test_what_a_worker_sends_back_fits_into_a_pipe_in_one_piece(tmp_path: Path) -> None:
     # A worker that is killed in the middle of a longer message leaves its parent waiting for ever.
     long, path = replace(NONE, hidden=(500,), epochs=50), tmp_path / "weights" / "one.safetensors"
-    sent = workers._work(long.to_dict(), path)
+    sent = worker.train(long.to_dict(), path)
     assert len(pickle.dumps(sent)) < 16_384  # multiprocessing writes up to this at once
     assert sent[1] is None
     assert path.stat().st_size > 4 * 500 * 192
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    assert workers._work(NONE.to_dict(), None)[1] is None
+    assert worker.train(NONE.to_dict(), None)[1] is None
 
 
 # ── Where a record comes from ───────────────────────────────────────────────────────────────────
@@ -459,6 +559,7 @@ import signal
 import sys
 from dataclasses import replace
 from spatialnb.config.run import Run
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.execution.runs import complete
 from spatialnb.records.store import Store
 
@@ -466,7 +567,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     run = Run(dataset="quick-colours", hidden=(12,), epochs=60)
     grid = [replace(run, seed=seed) for seed in range(60)]
-    complete(grid, store=Store(sys.argv[1]), workers=int(sys.argv[2]), progress=False)
+    pool = ProcessPool(workers=int(sys.argv[2]))
+    complete(grid, store=Store(sys.argv[1]), backend=pool, progress=False)
 """
 SIXTY = [replace(LONG, seed=seed) for seed in range(60)]
 
@@ -512,7 +614,7 @@ def goes_on(store: Store) -> None:
     complete(
         [*(run for run in SIXTY if run.id in there), left[0]],
         store=store,
-        executor=executor,
+        backend=ExecutorBackend(executor),
         progress=False,
     )
     assert executor.asked == left[:1]

@@ -7,12 +7,13 @@ from concurrent.futures import Executor, Future
 import pytest
 import synthetic
 
-from spatialnb import report, studies
+from spatialnb import datasets, report, studies
 from spatialnb.config.run import Run
-from spatialnb.execution import planning, runs, workers
+from spatialnb.execution import planning, runs
+from spatialnb.execution.executor import ExecutorBackend
 from spatialnb.records.store import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
-from spatialnb.study.study import QUICK
+from spatialnb.study.results import QUICK
 
 STUDIES = {name: study for name, study in EVERY.items() if study.section}
 """The report's own; a chapter that is added later is none of them."""
@@ -347,7 +348,7 @@ class Counting(Executor):
 def test_a_run_that_several_chapters_share_is_trained_once_for_all_of_them(
     quick, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(workers.datasets, "load", lambda edition: None)
+    monkeypatch.setattr(datasets, "load", lambda edition: None)
     grids = {
         study.id: one_epoch(study)
         if quick
@@ -357,7 +358,7 @@ def test_a_run_that_several_chapters_share_is_trained_once_for_all_of_them(
     every = [run for grid in grids.values() for run in grid]
     store, executor = Store(tmp_path), Counting()
     assert len(runs.missing(every, store)) == len({run.id for run in every})
-    runs.complete(every, store=store, executor=executor, progress=False)
+    runs.complete(every, store=store, backend=ExecutorBackend(executor), progress=False)
     asked = [run.id for run in executor.asked]
     assert sorted(asked) == sorted({run.id for run in every})
     if not quick:
@@ -366,7 +367,7 @@ def test_a_run_that_several_chapters_share_is_trained_once_for_all_of_them(
 
 
 def test_what_a_chapter_trained_is_missing_in_no_chapter_that_shares_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers.datasets, "load", lambda edition: None)
+    monkeypatch.setattr(datasets, "load", lambda edition: None)
     store = Store(tmp_path)
     grids = {
         chapter: [run for arm in STUDIES[chapter].configs(seeds=[0]).values() for run in arm]
@@ -375,7 +376,7 @@ def test_what_a_chapter_trained_is_missing_in_no_chapter_that_shares_it(tmp_path
     asked = {}
     for chapter, grid in grids.items():
         executor = Counting()
-        runs.complete(grid, store=store, executor=executor, progress=False)
+        runs.complete(grid, store=store, backend=ExecutorBackend(executor), progress=False)
         asked[chapter] = len(executor.asked)
     assert asked == {"v05": 7, "v06": 2, "v08": 3, "v10": 4, "v11": 4}
 
@@ -407,7 +408,10 @@ def test_what_the_report_tabulates_a_chapter_shows(study):
 def test_a_chapter_makes_its_claims_each_once(study):
     assert [claim.key for claim in study.claims] == CLAIMS[study.id].split()
     assert {claim.chapter for claim in study.claims} == {study.id}
-    assert {arm for claim in study.claims for arm in claim.arms} <= {*study.arms, *study.others}
+    assert {arm for claim in study.claims for arm in claim.arms} <= {
+        *study.arms,
+        *study.borrowed_arms,
+    }
 
 
 def test_no_two_claims_of_the_report_say_the_same_words_in_one_chapter():

@@ -86,8 +86,8 @@ def test_a_study_that_names_what_is_not_there_is_refused(changes, message):
 def test_pairs_of_seeds_are_disjoint_and_an_odd_one_is_left_over():
     one = study()
     runs = one.configs(seeds=[0, 1, 2, 3, 4])["none"]
-    assert [(a.seed, b.seed) for a, b, _ in one.couples(runs)] == [(0, 1), (2, 3)]
-    assert study(pairs=False).couples(runs) == []
+    assert [(a.seed, b.seed) for a, b, _ in one.pairs_of(runs)] == [(0, 1), (2, 3)]
+    assert study(pairs=False).pairs_of(runs) == []
 
 
 def test_samples_are_by_seed_or_by_pair_of_seeds():
@@ -204,7 +204,9 @@ def test_claims_are_judged_on_data_and_never_on_a_quick_edition():
 
 def test_an_arm_of_another_chapter_serves_a_claim_and_stands_in_no_table():
     one = study(
-        others={"v00/linear": Run(dataset="mnist", epochs=5, schedule=Static(kernel=Linear()))},
+        borrowed_arms={
+            "v00/linear": Run(dataset="mnist", epochs=5, schedule=Static(kernel=Linear()))
+        },
         claims=(dataclasses.replace(CLAIMS[0], against="v00/linear"),),
     )
     found = results(one)

@@ -61,7 +61,7 @@ def test_what_travels_to_a_worker_is_unpacked_where_a_worker_begins_and_nowhere_
         for node in ast.walk(function)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "user_definitions.unpack"
     }
-    assert callers == {("workers.py", "_begin"), ("workers.py", "_work_elsewhere")}
+    assert callers == {("worker.py", "begin"), ("worker.py", "train_remotely")}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

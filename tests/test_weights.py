@@ -11,7 +11,7 @@ import torch
 
 from spatialnb.analysis import weight_summary
 from spatialnb.config.run import Run
-from spatialnb.execution import workers
+from spatialnb.execution import trainer, weight_records
 from spatialnb.priors.geometry import layer_distance
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
@@ -33,7 +33,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def store(tmp_path: Path) -> Store:
     """A store that holds the run."""
     found = Store(tmp_path)
-    found.add(workers.train_one(RUN)[0])
+    found.add(trainer.train_one(RUN)[0])
     return found
 
 
@@ -66,7 +66,7 @@ def test_a_small_layer_is_shown_neuron_by_neuron_and_an_empty_bin_is_zero() -> N
 
 
 def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> None:
-    record = workers.record_weights(RUN, store)
+    record = weight_records.record_weights(RUN, store)
     effective = networks.effective_weights(loop.train(RUN).model)
     again = weight_summary.summarise(effective, effective)
     assert record.config["run"] == RUN.id
@@ -81,31 +81,31 @@ def test_the_recorded_summary_is_that_of_the_trained_network(store: Store) -> No
 
 
 def test_weights_are_recorded_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = workers.record_weights(RUN, store)
-    monkeypatch.setattr(workers, "train_one", None)
-    assert workers.record_weights(RUN, store) == record
+    record = weight_records.record_weights(RUN, store)
+    monkeypatch.setattr(weight_records, "train_one", None)
+    assert weight_records.record_weights(RUN, store) == record
     assert weight_summary.weights_of(RUN, store) == record
 
 
 def test_a_run_that_is_not_recorded_has_no_weights_to_record(store: Store) -> None:
     with pytest.raises(MissingError, match="is not recorded; `spatialnb train` makes it"):
-        workers.record_weights(replace(RUN, seed=5), store)
+        weight_records.record_weights(replace(RUN, seed=5), store)
 
 
 def test_a_run_that_does_not_come_out_as_recorded_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    record, _ = workers.train_one(RUN)
+    record, _ = trainer.train_one(RUN)
     store.add(replace(record, outcome={**record.outcome, "final": {}}))
     with pytest.raises(RecordError, match="does not come out here as it was recorded"):
-        workers.record_weights(RUN, store)
+        weight_records.record_weights(RUN, store)
     assert store.ids("weight") == set()
 
 
 def test_a_failed_run_is_refused(tmp_path: Path) -> None:
     store, wild = Store(tmp_path), replace(RUN, learning_rate=1e30)
-    store.add(workers.train_one(wild)[0])
+    store.add(trainer.train_one(wild)[0])
     with pytest.raises(ValueError, match="failed; weights are recorded of finished runs"):
-        workers.record_weights(wild, store)
+        weight_records.record_weights(wild, store)
 
 
 PUBLISHED = sorted((published_folder() / "weights").glob("*.json"))

@@ -14,7 +14,7 @@ from spatialnb.report.formatting import number
 from spatialnb.report.style import LINES, alone
 from spatialnb.report.summary import summarise
 from spatialnb.studies import get
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from spatialnb.execution import workers
+from spatialnb.execution.weight_records import record_weights
 from spatialnb.records import provenance
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Store
@@ -24,9 +24,7 @@ def main(chapter: str, *arms: str) -> None:
     if provenance.commit() == "unknown" or provenance.commit().endswith("+"):
         sys.exit("Commit the package first, so that anybody can find the code behind the numbers.")
     for arm in arms:
-        record = workers.record_weights(
-            study.configs([0])[arm][0], Store(records_store.published_folder())
-        )
+        record = record_weights(study.configs([0])[arm][0], Store(records_store.published_folder()))
         print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)
 
 

@@ -5,13 +5,19 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from spatialnb.commands.backend_options import BackendOptions, backend_options, workers_option
+
+if TYPE_CHECKING:
+    from spatialnb.config.run import Run
+    from spatialnb.execution.backend import Backend
+    from spatialnb.records.store import Store
+    from spatialnb.study.parameters import Parsed
 
 EXAMPLES = """\b
 Examples:
@@ -34,10 +40,11 @@ class Seeds(click.ParamType[tuple[int, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         """The seeds of a text, in its order; repeated ones are refused."""
-        from spatialnb.study.parameters import seeds
+        from spatialnb.study.parameters import PARAMETERS
 
         try:
-            return seeds(value)
+            seeds: tuple[int, ...] = PARAMETERS["seeds"].read(value)
+            return seeds
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -76,33 +83,6 @@ store_option = click.option(
 )
 
 
-workers_option = click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    help="Processes of one thread each.  [default: one a core]",
-)
-
-cluster_option = click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    envvar="SPATIALNB_CLUSTER",
-    help="Train on the Dask cluster with this scheduler, e.g. tcp://login-node:8786.  "
-    "[default: $SPATIALNB_CLUSTER, or this machine]",
-)
-
-device_option = click.option(
-    "--device",
-    default="cpu",
-    help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
-)
-
-stack_option = click.option(
-    "--stack",
-    type=click.IntRange(min=1),
-    help="Train up to so many runs of one architecture at once, as one program. Their records say "
-    "so, and are not published.",
-)
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -114,10 +94,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
     "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
 )
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
-@workers_option
-@device_option
-@stack_option
-@cluster_option
+@backend_options
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
 def train(
@@ -126,10 +103,7 @@ def train(
     epochs: int | None,
     dataset: str | None,
     quick: bool,
-    workers: int | None,
-    device: str,
-    stack: int | None,
-    cluster: str | None,
+    options: BackendOptions,
     no_pairs: bool,
     store: Path | None,
 ) -> None:
@@ -145,37 +119,24 @@ def train(
 
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
-    chosen = select(studies)
-    where = default_store((store,) if store else ())
+    records = default_store((store,) if store else ())
+    given = _parsed(seeds, {"epochs": epochs, "dataset": dataset})
     configs, pairs = [], []
-    for study in chosen:
-        if quick:
-            asked = study.quick
-            grid = study.configs(seeds or asked.seeds, epochs or asked.epochs, asked.dataset)
-        else:
-            grid = study.configs(seeds, epochs, dataset)
+    for study in select(studies):
+        grid = study.grid(study.quick.parameters | given if quick else given)
         configs += by_seed(grid)
         for arm in grid.values():
-            pairs += [] if no_pairs else study.couples(arm)
+            pairs += [] if no_pairs else study.pairs_of(arm)
     distinct = len({run.id for run in configs})
-    missing = planning.missing(configs, where)
-    unmeasured = {planning.pair_id(*pair) for pair in pairs} - where.ids("pair")
+    missing = planning.missing(configs, records)
+    unmeasured = {planning.pair_id(*pair) for pair in pairs} - records.ids("pair")
     click.echo(
         f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
         f"{len(unmeasured)} pairs to measure"
     )
-    address = cluster if missing or unmeasured else None
-    with _elsewhere(address, workers, device, stack) as (executor, _):
-        runs.complete(
-            configs,
-            pairs=pairs,
-            store=where,
-            executor=executor,
-            workers=workers,
-            device=device,
-            stack=stack,
-        )
-    click.echo(f"All {distinct} runs are recorded; new ones are in {where.folders[0]}")
+    with options.connected(needed=bool(missing or unmeasured)) as backend:
+        runs.complete(configs, pairs=pairs, store=records, backend=backend)
+    click.echo(f"All {distinct} runs are recorded; new ones are in {records.folders[0]}")
 
 
 @main.command()
@@ -207,10 +168,7 @@ def train(
     help="Folder for notebook, page, tables and new records.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
-@workers_option
-@device_option
-@stack_option
-@cluster_option
+@backend_options
 @store_option
 def run(
     studies: tuple[str, ...],
@@ -222,10 +180,7 @@ def run(
     quick: bool,
     out: Path,
     dry_run: bool,
-    workers: int | None,
-    device: str,
-    stack: int | None,
-    cluster: str | None,
+    options: BackendOptions,
     store: Path | None,
 ) -> None:
     """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
@@ -238,100 +193,70 @@ def run(
     from spatialnb.records.store import default_store
     from spatialnb.report.formatting import setting_text
     from spatialnb.studies import select
-    from spatialnb.study import parameters
 
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
-    asked: dict[str, Any] = {"seeds": seeds, "epochs": epochs, "dataset": dataset}
+    named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
+    files = {"definitions": definitions} if definitions else {}
+    given = _parsed(seeds, {"epochs": epochs, "dataset": dataset, **named, **files})
+    records = default_store((store,) if store else ())
+    plans = [
+        rerun.plan(study, study.quick.parameters | given if quick else given, definitions)
+        for study in select(studies)
+    ]
+    for planned in plans:
+        rerun.notebook(planned.study)  # no training for a page that cannot be made
+    for planned in plans:
+        ids = {config.id for config in planned.configs}
+        missing = planning.missing(planned.configs, records)
+        click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
+        click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
+        click.echo(f", {len(missing)} to train")
+    configs = [config for planned in plans for config in planned.configs]
+    pairs = [pair for planned in plans for pair in planned.pairs]
+    missing = planning.missing(configs, records)
+    with options.connected(needed=bool(missing)) as backend:
+        _say_time(missing, records, backend)
+        if dry_run:
+            return
+        runs.complete(configs, pairs=pairs, store=records, backend=backend)
+    for planned in plans:
+        rerun.execute(planned, out, records, click.echo)
+    click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+
+
+def _named(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, str]:
+    """The texts of ``--set NAME=VALUE`` by name; a name that an option gave already is refused."""
+    named: dict[str, str] = {}
     for text in settings:
         name, equals, value = text.partition("=")
         if not equals:
             raise click.UsageError(f"--set {text}: expected NAME=VALUE, such as lr=0.001")
         if name == "definitions":
             raise click.UsageError(f"--set {text}: name the file with --definitions instead")
-        if asked.get(name) is not None:
+        if name in named or options.get(name) is not None:
             raise click.UsageError(f"--set {text}: {name} is given twice")
-        asked[name] = value
-    asked = {name: value for name, value in asked.items() if value is not None}
-    files = {"definitions": list(definitions)} if definitions else {}
-    given = parameters.checked({**asked, **files})
-    where = default_store((store,) if store else ())
-    plans = []
-    for study in select(studies):
-        part = study.quick
-        small = {"dataset": part.dataset, "epochs": part.epochs, "seeds": part.seeds}
-        plans.append(rerun.plan(study, {**(small if quick else {}), **given, **files}))
-    for planned in plans:
-        rerun.notebook(planned.study)  # no training for a page that cannot be made
-    configs = [config for planned in plans for config in planned.configs]
-    pairs = [pair for planned in plans for pair in planned.pairs]
-    for planned in plans:
-        ids = {config.id for config in planned.configs}
-        missing = planning.missing(planned.configs, where)
-        click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
-        click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
-        click.echo(f", {len(missing)} to train")
-    missing = planning.missing(configs, where)
-    address = cluster if missing else None
-    with _elsewhere(address, workers, device, stack) as (executor, count):
-        _say_time(missing, where, count)
-        if dry_run:
-            return
-        runs.complete(
-            configs,
-            pairs=pairs,
-            store=where,
-            executor=executor,
-            workers=count,
-            device=device,
-            stack=stack,
-        )
-    for planned in plans:
-        rerun.execute(planned, out, where, click.echo)
-    click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+        named[name] = value
+    return named
 
 
-@contextlib.contextmanager
-def _elsewhere(
-    address: str | None, workers: int | None, device: str, stack: int | None
-) -> Iterator[tuple[Any, int]]:
-    """The executor of the cluster at an address, none without one; and its worker processes."""
-    from spatialnb.execution import planning
+def _parsed(seeds: tuple[int, ...] | None, others: dict[str, Any]) -> Parsed:
+    """The parameters that were given; ``--seeds`` is parsed already."""
+    from spatialnb.study.parameters import Parsed, parse
 
-    if device != "cpu" and workers is not None:
-        raise click.UsageError(
-            "--workers counts processes on the processor, and --device trains on another device in "
-            "one; leave out one of the two"
-        )
-    if address is None:
-        yield None, workers or planning.cores()
-        return
-    if device != "cpu" or stack is not None:
-        raise click.UsageError(
-            "--device and --stack train on this machine, and --cluster (or SPATIALNB_CLUSTER) on "
-            "others; leave them out, or the cluster"
-        )
-    if workers is not None:
-        raise click.UsageError(
-            "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
-            "trains on others; leave out one of the two"
-        )
-    from spatialnb.execution import dask_cluster
-
-    with dask_cluster.connected(address, click.echo) as (executor, count):
-        click.echo(f"{count} worker processes at {address}")
-        yield executor, count
+    given = parse({name: value for name, value in others.items() if value is not None})
+    return given if seeds is None else Parsed({"seeds": seeds}) | given
 
 
-def _say_time(missing: list[Any], where: Any, workers: int) -> None:
+def _say_time(missing: list[Run], records: Store, backend: Backend) -> None:
     """How long the training of these runs takes, by the speed of runs recorded like them."""
     from spatialnb.execution.planning import minutes
 
     if not missing:
         click.echo("Nothing to train.")
         return
-    time = minutes(missing, where, workers)
-    runs_text = f"{len(missing)} runs to train with {workers} at once"
+    time = minutes(missing, records, backend.parallelism)
+    runs_text = f"{len(missing)} runs to train with {backend.parallelism} at once"
     if time != time:  # NaN
         click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
     elif time < 1.5:
@@ -378,17 +303,18 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
     import tempfile
 
     from spatialnb.commands import verify
-    from spatialnb.execution import planning
+    from spatialnb.execution.process_pool import ProcessPool
     from spatialnb.records.store import Store, published_folder
     from spatialnb.studies import select
 
     chosen = select(studies or ("all",))
     published = Store(published_folder())
     picked = verify.sample(chosen, published, sample, seed)
-    _say_time([config for _, config in picked], published, workers or planning.cores())
+    backend = ProcessPool(workers=workers)
+    _say_time([config for _, config in picked], published, backend)
     different = 0
     with tempfile.TemporaryDirectory() as folder:
-        for one in verify.verify(picked, published, chosen, Path(folder), workers):
+        for one in verify.verify(picked, published, chosen, Path(folder), backend):
             different += one.outcome == "different"
             click.echo(f"{one.outcome:18} {one.arm}, seed {one.recorded.run.seed}", nl=False)
             if one.outcome != "identical":
@@ -416,7 +342,7 @@ def publish(
     from spatialnb.studies import select
 
     where = default_store((store,) if store else ())
-    checked = publish.candidates(select(studies), where, seeds)
+    checked = publish.candidates(select(studies), where, _parsed(seeds, {}))
     for record, reason in checked.bad:
         click.echo(f"refused: {record.kind} {record.id}: {reason}", err=True)
     if not checked.good:
@@ -474,7 +400,7 @@ def status(store: Path | None, as_json: bool) -> None:
         grid = grids[study.id].values()
         planned = {config.id: config for arm in grid for config in arm}
         missing = [config for run_id, config in planned.items() if run_id in times]
-        pairs = {planning.pair_id(*pair) for arm in grid for pair in study.couples(arm)}
+        pairs = {planning.pair_id(*pair) for arm in grid for pair in study.pairs_of(arm)}
         time = sum(times[config.id] for config in missing) / planning.cores() / 60.0
         rows.append(
             {

@@ -10,6 +10,7 @@ from spatialnb.datasets import edition
 from spatialnb.execution.planning import editions, pair_id
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Record, Store
+from spatialnb.study.parameters import Parsed
 from spatialnb.study.study import Study
 from spatialnb.training import fingerprint
 
@@ -22,10 +23,12 @@ class Checked:
     bad: Sequence[tuple[Record, str]]
 
 
-def candidates(
-    studies: Iterable[Study], store: Store, seeds: Sequence[int] | None = None
-) -> Checked:
+def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = None) -> Checked:
     """Records of the studies' published grids that stand in the working store alone.
+
+    Parameters
+    ----------
+    asked : parameters that make the grids smaller, such as ``seeds``.
 
     Raises
     ------
@@ -35,9 +38,9 @@ def candidates(
     good: dict[str, Record] = {}
     bad: dict[str, tuple[Record, str]] = {}
     for study in studies:
-        for configs in study.configs(seeds).values():
+        for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
-            ids += [(pair_id(*pair), "pair") for pair in study.couples(configs)]
+            ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
             for record_id, kind in ids:
                 record = working.find(record_id, kind)
                 if record is None or published.find(record_id, kind) is not None:

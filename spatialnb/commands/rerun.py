@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from spatialnb.config.run import Run
-from spatialnb.execution.planning import Couple
+from spatialnb.execution.planning import PairSpec
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Store
 from spatialnb.study import parameters
-from spatialnb.study.study import Results, Study
+from spatialnb.study.parameters import Parsed
+from spatialnb.study.results import Results
+from spatialnb.study.study import Study
 
 NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
 """What nbconvert's pages would ask the network for."""
@@ -45,26 +47,34 @@ FORMAT = "spatialnb-rerun/1"
 class Plan:
     """One chapter with its parameters, and the runs and pairs that it takes.
 
-    `study` has the reader's own arms; `given` are the parameters as they are handed to the
-    notebook, plain data.
+    `study` has the reader's own arms; `given` are the parameters, and `definitions` the reader's
+    own files, which are loaded already.
     """
 
     study: Study
-    given: Mapping[str, Any]
+    given: Parsed
+    definitions: Sequence[str]
     configs: Sequence[Run]
-    pairs: Sequence[Couple]
+    pairs: Sequence[PairSpec]
+
+    @property
+    def notebook_parameters(self) -> dict[str, Any]:
+        """What the notebook is handed, as JSON data."""
+        files = {"definitions": self.definitions} if self.definitions else {}
+        plain: dict[str, Any] = json.loads(json.dumps({**self.given, **files}, default=str))
+        return plain
 
 
-def plan(study: Study, given: Mapping[str, Any]) -> Plan:
+def plan(study: Study, given: Parsed, definitions: Sequence[str] = ()) -> Plan:
     """What a chapter takes with these parameters. ValueError where one does not fit."""
-    settings = {name: value for name, value in given.items() if name != "definitions"}
-    whole = study.with_arms(settings.pop("arms", {}))
-    grid = whole.configs(**settings)
+    whole = study.with_arms(given.get("arms", {}))
+    grid = whole.grid(given.without("arms"))
     return Plan(
         study=whole,
         given=given,
+        definitions=definitions,
         configs=[run for arm in grid.values() for run in arm],
-        pairs=[pair for arm in grid.values() for pair in whole.couples(arm)],
+        pairs=[pair for arm in grid.values() for pair in whole.pairs_of(arm)],
     )
 
 
@@ -97,7 +107,7 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
     study, source = planned.study, notebook(planned.study)
     out.mkdir(parents=True, exist_ok=True)
     _chapters(out / MANIFEST)  # said now, not when all is done
-    results = study.run(store=store, train=False, progress=False, **_settings(planned))
+    results = study.run(planned.given.without("arms"), store=store, train=False, progress=False)
     target = out / source.name
     before = os.environ.get("SPATIALNB_STORE")
     os.environ["SPATIALNB_STORE"] = str(store.folders[0].resolve())
@@ -105,7 +115,7 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
         papermill.execute_notebook(
             source,
             target,
-            parameters=_plain(planned.given),
+            parameters=planned.notebook_parameters,
             kernel_name="python3",
             cwd=source.parent,
             progress_bar=False,
@@ -143,7 +153,7 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
         files = [folder / DEFINITIONS / file for file in given.get("definitions", ())]
         settings[name] = {**given, "definitions": files}
     return [
-        known(name).run(store=store, train=False, progress=False, **parameters.checked(given))
+        known(name).run(parameters.parse(given), store=store, train=False, progress=False)
         for name, given in settings.items()
     ]
 
@@ -171,17 +181,6 @@ def _plain_name(file: Any) -> None:
         raise ValueError(
             f"definitions: expected names of Python files in {DEFINITIONS}/, got {file!r}"
         )
-
-
-def _settings(planned: Plan) -> dict[str, Any]:
-    """The parameters for the study that has the reader's arms already."""
-    return {k: v for k, v in planned.given.items() if k not in ("arms", "definitions")}
-
-
-def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON data."""
-    plain: dict[str, Any] = json.loads(json.dumps(dict(given), default=str))
-    return plain
 
 
 def _tables(results: Results, out: Path) -> list[Path]:
@@ -283,12 +282,12 @@ def _note(planned: Plan, out: Path) -> None:
     """Write the chapter's parameters into the manifest."""
     path = out / MANIFEST
     chapters = _chapters(path)
-    given = dict(planned.given)
-    if "definitions" in given:
+    given = planned.notebook_parameters
+    if planned.definitions:
         given["definitions"] = [
-            _copied(Path(file), out / DEFINITIONS) for file in given["definitions"]
+            _copied(Path(file), out / DEFINITIONS) for file in planned.definitions
         ]
-    chapters[planned.study.id] = _plain(given)
+    chapters[planned.study.id] = given
     text = json.dumps({"format": FORMAT, "chapters": chapters}, indent=2, ensure_ascii=False)
     partial = path.with_suffix(".part")
     partial.write_text(text + "\n", "utf-8")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from spatialnb.config.run import Run, canonical
 from spatialnb.execution import runs
+from spatialnb.execution.backend import Backend
 from spatialnb.records.store import Record, Store
 from spatialnb.study import metrics
 from spatialnb.study.study import Study
@@ -90,9 +91,17 @@ def verify(
     store: Store,
     studies: Sequence[Study],
     folder: Path,
-    workers: int | None = None,
+    backend: Backend | None = None,
 ) -> Iterator[Verified]:
     """Train the runs again, into a store of their own in `folder`, and compare.
+
+    Parameters
+    ----------
+    chosen : as :func:`sample` gives them.
+    store : holds their records.
+    studies : those of the runs.
+    folder : for the new records.
+    backend : as for :func:`spatialnb.execution.runs.complete`.
 
     Raises
     ------
@@ -101,12 +110,12 @@ def verify(
     """
     # Read before anything is trained: a damaged one is said now, not in an hour.
     recorded = {run.id: store.find(run.id) for _, run in chosen}
-    beside = {arm: _recorded_arm(arm, studies, store) for arm, _ in chosen}
-    done = runs.complete([run for _, run in chosen], store=Store(folder), workers=workers)
+    of_arm = {arm: _recorded_arm(arm, studies, store) for arm, _ in chosen}
+    done = runs.complete([run for _, run in chosen], store=Store(folder), backend=backend)
     for arm, run in chosen:
-        old, new, others = recorded[run.id], done.run(run), beside[arm]
+        old, new = recorded[run.id], done.run(run)
         assert old is not None
-        values = [_accuracy(record) for record in others]
+        values = [_accuracy(record) for record in of_arm[arm]]
         mean = stdlib.fmean(values) if values else 0.0
         sd = stdlib.stdev(values) if len(values) > 1 else 0.0
         yield Verified(

@@ -1,4 +1,4 @@
-"""An executor on a Dask cluster that is there already: its scheduler and workers are not ours.
+"""A backend on a Dask cluster that is there already: its scheduler and workers are not ours.
 
 Needs ``dask.distributed``, which ``pip install 'spatialnb[cluster]'`` brings.
 """
@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from importlib.util import find_spec
+
+from spatialnb.execution.executor import ExecutorBackend
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer."""
 
 
 @contextlib.contextmanager
-def connected(address: str, say: Callable[[str], None] = print) -> Iterator[tuple[Executor, int]]:
-    """An executor on the cluster of this scheduler, and how many processes it has now.
+def connected(address: str, say: Callable[[str], None] = print) -> Iterator[ExecutorBackend]:
+    """A backend on the cluster of this scheduler, with the number of processes it has now.
 
     A worker that is lost costs the runs that it had in flight, which others try again; workers may
     come and go. Nothing of the cluster is stopped at the end, but for runs that wait.
@@ -69,7 +70,7 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[tupl
                 "install it in the environment that they are started in"
             )
         try:
-            yield client.get_executor(pure=False), len(specs)
+            yield ExecutorBackend(client.get_executor(pure=False), workers=len(specs))
         except KilledWorker as error:
             raise RuntimeError(
                 f"a run took down one worker after another, most likely out of memory: {error}"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from spatialnb.config.run import RECIPE, SCHEMA, Run, digest
 from spatialnb.records.store import Store, default_store
 
-Couple = tuple[Run, Run] | tuple[Run, Run, str]
-"""What a :class:`Pair` is made from."""
+PairSpec = tuple[Run, Run] | tuple[Run, Run, str]
+"""What a :class:`Pair` is made from: two runs, and a measure that is not similarity."""
 SAMPLE = 9
 """The time of a run is the median of so many runs like it."""
 LOOKED_AT = 2000
@@ -36,6 +36,11 @@ class Pair(NamedTuple):
     def runs(self) -> tuple[Run, Run]:
         """The two runs."""
         return self.first, self.second
+
+    @property
+    def id(self) -> str:
+        """The id of its record."""
+        return pair_id(*self)
 
 
 def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:

@@ -1,25 +1,28 @@
-"""From configurations to records: look up what is recorded, have trained what is missing.
+"""From configurations to records: look up recorded runs, train the missing ones.
 
 Training survives Ctrl-C and a kill: what was reported done is in the store, and the next call goes
-on where this one stopped. Any ``concurrent.futures.Executor`` can do the work.
+on where this one stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from spatialnb.config.run import Run
-from spatialnb.execution.planning import Couple, Pair, pair_id
+from spatialnb.execution.planning import Pair, PairSpec, pair_id
 from spatialnb.execution.planning import missing as missing
 from spatialnb.records.store import MissingError, Record, RecordError, Store, default_store
 from spatialnb.training import fingerprint
 
+if TYPE_CHECKING:
+    from spatialnb.execution.backend import Backend
+
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
-    """The records of a grid, by configuration. A pair with a failed run has none."""
+    """The records of a grid, by id. A pair with a failed run has none."""
 
     runs: dict[str, Record]
     pairs: dict[str, Record]
@@ -36,29 +39,23 @@ class Completed:
 def complete(
     configs: Sequence[Run],
     *,
-    pairs: Sequence[Couple] = (),
+    pairs: Sequence[PairSpec] = (),
     store: Store | None = None,
-    executor: Executor | None = None,
-    workers: int | None = None,
-    device: str = "cpu",
-    stack: int | None = None,
+    backend: Backend | None = None,
     progress: bool = True,
     train: bool = True,
 ) -> Completed:
     """Records of runs and of pairs of runs: looked up where recorded, made where missing.
 
+    Every record is read once, and checked as it is read.
+
     Parameters
     ----------
     configs : the runs; one that is named twice is trained once.
-    pairs : pairs of runs whose likeness is wanted; of two runs alone, their similarity.
+    pairs : pairs of runs that are compared, and by which measure; similarity where none is named.
     store : where to look and to write; the working store and the published records without it.
-    executor : does the training; a pool of one-thread processes on this machine without it. Its
-        workers need this package, the same as here, and the data; nothing else is sent or shared.
-    workers : processes of that pool; one a core without it.
-    device : another than the processor, as torch calls it: this process trains the runs there, one
-        after the other.
-    stack : train up to so many runs of one architecture at once, as
-        :mod:`spatialnb.training.batched` does; what that does not know is trained one by one.
+    backend : trains what is missing; a :class:`~spatialnb.execution.process_pool.ProcessPool` of
+        one worker per core without it.
     progress : whether to show a bar.
     train : whether to train what is missing; without it that is an error.
 
@@ -72,59 +69,60 @@ def complete(
     WorkerError : worker processes died repeatedly (killed, or out of memory), or have another
         version of this package.
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
-    ValueError : a device that is not there, a stack of none, or an executor and one of these two.
+    ValueError : the backend cannot be used, such as a device that is not there.
     """
-    if executor is not None and (device != "cpu" or stack is not None):
-        raise ValueError("an executor trains in its own place; leave out device and stack")
-    if stack is not None and stack < 1:
-        raise ValueError(f"stack: expected at least 1, got {stack}")
-    if device != "cpu":
-        from spatialnb.execution.workers import check_device  # only here, as below
-
-        check_device(device)
     store = store or default_store()
-    couples = [Pair(*pair) for pair in pairs]
-    wanted = {run.id: run for run in [*configs, *(run for pair in couples for run in pair.runs)]}
-    there = {run_id: store.find(run_id) for run_id in wanted}
-    for run_id, record in there.items():
-        _check_definition(wanted[run_id], record, store)
-    failed = {run_id for run_id, record in there.items() if record is not None and record.failed}
-    new_runs = [run for run in wanted.values() if there[run.id] is None]
+    asked = [Pair(*pair) for pair in pairs]
+    wanted = {run.id: run for run in [*configs, *(run for pair in asked for run in pair.runs)]}
+    found = _find(wanted, asked, store)
+    new_runs = [run for run in wanted.values() if run.id not in found.runs]
     new_pairs = [
-        pair
-        for pair in couples
-        if failed.isdisjoint({run.id for run in pair.runs})
-        and store.find(pair_id(*pair), "pair") is None
+        pair for pair in asked if not _has_failed(pair, found.runs) and pair.id not in found.pairs
     ]
-    if new_runs or new_pairs:
-        if not train:
-            raise MissingError(
-                f"{len(new_runs)} of {len(wanted)} runs and {len(new_pairs)} of {len(couples)} "
-                "pairs are not recorded; `spatialnb train` makes them"
-            )
-        from spatialnb.execution.workers import (
-            make,
-        )  # only here: what is recorded is read without torch
-
-        make(
-            new_runs,
-            new_pairs,
-            store=store,
-            executor=executor,
-            workers=workers,
-            device=device,
-            stack=stack,
-            progress=progress,
+    if not new_runs and not new_pairs:
+        return found
+    if not train:
+        raise MissingError(
+            f"{len(new_runs)} of {len(wanted)} runs and {len(new_pairs)} of {len(asked)} "
+            "pairs are not recorded; `spatialnb train` makes them"
         )
-    records = {run_id: store.get(run_id) for run_id in wanted}
-    whole = [pair for pair in couples if not any(records[run.id].failed for run in pair.runs)]
-    found = {pair_id(*pair): store.get(pair_id(*pair), "pair") for pair in whole}
-    return Completed(runs=records, pairs=found)
+    # Imported only here: what is recorded is read without torch.
+    from spatialnb.execution.process_pool import ProcessPool
+    from spatialnb.execution.recording import record_missing
+
+    trained, measured = record_missing(
+        new_runs,
+        new_pairs,
+        found.runs,
+        store=store,
+        backend=backend or ProcessPool(),
+        progress=progress,
+    )
+    return Completed(runs={**found.runs, **trained}, pairs={**found.pairs, **measured})
 
 
-def _check_definition(run: Run, record: Record | None, store: Store) -> None:
+def _find(wanted: Mapping[str, Run], pairs: Sequence[Pair], store: Store) -> Completed:
+    """What is recorded of runs and of pairs. RecordError where a record cannot be used."""
+    found = {run_id: store.find(run_id) for run_id in wanted}
+    records = {run_id: record for run_id, record in found.items() if record is not None}
+    for run_id, record in records.items():
+        _check_definition(wanted[run_id], record, store)
+    whole = {pair.id: pair for pair in pairs if not _has_failed(pair, records)}
+    measured = {name: store.find(name, "pair") for name in whole}
+    return Completed(
+        runs=records,
+        pairs={name: record for name, record in measured.items() if record is not None},
+    )
+
+
+def _has_failed(pair: Pair, records: Mapping[str, Record]) -> bool:
+    """Whether a run of the pair is recorded as failed."""
+    return any(run.id in records and records[run.id].failed for run in pair.runs)
+
+
+def _check_definition(run: Run, record: Record, store: Store) -> None:
     """Refuse a record that was made when a kernel of one's own was another one."""
-    if record is None or fingerprint.same_definition(run, record.provenance.get("definition")):
+    if fingerprint.same_definition(run, record.provenance.get("definition")):
         return
     raise RecordError(
         f"{store.path(run.id)}: recorded with another definition of a kernel, schedule or action "

@@ -1,4 +1,4 @@
-"""Learned weights, kept until the pairs of their runs are measured; records are kept here, too."""
+"""Learned weights, kept until the pairs of their runs are measured; records come after them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def read(run_id: str) -> dict[str, Tensor] | None:
     return learned if whole else None
 
 
-def weights(run: Run) -> dict[str, Tensor]:
-    """What is kept of a run that was just trained."""
+def read_required(run: Run) -> dict[str, Tensor]:
+    """The weights kept of a run that was just trained. RuntimeError where they are gone."""
     stored = read(run.id)
     if stored is None:
         raise RuntimeError(
@@ -60,12 +60,12 @@ def _digest(run_id: str, learned: dict[str, Tensor]) -> str:
     return value.hexdigest()
 
 
-def write(kept: bytes, path: Path) -> None:
+def write(weights: bytes, path: Path) -> None:
     """Write weights as they were :func:`packed`, whole or not at all. An OSError names the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     try:
-        partial.write_bytes(kept)
+        partial.write_bytes(weights)
         partial.replace(path)
     except OSError as error:
         error.filename = error.filename or str(path)
@@ -74,10 +74,13 @@ def write(kept: bytes, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def keep(record: Record, kept: bytes | None, store: Store) -> None:
-    """Weights first, then the record: a recorded run has all that it should leave."""
-    if kept is not None:
-        write(kept, path_of(record.id))
+def save_record(record: Record, weights: bytes | None, store: Store) -> None:
+    """Write packed weights, then the record: a recorded run has all that it should leave.
+
+    Another result of a recorded configuration is kept beside the first, with a warning.
+    """
+    if weights is not None:
+        write(weights, path_of(record.id))
     signed = Record(
         kind=record.kind,
         config=record.config,

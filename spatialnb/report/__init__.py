@@ -1,7 +1,7 @@
 """Records to tables, figures and numbers for the prose.
 
 Everything that a chapter shows is made here from a study's
-:class:`~spatialnb.study.study.Results`: a chapter holds no number typed by hand. What is shown
+:class:`~spatialnb.study.results.Results`: a chapter holds no number typed by hand. What is shown
 fits light and dark pages, and always says its spread and its n.
 
 Names are imported when they are first used: most chapters are shown without torch.

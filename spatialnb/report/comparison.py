@@ -16,7 +16,7 @@ from spatialnb.report.tables import json_number
 from spatialnb.study import inference, metrics
 from spatialnb.study.claims import ALPHA
 from spatialnb.study.inference import Interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 Outcome = Literal["identical", "same", "different", "cannot tell", "not comparable"]
 SYMBOLS: dict[Outcome, str] = {

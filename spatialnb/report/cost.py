@@ -11,7 +11,7 @@ from spatialnb.records.store import Record
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 TOGETHER = "together, each run once"
 

@@ -30,7 +30,7 @@ from spatialnb.report.style import (
 from spatialnb.report.summary import EMPTY, Row, summarise, values
 from spatialnb.study import metrics
 from spatialnb.study.inference import Interval, mean_interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 TOGETHER = 3
 """So many arms share one panel of curves; more get a panel each, with the baseline in all."""

@@ -16,7 +16,7 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 
 def verdicts(results: Results) -> Shown:

@@ -13,7 +13,7 @@ from spatialnb.report.display import Shown
 from spatialnb.report.summary import Row, summarise
 from spatialnb.study import metrics
 from spatialnb.study.inference import Interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 NOTHING = "–"
 SYMBOLS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not judged": NOTHING}

@@ -14,7 +14,7 @@ from spatialnb.report.figures import choose, columns
 from spatialnb.report.formatting import number, setting
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.study.inference import mean_interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 WAYS = {
     "straight": "as numbered",

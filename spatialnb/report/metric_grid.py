@@ -11,7 +11,7 @@ from spatialnb.report.formatting import plain, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import summarise
 from spatialnb.study import metrics
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 
 def side_by_side(results: Results, names: Sequence[str]) -> Shown:

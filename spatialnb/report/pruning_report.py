@@ -19,7 +19,7 @@ from spatialnb.report.style import HEIGHT, canvas, figure, legend, line, look
 from spatialnb.report.summary import EMPTY, values
 from spatialnb.study import metrics
 from spatialnb.study.inference import Interval, mean_interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 Point = tuple[float, str, str]
 """A share of zeros in percent, and the arm and the metric whose value stands there."""

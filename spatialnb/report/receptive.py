@@ -16,7 +16,7 @@ from spatialnb.registry import unknown
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import number
 from spatialnb.report.style import SMALL, WIDTH, figure, look, matrix
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 COLOURS = ("red", "green", "blue")
 """The channels of a colour image."""

@@ -13,7 +13,7 @@ from spatialnb.report.formatting import number, slug
 from spatialnb.report.html_tables import Cell, as_html, downloads
 from spatialnb.report.summary import values
 from spatialnb.study import metrics
-from spatialnb.study.study import Results, SeedPair
+from spatialnb.study.results import Results, SeedPair
 
 RECORDS = "../records"
 """Where a page finds the folder of published records."""

@@ -9,7 +9,7 @@ from spatialnb.report.html_tables import Cell
 from spatialnb.report.summary import values
 from spatialnb.study import metrics
 from spatialnb.study.inference import mean_interval
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 WIDTH, HEIGHT, EDGE = 72, 26, 3  # CSS pixels
 

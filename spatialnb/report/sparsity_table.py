@@ -9,7 +9,7 @@ from spatialnb.report.display import Shown
 from spatialnb.report.formatting import number
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import summarise
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 
 def shares(results: Results) -> Shown:

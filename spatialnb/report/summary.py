@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spatialnb.study import inference
 from spatialnb.study.inference import Interval
 from spatialnb.study.metrics import NotRecordedError
-from spatialnb.study.study import Results, SeedPair
+from spatialnb.study.results import Results, SeedPair
 
 EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
 

@@ -11,7 +11,7 @@ from spatialnb.report.findings import mark
 from spatialnb.report.formatting import SYMBOLS, banner, estimate, setting
 from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 
 def glance(results: Results) -> Shown:

@@ -24,7 +24,8 @@ from spatialnb.report.record_table import behind
 from spatialnb.report.sparklines import sparks
 from spatialnb.report.summary import EMPTY, Row, summarise
 from spatialnb.study import metrics
-from spatialnb.study.study import Results, Study
+from spatialnb.study.results import Results
+from spatialnb.study.study import Study
 
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""

@@ -15,7 +15,7 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
 from spatialnb.study import metrics
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 ACCURACY = "validation_accuracy"
 """What a setting is chosen by: never the test images."""

@@ -33,7 +33,7 @@ from spatialnb.report.style import (
     look,
     matrix,
 )
-from spatialnb.study.study import Results
+from spatialnb.study.results import Results
 
 SEED = 0
 """The seed whose networks are shown."""

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from spatialnb.records.store import Store
 from spatialnb.registry import unknown
 from spatialnb.study.claims import Finding, not_judged
-from spatialnb.study.study import Results, Study
+from spatialnb.study.results import Results
+from spatialnb.study.study import Study
 
 
 def _pages() -> dict[str, str]:

@@ -25,7 +25,7 @@ STUDY = Study(
             dataset="mnist", epochs=5, action="normalise", schedule=Static(kernel=Linear())
         ),
     },
-    others={f"v01/{arm}": run for arm, run in v01.STUDY.arms.items()},
+    borrowed_arms={f"v01/{arm}": run for arm, run in v01.STUDY.arms.items()},
     baseline="none",
     metrics=("accuracy", "similarity"),
     pairs=True,

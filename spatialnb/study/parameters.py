@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -205,7 +205,39 @@ PARAMETERS = {
 """Every parameter by name."""
 
 
-def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+class Parsed(Mapping[str, Any]):
+    """Parameters as a study takes them, by name. What is parsed is not parsed again.
+
+    Parameters
+    ----------
+    values : each as :attr:`Parameter.read` gives it; :func:`parse` makes them from anything else.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Parsed({self._values})"
+
+    def __or__(self, other: Parsed) -> Parsed:
+        """Both; where a name stands in both, the value of the second."""
+        return Parsed({**self, **other})
+
+    def without(self, *names: str) -> Parsed:
+        """The others."""
+        return Parsed({name: value for name, value in self.items() if name not in names})
+
+
+def parse(given: Mapping[str, Any]) -> Parsed:
     """The parameters as a study takes them. Files of definitions are loaded on the way.
 
     Raises
@@ -218,18 +250,18 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: PARAMETERS[name].read(value) for name, value in given.items()}
     for file in values.pop("definitions", ()):
         user_definitions.load(file)
-    return values
+    return Parsed(values)
 
 
-def read(namespace: Mapping[str, Any]) -> dict[str, Any]:
+def read(namespace: Mapping[str, Any]) -> Parsed:
     """The parameters of a notebook, from its ``globals()``.
 
-    What papermill injected must be parameters, every one: a name that nothing reads would leave the
-    page as it was, and look as if it had been heard.
+    Every name that papermill injected must be a parameter: one that nothing reads would be ignored
+    silently.
 
     Raises
     ------
-    ValueError : as for :func:`checked`.
+    ValueError : as for :func:`parse`.
     """
     for cell in namespace.get("In", ()):
         if cell.startswith("# Parameters\n"):
@@ -243,7 +275,7 @@ def read(namespace: Mapping[str, Any]) -> dict[str, Any]:
             for name in names:
                 if name not in PARAMETERS:
                     raise ValueError(unknown("parameter", name, PARAMETERS))
-    return checked({name: namespace[name] for name in PARAMETERS if name in namespace})
+    return parse({name: namespace[name] for name in PARAMETERS if name in namespace})
 
 
 def cell(published: Mapping[str, Any]) -> str:

@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from spatialnb.config.run import Run
 from spatialnb.execution import runs
-from spatialnb.records.store import MissingError, Record, default_store
+from spatialnb.records.store import MissingError, default_store
 from spatialnb.registry import unknown
-from spatialnb.study import claims, metrics, parameters
-from spatialnb.study.claims import Claim, Finding
-from spatialnb.study.parameters import PARAMETERS
+from spatialnb.study import metrics, parameters
+from spatialnb.study.claims import Claim
+from spatialnb.study.parameters import PARAMETERS, Parsed
+from spatialnb.study.results import Results
 
 if TYPE_CHECKING:
+    from spatialnb.execution.backend import Backend
     from spatialnb.records.store import Store
-
-QUICK = "quick-"
-"""How the names of the small editions begin."""
-
-SeedPair = tuple[int, int]
-"""Two seeds whose networks are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +48,11 @@ class Quick:
     validation_size: int | None = None
     second: str | None = None
 
+    @property
+    def parameters(self) -> Parsed:
+        """The parameters that make the quick edition of a chapter."""
+        return Parsed({"dataset": self.dataset, "epochs": self.epochs, "seeds": self.seeds})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -65,8 +66,8 @@ class Study:
     arms : configurations of seed 0 by name, in the order of the tables.
     labels : names of arms for readers, where they differ from the arms' own.
     baseline : the arm that differences are taken to.
-    others : arms of other chapters that a claim needs, named like ``"v01/linear"``. They are looked
-        up, or trained, like one's own, and stand in no table.
+    borrowed_arms : arms of other chapters that a claim needs, named like ``"v01/linear"``. They are
+        looked up, or trained, like the chapter's own, and stand in no table.
     reported, claims : what the report prints and says.
     metrics : what the chapter's tables show.
     seeds : seeds of the published tables.
@@ -97,7 +98,7 @@ class Study:
     pairs: bool = False
     measure: str = "similarity"
     labels: Mapping[str, str] = field(default_factory=dict)
-    others: Mapping[str, Run] = field(default_factory=dict)
+    borrowed_arms: Mapping[str, Run] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
 
@@ -109,10 +110,10 @@ class Study:
                 raise ValueError(f"{what}: " + unknown("arm", arm, self.arms))
         for claim in self.claims:
             for arm in claim.arms:
-                if arm not in self.arms and arm not in self.others:
+                if arm not in self.arms and arm not in self.borrowed_arms:
                     raise ValueError(
                         f"{what}, claim {claim.key}: "
-                        + unknown("arm", arm, {**self.arms, **self.others})
+                        + unknown("arm", arm, {**self.arms, **self.borrowed_arms})
                     )
         for name in (*self.metrics, *(cell.metric for cell in self.reported)):
             metrics.metric(name)
@@ -174,7 +175,7 @@ class Study:
         """
         for name in arms:
             parameters.check_arm(name)
-            if name in self.arms or name in self.others:
+            if name in self.arms or name in self.borrowed_arms:
                 raise ValueError(f"study {self.id}: there is an arm {name!r} already; rename yours")
         base = self.arms[self.baseline]
         new = {name: parameters.arm(name, given, base) for name, given in arms.items()}
@@ -202,11 +203,18 @@ class Study:
 
         Raises
         ------
-        ValueError : seeds that are empty, repeated or out of range, no epochs, a data set that is
-            not this chapter's, or a parameter that it does not have.
+        ValueError : a value that cannot be parsed, or as for :meth:`grid`.
         """
         given = {"seeds": seeds, "epochs": epochs, "dataset": dataset, **settings}
-        asked = parameters.checked({name: v for name, v in given.items() if v is not None})
+        return self.grid(parameters.parse(_given(given)))
+
+    def grid(self, asked: Parsed) -> dict[str, list[Run]]:
+        """The same from parameters that are parsed already.
+
+        Raises
+        ------
+        ValueError : a data set that is not this chapter's, or a parameter that it does not have.
+        """
         for name in asked:
             if name not in self.parameters or name == "arms":
                 fields = [known for known in self.parameters if PARAMETERS[known].field]
@@ -215,25 +223,30 @@ class Study:
                     f"{', '.join(fields)}"
                 )
         changes = {PARAMETERS[name].field or name: value for name, value in asked.items()}
-        listed = changes.pop("seeds", self.seeds)
-        if changes.get("dataset") == self.dataset:
-            del changes["dataset"]
-        if "dataset" in changes:
-            allowed = dict.fromkeys([self.dataset, *self.datasets, self.quick.dataset])
-            if changes["dataset"] not in allowed:
-                raise ValueError(
-                    f"study {self.id}: " + unknown("dataset", changes["dataset"], allowed)
-                )
-            if changes["dataset"] == self.quick.dataset:
-                changes["train_size"] = self.quick.train_size
-                changes["validation_size"] = self.quick.validation_size
-        arms = {**self.arms, **self.others}
+        seeds = changes.pop("seeds", self.seeds)
+        changes |= self._edition(changes.pop("dataset", self.dataset))
+        arms = {**self.arms, **self.borrowed_arms}
         if changes.get("dataset") == self.quick.dataset:
             arms = {arm: self._quick_second(run) for arm, run in arms.items()}
         return {
-            arm: [dataclasses.replace(run, **changes, seed=seed) for seed in listed]
+            arm: [dataclasses.replace(run, **changes, seed=seed) for seed in seeds]
             for arm, run in arms.items()
         }
+
+    def _edition(self, dataset: str) -> dict[str, Any]:
+        """What an edition of the data set changes in every run; nothing for the published one."""
+        if dataset == self.dataset:
+            return {}
+        allowed = dict.fromkeys([self.dataset, *self.datasets, self.quick.dataset])
+        if dataset not in allowed:
+            raise ValueError(f"study {self.id}: " + unknown("dataset", dataset, allowed))
+        if dataset != self.quick.dataset:
+            return {"dataset": dataset}
+        sizes = {
+            "train_size": self.quick.train_size,
+            "validation_size": self.quick.validation_size,
+        }
+        return {"dataset": dataset, **sizes}
 
     def _quick_second(self, run: Run) -> Run:
         """The run with the quick edition of its second task, if it has one."""
@@ -244,33 +257,45 @@ class Study:
 
     def run(
         self,
+        asked: Parsed | None = None,
+        /,
         *,
         store: Store | None = None,
+        backend: Backend | None = None,
         progress: bool = True,
         train: bool = True,
-        arms: Mapping[str, Any] | None = None,
         **given: Any,
     ) -> Results:
         """Results of the grid: recorded runs are looked up, missing ones are trained.
 
         Parameters
         ----------
-        store, progress, train : as for :func:`spatialnb.execution.runs.complete`.
-        arms : more arms, see :meth:`with_arms`.
-        given : the other parameters of :meth:`configs`.
+        asked : parameters that are parsed already.
+        store, backend, progress, train : as for :func:`spatialnb.execution.runs.complete`.
+        given : parameters that are not parsed yet: ``arms``, see :meth:`with_arms`, and those of
+            :meth:`configs`.
 
         Raises
         ------
         ValueError : parameters that are not this chapter's.
         MissingError : runs are missing, and `train` is off.
         """
-        if arms:
-            whole = self.with_arms(arms)
-            return whole.run(store=store, progress=progress, train=train, **given)
-        grid = self.configs(**given)
-        couples = [pair for arm in grid.values() for pair in self.couples(arm)]
-        every = by_seed(grid)
-        done = runs.complete(every, pairs=couples, store=store, progress=progress, train=train)
+        asked = (asked or Parsed()) | parameters.parse(_given(given))
+        arms = asked.get("arms")
+        study = self.with_arms(arms) if arms else self
+        grid = study.grid(asked.without("arms"))
+        done = runs.complete(
+            by_seed(grid),
+            pairs=[pair for configs in grid.values() for pair in study.pairs_of(configs)],
+            store=store,
+            backend=backend,
+            progress=progress,
+            train=train,
+        )
+        return study._results(grid, done)
+
+    def _results(self, grid: Mapping[str, Sequence[Run]], done: runs.Completed) -> Results:
+        """The records of a grid, by arm and seed, and by arm and pair of seeds."""
         first = grid[self.baseline]
         return Results(
             study=self,
@@ -284,7 +309,7 @@ class Study:
             pairs={
                 arm: {
                     (pair[0].seed, pair[1].seed): record
-                    for pair in self.couples(configs)
+                    for pair in self.pairs_of(configs)
                     if (record := done.pair(*pair)) is not None
                 }
                 for arm, configs in grid.items()
@@ -315,15 +340,21 @@ class Study:
         if count < 2:
             return None
         try:
-            return self.run(seeds=self.seeds[:count], store=store, progress=False, train=False)
+            first = Parsed({"seeds": self.seeds[:count]})
+            return self.run(first, store=store, progress=False, train=False)
         except MissingError:  # a pair of them has not been measured yet
             return None
 
-    def couples(self, configs: Sequence[Run]) -> list[tuple[Run, Run, str]]:
+    def pairs_of(self, configs: Sequence[Run]) -> list[tuple[Run, Run, str]]:
         """Pairs of an arm's runs, first and second, third and fourth, and what is measured."""
         if not self.pairs:
             return []
         return [(a, b, self.measure) for a, b in zip(configs[::2], configs[1::2], strict=False)]
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters without those that are left out."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def by_seed(grid: Mapping[str, Sequence[Run]]) -> list[Run]:
@@ -332,104 +363,3 @@ def by_seed(grid: Mapping[str, Sequence[Run]]) -> list[Run]:
     So whenever training stops, the arms have the same seeds, but for the last.
     """
     return [run for seed in zip(*grid.values(), strict=True) for run in seed]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Results:
-    """A study's records, by arm and seed, and by arm and pair of seeds.
-
-    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones.
-    """
-
-    study: Study
-    dataset: str
-    epochs: int
-    seeds: tuple[int, ...]
-    records: Mapping[str, Mapping[int, Record]]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    pairs: Mapping[str, Mapping[SeedPair, Record]] = field(default_factory=dict)
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The study's arms, in the order of its tables."""
-        return tuple(self.study.arms)
-
-    @property
-    def editions(self) -> tuple[str, ...]:
-        """The data sets: one, or those of the first and of the second task."""
-        grid = self.study.configs(self.seeds[:1], self.epochs, self.dataset)
-        run = grid[self.study.baseline][0]
-        return (run.dataset,) if run.second is None else (run.dataset, run.second.dataset)
-
-    @property
-    def quick(self) -> bool:
-        """Whether this is a small edition, which decides nothing."""
-        return self.dataset.startswith(QUICK)
-
-    @property
-    def published(self) -> bool:
-        """Whether arms, data, epochs, seeds and settings are those of the published tables."""
-        return self._as_published and self.seeds == self.study.seeds
-
-    @property
-    def interim(self) -> bool:
-        """Whether these are the first of the published runs, the others still to be made."""
-        ours, planned = self.seeds, self.study.seeds
-        return self._as_published and len(ours) < len(planned) and ours == planned[: len(ours)]
-
-    @property
-    def _as_published(self) -> bool:
-        same = (self.dataset, self.epochs) == (self.study.dataset, self.study.epochs)
-        return same and not self.settings and not self.study.added
-
-    def failed(self, arm: str) -> list[int]:
-        """Seeds of the arm whose run ended in numbers that are not finite."""
-        return [seed for seed, record in self.records[arm].items() if record.failed]
-
-    def samples(self, arm: str, metric: str) -> dict[int | SeedPair, float]:
-        """The metric by seed, or by pair of seeds. Failed runs are left out: see :meth:`failed`.
-
-        Raises
-        ------
-        ValueError : no such arm or metric, or the study measures no pairs.
-        """
-        if arm not in self.records:
-            raise ValueError(f"study {self.study.id}: " + unknown("arm", arm, self.records))
-        if metrics.metric(metric).kind == "run":
-            return {
-                seed: metrics.measure(record, metric)
-                for seed, record in self.records[arm].items()
-                if not record.failed
-            }
-        if not self.study.pairs:
-            raise ValueError(f"study {self.study.id} measures no pairs, so it has no {metric!r}")
-        failed = set(self.failed(arm))
-        return {
-            pair: metrics.measure(record, metric)
-            for pair, record in self.pairs[arm].items()
-            if not failed & set(pair)
-        }
-
-    def findings(self) -> list[Finding]:
-        """The chapter's claims with their verdicts.
-
-        None is judged on a quick edition, or on fewer seeds than were planned: a look on the way
-        must not decide.
-        """
-        if self.quick:
-            reason = f"{self.dataset} is a quick edition, which decides nothing"
-            return [claims.not_judged(claim, reason) for claim in self.study.claims]
-        judged = claims.judge(self.study.claims, self.samples)
-        if len(self.seeds) < len(self.study.seeds):
-            reason = f"{len(self.seeds)} of the {len(self.study.seeds)} seeds that a verdict takes"
-            judged = [claims.not_judged(one.claim, reason, one.interval) for one in judged]
-        return [self._with_failures(found) for found in judged]
-
-    def _with_failures(self, finding: Finding) -> Finding:
-        """The finding with the failed runs that it does without in its reason."""
-        failed = {arm: self.failed(arm) for arm in finding.claim.arms}
-        notes = [f"{arm} at {', '.join(map(str, seeds))}" for arm, seeds in failed.items() if seeds]
-        if not notes:
-            return finding
-        reason = f"{finding.reason}; failed: {'; '.join(notes)}"
-        return dataclasses.replace(finding, reason=reason)

@@ -36,7 +36,7 @@ def given(trial: Trial) -> None:
             value = damaged.decode("utf-8", "replace")
         said = f"{name}={value!r:.80}"
         found = trial.read_or_refuse(
-            lambda: rerun.plan(study, parameters.checked({name: value})),  # noqa: B023
+            lambda: rerun.plan(study, parameters.parse({name: value})),  # noqa: B023
             said,
             ValueError,
         )

@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from spatialnb.config.run import Run, canonical
-from spatialnb.execution import runs, workers
+from spatialnb.execution import process_pool, recording, runs
+from spatialnb.execution.backend import Backend
+from spatialnb.execution.executor import ExecutorBackend
+from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import Record, RecordError, Store, read
@@ -156,22 +159,22 @@ def completes(
     place: Path, grid: list[Run], processes: int = 0, method: str = "fork"
 ) -> Callable[[], None]:
     """Work that completes a grid, with workers or without, and notes what it does."""
-    train_all = workers._train_all
+    train = recording._train
 
     def told(todo: list[Run], *rest: Any) -> None:
         note(place, "asked", todo)
-        train_all(todo, *rest)
+        train(todo, *rest)
 
     def complete() -> None:
         with (
             ThreadPoolExecutor(1) as here,
-            mock.patch.object(workers, "_train_all", told),
-            mock.patch.object(workers, "get_context", return_value=get_context(method)),
+            mock.patch.object(recording, "_train", told),
+            mock.patch.object(process_pool, "get_context", return_value=get_context(method)),
         ):
-            executor = None if processes else here
-            runs.complete(
-                grid, store=Telling(place), workers=processes, executor=executor, progress=False
-            )
+            backend: Backend = ExecutorBackend(here)
+            if processes:
+                backend = ProcessPool(workers=processes)
+            runs.complete(grid, store=Telling(place), backend=backend, progress=False)
 
     return complete
 

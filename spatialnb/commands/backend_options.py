@@ -1,0 +1,117 @@
+"""The options that say where a command trains, and the backend that they name."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from spatialnb.execution.backend import Backend
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes of one thread each.  [default: one a core]",
+)
+
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    envvar="SPATIALNB_CLUSTER",
+    help="Train on the Dask cluster with this scheduler, e.g. tcp://login-node:8786.  "
+    "[default: $SPATIALNB_CLUSTER, or this machine]",
+)
+
+device_option = click.option(
+    "--device",
+    default="cpu",
+    help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
+)
+
+stack_option = click.option(
+    "--stack",
+    type=click.IntRange(min=1),
+    help="Train up to so many runs of one architecture at once, as one program. Their records say "
+    "so, and are not published.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendOptions:
+    """What the options were given; their only reader is :meth:`connected`."""
+
+    workers: int | None
+    device: str
+    stack: int | None
+    cluster: str | None
+
+    @contextlib.contextmanager
+    def connected(self, *, needed: bool) -> Iterator[Backend]:
+        """The backend that the options name. A cluster is connected only where one is `needed`.
+
+        Raises
+        ------
+        click.UsageError : options that exclude each other.
+        OSError, RuntimeError, ValueError : as for
+            :func:`spatialnb.execution.dask_cluster.connected`.
+        """
+        self._check(needed)
+        if self.cluster is None or not needed:
+            yield self._local()
+            return
+        from spatialnb.execution import dask_cluster
+
+        with dask_cluster.connected(self.cluster, click.echo) as backend:
+            click.echo(f"{backend.workers} worker processes at {self.cluster}")
+            yield backend
+
+    def _local(self) -> Backend:
+        """The backend on this machine."""
+        from spatialnb.execution.accelerator import Accelerator
+        from spatialnb.execution.process_pool import ProcessPool
+
+        if self.device != "cpu":
+            return Accelerator(self.device, stack=self.stack)
+        return ProcessPool(workers=self.workers, stack=self.stack)
+
+    def _check(self, needed: bool) -> None:
+        """Refuse options of which one would be ignored."""
+        if self.device != "cpu" and self.workers is not None:
+            raise click.UsageError(
+                "--workers counts processes on the processor, and --device trains on another "
+                "device in one; leave out one of the two"
+            )
+        if self.cluster is None or not needed:
+            return
+        if self.device != "cpu" or self.stack is not None:
+            raise click.UsageError(
+                "--device and --stack train on this machine, and --cluster (or SPATIALNB_CLUSTER) "
+                "on others; leave them out, or the cluster"
+            )
+        if self.workers is not None:
+            raise click.UsageError(
+                "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
+                "trains on others; leave out one of the two"
+            )
+
+
+def backend_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorator: add the options, and hand them to the command as one argument, `options`."""
+
+    @workers_option
+    @device_option
+    @stack_option
+    @cluster_option
+    @functools.wraps(command)
+    def with_options(
+        *, workers: int | None, device: str, stack: int | None, cluster: str | None, **others: Any
+    ) -> None:
+        options = BackendOptions(workers=workers, device=device, stack=stack, cluster=cluster)
+        command(**others, options=options)
+
+    return with_options

@@ -1,0 +1,58 @@
+"""Training on an accelerator, from this process."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+from spatialnb.execution.backend import Backend
+from spatialnb.execution.in_process import train_in_turn
+from spatialnb.execution.stacking import check_stack
+
+if TYPE_CHECKING:
+    from spatialnb.execution.job_queue import JobQueue
+
+
+@dataclass(frozen=True)
+class Accelerator(Backend):
+    """Train on one device, one run after the other or in stacks.
+
+    Parameters
+    ----------
+    device : as torch calls it, such as ``cuda``.
+    stack : train up to so many runs of one architecture at once, as
+        :mod:`spatialnb.training.batched` does; other runs are trained one by one.
+
+    Raises
+    ------
+    ValueError : a stack of less than one run; from :meth:`check`, a device that is not there.
+    """
+
+    device: str
+    _: KW_ONLY
+    stack: int | None = None
+
+    def __post_init__(self) -> None:
+        check_stack(self.stack)
+
+    @property
+    def parallelism(self) -> int:
+        """The size of a stack, or one."""
+        return self.stack or 1
+
+    def check(self) -> None:
+        """Raise ValueError where torch cannot use the device."""
+        import torch  # here: naming a backend needs no torch
+
+        try:
+            torch.empty(0, device=self.device)
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            why = str(error).splitlines()[0]
+            raise ValueError(
+                f"device {self.device!r} cannot be used here ({why}); leave it out to train on the "
+                "processor"
+            ) from error
+
+    def train(self, queue: JobQueue) -> None:
+        """Train stacks first, then every other run."""
+        train_in_turn(queue, self.device, self.stack)

@@ -1,0 +1,51 @@
+"""Training in this process, one run after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spatialnb.execution.backend import Backend
+from spatialnb.execution.stacking import check_stack, train_stacks
+
+if TYPE_CHECKING:
+    from spatialnb.execution.job_queue import JobQueue
+
+
+@dataclass(frozen=True, kw_only=True)
+class InProcess(Backend):
+    """Train on the processor in this process: no other is started, so a debugger can follow.
+
+    Parameters
+    ----------
+    stack : train up to so many runs of one architecture at once, as
+        :mod:`spatialnb.training.batched` does; other runs are trained one by one.
+
+    Raises
+    ------
+    ValueError : a stack of less than one run.
+    """
+
+    stack: int | None = None
+
+    def __post_init__(self) -> None:
+        check_stack(self.stack)
+
+    @property
+    def parallelism(self) -> int:
+        """The size of a stack, or one."""
+        return self.stack or 1
+
+    def train(self, queue: JobQueue) -> None:
+        """Train stacks first, then every other run."""
+        train_in_turn(queue, "cpu", self.stack)
+
+
+def train_in_turn(queue: JobQueue, device: str, stack: int | None) -> None:
+    """Train the queue on a device of this process: stacks first, then one run after the other."""
+    from spatialnb.execution.trainer import train_one  # here: naming a backend needs no torch
+
+    if stack is not None:
+        train_stacks(queue, stack, device)
+    for run in queue.runs:
+        queue.finish(*train_one(run, queue.needs_weights(run), queue.on_epoch(), device))

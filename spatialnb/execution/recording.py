@@ -1,0 +1,102 @@
+"""Missing records made: runs trained by a backend, then pairs measured.
+
+A finished run is in the store, so Ctrl-C or a kill loses only the runs in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from spatialnb import datasets
+from spatialnb.analysis import pair_measures
+from spatialnb.config.run import Run
+from spatialnb.execution.backend import Backend
+from spatialnb.execution.job_queue import JobQueue
+from spatialnb.execution.planning import Pair, editions, pair_config
+from spatialnb.records import provenance, weight_cache
+from spatialnb.records.store import Record, Store
+
+
+def record_missing(
+    runs: Sequence[Run],
+    pairs: Sequence[Pair],
+    recorded: Mapping[str, Record],
+    *,
+    store: Store,
+    backend: Backend,
+    progress: bool,
+) -> tuple[dict[str, Record], dict[str, Record]]:
+    """Train the runs that are not recorded, then measure the pairs that are not.
+
+    A recorded run of a pair whose weights are gone is trained again for them. Errors are those of
+    :func:`spatialnb.execution.runs.complete`.
+
+    Parameters
+    ----------
+    runs, pairs : those without a record.
+    recorded : the records of all other runs of the pairs, by id.
+    store, backend, progress : as for :func:`spatialnb.execution.runs.complete`.
+
+    Returns
+    -------
+    The new records by id, of runs and of pairs. A pair with a failed run has none.
+    """
+    backend.check()
+    paired = {run.id: run for pair in pairs for run in pair.runs}
+    todo = [
+        run
+        for run in {run.id: run for run in [*runs, *paired.values()]}.values()
+        if run.id not in recorded or (run.id in paired and weight_cache.read(run.id) is None)
+    ]
+    store.prepare()
+    _check_data(todo, backend)
+    if todo:
+        _train(todo, set(paired), store, backend, progress)
+    trained = {run.id: store.get(run.id) for run in runs}
+    measured = _record_pairs(pairs, {**recorded, **trained}, store)
+    for run_id in paired:
+        weight_cache.path_of(run_id).unlink(missing_ok=True)
+    return trained, measured
+
+
+def _check_data(todo: Iterable[Run], backend: Backend) -> None:
+    """Read the data once, before any worker does: a missing file is one clear error."""
+    for name in sorted({name for run in todo for name in editions(run)}):
+        datasets.edition(name)
+        if backend.on_this_machine:
+            datasets.load(name)
+
+
+def _train(
+    todo: list[Run], paired: set[str], store: Store, backend: Backend, progress: bool
+) -> None:
+    total = sum(run.epochs for run in todo)
+    shown: dict[str, Any] = {} if progress else {"disable": True}  # else as TQDM_DISABLE says
+    with tqdm(total=total, unit="epoch", smoothing=0.1, **shown) as bar:
+        backend.train(JobQueue(todo, paired, store, bar))
+
+
+def _record_pairs(
+    pairs: Iterable[Pair], records: Mapping[str, Record], store: Store
+) -> dict[str, Record]:
+    """Measure pairs of trained runs, without those of a failed one: the new records by id."""
+    measured = {}
+    for pair in {pair.id: pair for pair in pairs}.values():
+        if not any(records[run.id].failed for run in pair.runs):
+            _record_pair(pair, store)
+            measured[pair.id] = store.get(pair.id, "pair")
+    return measured
+
+
+def _record_pair(pair: Pair, store: Store) -> None:
+    first, second, measure = pair
+    outcome = pair_measures.MEASURES[measure](
+        first, second, weight_cache.read_required(first), weight_cache.read_required(second)
+    )
+    record = Record(
+        kind="pair", config=pair_config(*pair), outcome=outcome, provenance=provenance.here()
+    )
+    weight_cache.save_record(record, None, store)

@@ -1,0 +1,87 @@
+"""One run, or one stack of runs, trained in this process and described as records."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from spatialnb import datasets
+from spatialnb.analysis import pair_measures
+from spatialnb.config.run import Run
+from spatialnb.datasets import Dataset
+from spatialnb.execution.planning import editions
+from spatialnb.records import provenance, weight_cache
+from spatialnb.records.store import Record
+from spatialnb.training import batched, fingerprint, loop, multitask
+
+Trained = tuple[Record, bytes | None]
+"""A finished run: its record, and its packed weights and biases where a pair needs them."""
+
+
+def train_one(
+    run: Run,
+    keep_weights: bool = False,
+    on_epoch: Callable[[int], None] | None = None,
+    device: str = "cpu",
+) -> Trained:
+    """Train a run: its record, and its packed weights where they are to be kept.
+
+    Parameters
+    ----------
+    run : the configuration.
+    keep_weights : whether a pair needs the learned weights.
+    on_epoch : called with the number of epochs done after each.
+    device : as torch calls it.
+    """
+    started = time.perf_counter()
+    data = [datasets.load(name) for name in editions(run)]
+    if run.second is None:
+        trained = loop.train(run, data[0], on_epoch, device)
+    else:
+        trained = multitask.train(run, (data[0], data[1]), on_epoch, device)
+    seconds = time.perf_counter() - started
+    record = _record(run, trained.outcome, data, seconds, device=_device_name(device))
+    if not keep_weights:
+        return record, None
+    return record, weight_cache.packed(run.id, pair_measures.keep(trained.model))
+
+
+def train_stack(
+    stack: Sequence[Run], device: str = "cpu", on_epoch: Callable[[int], None] | None = None
+) -> list[Record]:
+    """Train runs that share a program, see :mod:`spatialnb.training.batched`.
+
+    The seconds in each record are an equal share of the whole.
+    """
+    started = time.perf_counter()
+    data = datasets.load(stack[0].dataset)
+    outcomes = batched.train(stack, data, on_epoch, device)
+    seconds = (time.perf_counter() - started) / len(stack)
+    return [
+        _record(run, outcome, [data], seconds, engine=batched.ENGINE, device=_device_name(device))
+        for run, outcome in zip(stack, outcomes, strict=True)
+    ]
+
+
+def _record(
+    run: Run, outcome: dict[str, Any], data: Sequence[Dataset], seconds: float, **made: str
+) -> Record:
+    definition = fingerprint.definition(run)
+    return Record(
+        kind="run",
+        config=run.to_dict(),
+        outcome=outcome,
+        provenance={
+            **provenance.describe({part.name: part.sha256 for part in data}, seconds, **made),
+            **({} if definition is None else {"definition": definition}),
+        },
+    )
+
+
+def _device_name(device: str) -> str:
+    """A device in a record: ``cpu``, or the accelerator's name."""
+    kind = torch.device(device).type
+    return torch.cuda.get_device_name(device) if kind == "cuda" else kind

@@ -1,0 +1,124 @@
+"""The results of a study: its records by arm and seed, and what is read off them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spatialnb.execution.planning import editions
+from spatialnb.records.store import Record
+from spatialnb.registry import unknown
+from spatialnb.study import claims, metrics
+from spatialnb.study.claims import Finding
+from spatialnb.study.parameters import Parsed
+
+if TYPE_CHECKING:
+    from spatialnb.study.study import Study
+
+QUICK = "quick-"
+"""How the names of the small editions begin."""
+
+SeedPair = tuple[int, int]
+"""Two seeds whose networks are compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """A study's records, by arm and seed, and by arm and pair of seeds.
+
+    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones.
+    """
+
+    study: Study
+    dataset: str
+    epochs: int
+    seeds: tuple[int, ...]
+    records: Mapping[str, Mapping[int, Record]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    pairs: Mapping[str, Mapping[SeedPair, Record]] = field(default_factory=dict)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The study's arms, in the order of its tables."""
+        return tuple(self.study.arms)
+
+    @property
+    def editions(self) -> tuple[str, ...]:
+        """The data sets: one, or those of the first and of the second task."""
+        asked = {"seeds": self.seeds[:1], "epochs": self.epochs, "dataset": self.dataset}
+        return editions(self.study.grid(Parsed(asked))[self.study.baseline][0])
+
+    @property
+    def quick(self) -> bool:
+        """Whether this is a small edition, which decides nothing."""
+        return self.dataset.startswith(QUICK)
+
+    @property
+    def published(self) -> bool:
+        """Whether arms, data, epochs, seeds and settings are those of the published tables."""
+        return self._as_published and self.seeds == self.study.seeds
+
+    @property
+    def interim(self) -> bool:
+        """Whether these are the first of the published runs, the others still to be made."""
+        ours, planned = self.seeds, self.study.seeds
+        return self._as_published and len(ours) < len(planned) and ours == planned[: len(ours)]
+
+    @property
+    def _as_published(self) -> bool:
+        same = (self.dataset, self.epochs) == (self.study.dataset, self.study.epochs)
+        return same and not self.settings and not self.study.added
+
+    def failed(self, arm: str) -> list[int]:
+        """Seeds of the arm whose run ended in numbers that are not finite."""
+        return [seed for seed, record in self.records[arm].items() if record.failed]
+
+    def samples(self, arm: str, metric: str) -> dict[int | SeedPair, float]:
+        """The metric by seed, or by pair of seeds. Failed runs are left out: see :meth:`failed`.
+
+        Raises
+        ------
+        ValueError : no such arm or metric, or the study measures no pairs.
+        """
+        if arm not in self.records:
+            raise ValueError(f"study {self.study.id}: " + unknown("arm", arm, self.records))
+        if metrics.metric(metric).kind == "run":
+            return {
+                seed: metrics.measure(record, metric)
+                for seed, record in self.records[arm].items()
+                if not record.failed
+            }
+        if not self.study.pairs:
+            raise ValueError(f"study {self.study.id} measures no pairs, so it has no {metric!r}")
+        failed = set(self.failed(arm))
+        return {
+            pair: metrics.measure(record, metric)
+            for pair, record in self.pairs[arm].items()
+            if not failed & set(pair)
+        }
+
+    def findings(self) -> list[Finding]:
+        """The chapter's claims with their verdicts.
+
+        None is judged on a quick edition, or on fewer seeds than were planned: a look on the way
+        must not decide.
+        """
+        if self.quick:
+            reason = f"{self.dataset} is a quick edition, which decides nothing"
+            return [claims.not_judged(claim, reason) for claim in self.study.claims]
+        judged = claims.judge(self.study.claims, self.samples)
+        if len(self.seeds) < len(self.study.seeds):
+            reason = f"{len(self.seeds)} of the {len(self.study.seeds)} seeds that a verdict takes"
+            judged = [claims.not_judged(one.claim, reason, one.interval) for one in judged]
+        return [self._with_failures(found) for found in judged]
+
+    def _with_failures(self, finding: Finding) -> Finding:
+        """The finding with the failed runs that it does without in its reason."""
+        failed = {arm: self.failed(arm) for arm in finding.claim.arms}
+        notes = [f"{arm} at {', '.join(map(str, seeds))}" for arm, seeds in failed.items() if seeds]
+        if not notes:
+            return finding
+        reason = f"{finding.reason}; failed: {'; '.join(notes)}"
+        return dataclasses.replace(finding, reason=reason)

@@ -1,7 +1,7 @@
 """Networks whose neurons can be told apart: which weights a run asks to be fixed.
 
-How they are fixed is in :mod:`spatialnb.training.fixed_weights`. Apart from it, so that a run's
-configuration can be read without torch.
+How they are fixed is in :mod:`spatialnb.training.interventions.fixed_weights`. Apart from it, so
+that a run's configuration can be read without torch.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Run:
         without it.
     activation : ``leaky_relu`` in the place of ReLU, 0.01 x below 0, in a multilayer perceptron.
     dead_neurons : record the share of dead neurons of each hidden layer of a multilayer perceptron
-        after every epoch, see :mod:`spatialnb.training.dead_units`.
+        after every epoch, see :mod:`spatialnb.training.interventions.dead_units`.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.

@@ -1,8 +1,8 @@
 """Sparse weights: which zeros a run asks for, from the start or after the training.
 
 How they are made is in :mod:`spatialnb.training.sparse_optimizers` and
-:mod:`spatialnb.training.pruning`. Apart from them, so that a run's configuration can be read
-without torch.
+:mod:`spatialnb.training.interventions.pruning`. Apart from them, so that a run's configuration
+can be read without torch.
 """
 
 from __future__ import annotations

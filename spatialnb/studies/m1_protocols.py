@@ -143,7 +143,8 @@ depends on the protocol otherwise."""
 
 FINGERPRINT = {**BY_EPOCH, "k = 15": (None, None, None, None, 49.2)}
 """The log's accuracies (%) at epochs 0, 2, 4, 6 and 11, None where it prints none. The distance of
-a universe to the log is the root mean square of the differences of its means over seeds to these."""
+a universe to the log is the root mean square of the differences of its means over seeds to
+these."""
 
 STUDY = Study(
     id="m1",

@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spatialnb import datasets
+from spatialnb.commands import answers as command
 from spatialnb.config.run import Run, SecondTask
+from spatialnb.execution import runs
+from spatialnb.execution.in_process import InProcess
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
 from spatialnb.records import answers
@@ -127,3 +130,37 @@ def test_answers_of_another_form_are_refused(
     _again(store, {"quick-digits": part}, data="0")
     with pytest.raises(RecordError, match=message):
         answers.answers_of(RUN, store)
+
+
+def test_every_run_that_is_trained_leaves_its_answers(tmp_path: Path) -> None:
+    grid = [RUN, dataclasses.replace(RUN, seed=1)]
+    for backend in (None, InProcess()):
+        store = Store(tmp_path / type(backend).__name__)
+        runs.complete(grid, store=store, backend=backend, progress=False)
+        for run in grid:
+            found = answers.answers_of(run, store)
+            assert found is not None
+            here = loop.train(run).answers[run.dataset]
+            assert found[run.dataset].tolist() == here
+
+
+def test_answers_are_added_to_runs_that_come_out_as_recorded_and_to_no_others(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    other = dataclasses.replace(RUN, seed=1)
+    runs.complete([RUN], store=store, backend=InProcess(), progress=False)
+    path = store.path(answers.answers_id(RUN), "answer")
+    assert path is not None
+    before = path.read_text("utf-8")
+    path.unlink()
+    wrong = {"status": "finished", "epochs": {"test_accuracy": [0.5]}, "final": {}}
+    store.add(
+        Record(kind="run", config=other.to_dict(), outcome=wrong, provenance=dict(PROVENANCE))
+    )
+    done = command.add([RUN, other], store, InProcess(), progress=False)
+    assert (done.identical, list(done.different)) == (1, [other])
+    after = store.path(answers.answers_id(RUN), "answer")
+    assert after is not None
+    assert Record.from_json(after.read_text("utf-8")).outcome == Record.from_json(before).outcome
+    assert store.find(answers.answers_id(other), "answer") is None

@@ -326,7 +326,7 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-    _, learned = trainer.train_one(NONE, keep_weights=True)
+    learned = trainer.train_one(NONE, keep_weights=True).weights
     assert learned is not None
     weight_cache.write(learned, weight_cache.path_of(NONE.id))
     weight_cache.path_of(OTHER.id).unlink(missing_ok=True)
@@ -351,7 +351,7 @@ def test_kept_weights_that_are_damaged_are_not_used_and_made_anew(
 ) -> None:
     for run in (NONE, OTHER):
         store.add(expected.run(run))
-        _, learned = trainer.train_one(run, keep_weights=True)
+        learned = trainer.train_one(run, keep_weights=True).weights
         assert learned is not None
         weight_cache.write(learned, weight_cache.path_of(run.id))
     path, whole = weight_cache.path_of(NONE.id), weight_cache.path_of(NONE.id).read_bytes()

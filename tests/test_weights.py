@@ -94,7 +94,7 @@ def test_a_run_that_is_not_recorded_has_no_weights_to_record(store: Store) -> No
 
 def test_a_run_that_does_not_come_out_as_recorded_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    record, _ = trainer.train_one(RUN)
+    record = trainer.train_one(RUN).record
     store.add(replace(record, outcome={**record.outcome, "final": {}}))
     with pytest.raises(RecordError, match="does not come out here as it was recorded"):
         weight_records.record_weights(RUN, store)

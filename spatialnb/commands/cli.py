@@ -327,6 +327,42 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@workers_option
+@store_option
+def answers(
+    studies: tuple[str, ...], dry_run: bool, workers: int | None, store: Path | None
+) -> None:
+    """Train recorded runs of STUDY again, for the class that they give to every test image.
+
+    Runs that are trained from now on leave their answers themselves. Exit code 1 where a run does
+    not come out bit for bit as it is recorded: then there are no answers of it.
+    """
+    from spatialnb.commands import answers
+    from spatialnb.execution.process_pool import ProcessPool
+    from spatialnb.records.store import default_store
+    from spatialnb.studies import select
+
+    where = default_store((store,) if store else ())
+    chosen = answers.without(select(studies), where)
+    click.echo(f"{len(chosen)} recorded runs have no answers")
+    backend = ProcessPool(workers=workers)
+    if dry_run or not chosen:
+        return
+    _say_time(chosen, where, backend)
+    done = answers.add(chosen, where, backend)
+    click.echo(
+        f"{done.identical} of {len(chosen)} came out bit for bit; their answers are in "
+        f"{where.folders[0]}"
+    )
+    if done.different:
+        ids = ", ".join(run.id for run in done.different)
+        click.echo(f"{len(done.different)} did not, and have no answers: {ids}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: the published ones]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @store_option

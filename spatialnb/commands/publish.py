@@ -9,6 +9,7 @@ from pathlib import Path
 from spatialnb.datasets import edition
 from spatialnb.execution.planning import editions, pair_id
 from spatialnb.records import store as records_store
+from spatialnb.records.answers import answers_id
 from spatialnb.records.store import Record, Store
 from spatialnb.study.parameters import Parsed
 from spatialnb.study.study import Study
@@ -40,6 +41,7 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
     for study in studies:
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
+            ids += [(answers_id(run), "answer") for run in configs]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
             for record_id, kind in ids:
                 record = working.find(record_id, kind)
@@ -61,6 +63,8 @@ def objection(record: Record) -> str:
             f"made from the commit {commit!r}: commit the package first, then train, so that "
             "anybody can find the code behind the number"
         )
+    if record.kind == "answer":
+        return ""  # their run is judged: they are read with it alone
     if record.kind != "run":
         return ""
     if any(edition(name).quick for name in editions(record.run)):

@@ -41,9 +41,9 @@ class ExecutorBackend(Backend):
         from spatialnb.records import provenance
 
         def done(future: Future[Any]) -> None:
-            record, weights = future.result()
-            queue.advance(record.config["epochs"])  # they are not reported one by one
-            queue.finish(record, weights)
+            trained = future.result()
+            queue.advance(trained.record.config["epochs"])  # they are not reported one by one
+            queue.finish(*trained)
 
         shared = (user_definitions.packed(), provenance.code())
         jobs = (

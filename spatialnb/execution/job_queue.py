@@ -48,9 +48,18 @@ class JobQueue:
         """Where the run's learned weights belong; None where no pair needs them."""
         return weight_cache.path_of(run.id) if self.needs_weights(run) else None
 
-    def finish(self, record: Record, weights: bytes | None = None) -> None:
-        """Record a finished run, its packed weights first, and take it off the queue."""
-        weight_cache.save_record(record, weights, self._store)
+    def finish(
+        self, record: Record, weights: bytes | None = None, answers: Record | None = None
+    ) -> None:
+        """Record a finished run, and take it off the queue.
+
+        What belongs to it is written first: a recorded run has all that it should leave.
+        """
+        if weights is not None:
+            weight_cache.write(weights, weight_cache.path_of(record.id))
+        if answers is not None:
+            weight_cache.save_record(answers, self._store)
+        weight_cache.save_record(record, self._store)
         del self._waiting[record.id]
         self._describe()
 

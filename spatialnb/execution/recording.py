@@ -99,4 +99,4 @@ def _record_pair(pair: Pair, store: Store) -> None:
     record = Record(
         kind="pair", config=pair_config(*pair), outcome=outcome, provenance=provenance.here()
     )
-    weight_cache.save_record(record, None, store)
+    weight_cache.save_record(record, store)

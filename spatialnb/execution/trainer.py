@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -13,12 +13,17 @@ from spatialnb.analysis import pair_measures
 from spatialnb.config.run import Run
 from spatialnb.datasets import Dataset
 from spatialnb.execution.planning import editions
-from spatialnb.records import provenance, weight_cache
+from spatialnb.records import answers, provenance, weight_cache
 from spatialnb.records.store import Record
 from spatialnb.training import batched, fingerprint, loop, multitask
 
-Trained = tuple[Record, bytes | None]
-"""A finished run: its record, and its packed weights and biases where a pair needs them."""
+
+class Trained(NamedTuple):
+    """A finished run: its record, its packed weights where a pair needs them, and its answers."""
+
+    record: Record
+    weights: bytes | None = None
+    answers: Record | None = None
 
 
 def train_one(
@@ -27,7 +32,7 @@ def train_one(
     on_epoch: Callable[[int], None] | None = None,
     device: str = "cpu",
 ) -> Trained:
-    """Train a run: its record, and its packed weights where they are to be kept.
+    """Train a run: its record, its packed weights where they are to be kept, and its answers.
 
     Parameters
     ----------
@@ -44,9 +49,15 @@ def train_one(
         trained = multitask.train(run, (data[0], data[1]), on_epoch, device)
     seconds = time.perf_counter() - started
     record = _record(run, trained.outcome, data, seconds, device=_device_name(device))
-    if not keep_weights:
-        return record, None
-    return record, weight_cache.packed(run.id, pair_measures.keep(trained.model))
+    return Trained(
+        record=record,
+        weights=weight_cache.packed(run.id, pair_measures.keep(trained.model))
+        if keep_weights
+        else None,
+        answers=answers.record_of(run, trained.answers, record.provenance)
+        if trained.answers
+        else None,
+    )
 
 
 def train_stack(

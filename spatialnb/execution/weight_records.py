@@ -25,7 +25,7 @@ def record_weights(run: Run, store: Store) -> Record:
     if there is not None:
         return there
     recorded = _summarisable(run, store)
-    again, weights = train_one(run, keep_weights=True)
+    again, weights, _ = train_one(run, keep_weights=True)
     if canonical(again.outcome) != canonical(recorded.outcome):
         raise RecordError(
             f"the run {run.id} does not come out here as it was recorded, so these are not its "
@@ -43,7 +43,7 @@ def record_weights(run: Run, store: Store) -> Record:
         ),
         provenance=provenance.here(),
     )
-    weight_cache.save_record(record, None, store)
+    weight_cache.save_record(record, store)
     return store.get(record.id, "weight")
 
 

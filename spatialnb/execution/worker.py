@@ -53,10 +53,10 @@ def train(config: dict[str, Any], weights_path: Path | None) -> Trained:
     Megabytes on their way to the parent would be cut off where the worker is killed, and the parent
     would wait for the rest for ever; a record passes through a pipe in one piece.
     """
-    record, weights = train_one(Run.from_dict(config), weights_path is not None, _on_epoch)
-    if weights_path is not None and weights is not None:
-        weight_cache.write(weights, weights_path)
-    return record, None
+    trained = train_one(Run.from_dict(config), weights_path is not None, _on_epoch)
+    if weights_path is not None and trained.weights is not None:
+        weight_cache.write(trained.weights, weights_path)
+    return trained._replace(weights=None)
 
 
 def train_remotely(

@@ -74,13 +74,11 @@ def write(weights: bytes, path: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def save_record(record: Record, weights: bytes | None, store: Store) -> None:
-    """Write packed weights, then the record: a recorded run has all that it should leave.
+def save_record(record: Record, store: Store) -> None:
+    """Write a record, with the commit of the code that made it.
 
     Another result of a recorded configuration is kept beside the first, with a warning.
     """
-    if weights is not None:
-        write(weights, path_of(record.id))
     signed = Record(
         kind=record.kind,
         config=record.config,

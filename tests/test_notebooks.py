@@ -97,9 +97,7 @@ def test_a_chapter_has_one_cell_of_parameters_and_no_page_has_two(path: Path) ->
 def test_the_parameters_are_the_studys_and_every_one_is_read(path: Path) -> None:
     (declared,) = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
     assert declared.source == parameters.cell(STUDIES[path.stem.split("_")[0]].parameters)
-    assert any(
-        "STUDY.run(**parameters.read(globals()))" in cell.source for cell in code_cells(path)
-    )
+    assert any("STUDY.run(parameters.read(globals()))" in cell.source for cell in code_cells(path))
 
 
 @any_chapter

@@ -97,7 +97,7 @@ CELLS = (
         "from spatialnb import report\n"
         "from spatialnb.studies.{module} import STUDY\n"
         "from spatialnb.study import parameters\n\n"
-        "results = STUDY.run(**parameters.read(globals()))\n"
+        "results = STUDY.run(parameters.read(globals()))\n"
         "report.glue_numbers(results)\n"
         "report.glance(results)",
         ("hide-input",),

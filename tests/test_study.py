@@ -76,6 +76,21 @@ def test_parameters_that_do_not_fit_are_refused(changes, message):
         ({"claims": (dataclasses.replace(CLAIMS[0], metric="x"),)}, "unknown metric 'x'"),
         ({"claims": CLAIMS[:1] * 2}, "two claims have one key"),
         ({"arms": {**ARMS, "long": Run(dataset="mnist", epochs=6)}}, r"differ in epochs: \[5, 6\]"),
+        (
+            {
+                "arms": {**ARMS, "conv": Run(dataset="mnist", epochs=5, network="convolutional")},
+                "pairs": True,
+            },
+            "arm 'conv': of a pair only linear layers are kept",
+        ),
+        (
+            {
+                "arms": {**ARMS, "leaky": Run(dataset="mnist", epochs=5, activation="leaky_relu")},
+                "pairs": True,
+                "measure": "alignment",
+            },
+            "arm 'leaky': the alignment of two networks is computed with ReLU, not with leaky_relu",
+        ),
     ],
 )
 def test_a_study_that_names_what_is_not_there_is_refused(changes, message):

@@ -80,7 +80,8 @@ class Study:
 
     Raises
     ------
-    ValueError : an arm or a metric is named that is not there, or the arms differ in epochs.
+    ValueError : an arm or a metric is named that is not there, the arms differ in epochs, or pairs
+        are asked for of networks that cannot be compared.
     """
 
     id: str
@@ -129,6 +130,23 @@ class Study:
         lengths = {run.epochs for run in self.arms.values()}
         if len(lengths) > 1:
             raise ValueError(f"{what}: its arms differ in epochs: {sorted(lengths)}")
+        if self.pairs:
+            self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Refuse pairs that would be compared wrongly, before anything is trained for them."""
+        for name, run in self.arms.items():
+            if run.network is not None:
+                raise ValueError(
+                    f"study {self.id}, arm {name!r}: of a pair only linear layers are kept, so a "
+                    f"{run.network} network would be compared as it was before training; leave "
+                    "out pairs"
+                )
+            if self.measure == "alignment" and run.activation is not None:
+                raise ValueError(
+                    f"study {self.id}, arm {name!r}: the alignment of two networks is computed "
+                    f"with ReLU, not with {run.activation}; leave out pairs"
+                )
 
     @property
     def dataset(self) -> str:

@@ -33,6 +33,7 @@ from spatialnb.execution.backend import WorkerError
 from spatialnb.execution.executor import ExecutorBackend
 from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.execution.runs import complete, missing, pair_id
+from spatialnb.execution.trainer import Trained
 from spatialnb.priors import parametrization
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Anneal, Static
@@ -485,7 +486,7 @@ def test_workers_that_die_again_and_again_are_reported(
         def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
             future: Future[Any] = Future()
             if arguments[0] == NONE.to_dict():
-                future.set_result((expected.run(NONE), None))
+                future.set_result(Trained(expected.run(NONE)))
             else:
                 future.set_exception(BrokenProcessPool("killed"))
             return future

@@ -11,6 +11,7 @@ from spatialnb import datasets, report, studies
 from spatialnb.config.run import Run
 from spatialnb.execution import planning, runs
 from spatialnb.execution.executor import ExecutorBackend
+from spatialnb.execution.trainer import Trained
 from spatialnb.records.store import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
 from spatialnb.study.results import QUICK
@@ -340,7 +341,7 @@ class Counting(Executor):
         run = Run.from_dict(config)
         self.asked.append(run)
         future = Future()
-        future.set_result((synthetic.run_record(run), None))
+        future.set_result(Trained(synthetic.run_record(run)))
         return future
 
 

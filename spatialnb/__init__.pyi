@@ -24,7 +24,15 @@ from .priors.kernels import (
     Uniform,
     share_below,
 )
-from .priors.parametrization import DecayTarget, SpatialPrior, attach, remove, step
+from .priors.parametrization import (
+    DecayTarget,
+    SpatialPrior,
+    attach,
+    baked_copy,
+    effective_state_dict,
+    remove,
+    step,
+)
 from .priors.schedules import Anneal, Schedule, Sharpen, Static
 from .records.store import Record, RecordError, Store
 from .study.claims import Claim
@@ -56,8 +64,10 @@ __all__ = [
     "actions",
     "analysis",
     "attach",
+    "baked_copy",
     "config",
     "datasets",
+    "effective_state_dict",
     "execution",
     "geometry",
     "kernels",

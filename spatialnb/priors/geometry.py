@@ -36,8 +36,8 @@ def positions(neurons: int) -> Tensor:
     if neurons < 1:
         raise ValueError(f"a layer has at least 1 neuron, got {neurons}")
     if neurons == 1:
-        return torch.full((1, 1), 0.5, dtype=torch.float64)
-    return torch.linspace(0.0, 1.0, neurons, dtype=torch.float64).unsqueeze(1)
+        return torch.full((1, 1), 0.5, dtype=torch.float64, device="cpu")
+    return torch.linspace(0.0, 1.0, neurons, dtype=torch.float64, device="cpu").unsqueeze(1)
 
 
 def distance(outputs: Tensor, inputs: Tensor) -> Tensor:
@@ -129,7 +129,8 @@ def pixels(shape: Sequence[int], permuted: int | None = None) -> Tensor:
     channels, height, width = shape
     places = _lattice(height, width)
     if permuted is not None:
-        order = torch.randperm(len(places), generator=torch.Generator().manual_seed(permuted))
+        generator = torch.Generator().manual_seed(permuted)
+        order = torch.randperm(len(places), generator=generator, device="cpu")
         places = places[order]
     return places.repeat(channels, 1)
 

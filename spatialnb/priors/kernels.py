@@ -205,7 +205,7 @@ class Shuffled(Kernel):
 
         strength = self.kernel.strength(distance)
         generator = torch.Generator().manual_seed(self.seed)
-        order = torch.randperm(strength.numel(), generator=generator)
+        order = torch.randperm(strength.numel(), generator=generator, device="cpu")
         return strength.flatten()[order].reshape(strength.shape)
 
     def share_below(self, threshold: float) -> float:

@@ -10,9 +10,11 @@ leaves the learned weight as it is. Source: report, v1 (multiply), v2 (normalise
 
 from __future__ import annotations
 
+import copy
+import fnmatch
 import math
-from collections.abc import Iterator, Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +27,9 @@ from spatialnb.priors.schedules import Schedule
 from spatialnb.registry import unknown
 
 M = TypeVar("M", bound=nn.Module)
+
+Layers = Sequence[str] | Callable[[str, nn.Linear], bool]
+"""Which linear layers: names or patterns of names, or a function of a name and a layer."""
 
 
 class SpatialPrior(nn.Module):
@@ -45,11 +50,15 @@ class SpatialPrior(nn.Module):
         self.action_name = action_name
         self._act = actions.get(action_name)
         self._distance = distance
-        self.register_buffer("strength", torch.ones_like(distance, dtype=dtype))
+        with torch.inference_mode(False):  # else the buffer could not take part in training
+            self.register_buffer("strength", torch.ones(distance.shape, dtype=dtype, device="cpu"))
 
     def set_kernel(self, kernel: Kernel) -> None:
-        """Compute the strengths of a kernel in float64 and store them in the weight's type."""
-        self.strength.copy_(kernel.strength(self._distance))
+        """Compute the values of a kernel in float64 and store them in the weight's type.
+
+        They are rounded on the processor, because some devices have no float64.
+        """
+        self.strength.copy_(kernel.strength(self._distance).to(self.strength.dtype))
 
     def forward(self, weight: Tensor) -> Tensor:
         """Effective weight (out, in) of a learned weight (out, in)."""
@@ -65,17 +74,23 @@ def attach(
     prior: Kernel | Schedule,
     *,
     action: str = "multiply",
-    layers: Sequence[str] | None = None,
+    layers: Layers | None = None,
     distances: Sequence[Tensor] | None = None,
 ) -> M:
     """Put a spatial prior on the linear layers of any model, and return the model.
+
+    Initialise first: what ``nn.init`` writes into a layer's ``weight`` afterwards is lost, because
+    that is computed anew from the learned weight each time. Where anything is wrong, no layer is
+    changed. Layers of other kinds, such as convolutions, are left as they are.
 
     Parameters
     ----------
     model : any module; an ``nn.Linear`` itself too.
     prior : a kernel, or a schedule (which starts at progress 0; move it with :func:`step`).
     action : ``multiply``, ``normalise``, ``cap``, or a registered one.
-    layers : names of the layers, as in ``model.named_modules()``; all linear ones without it.
+    layers : names of the layers, as in ``model.named_modules()``, or patterns such as
+        ``"blocks.*.mlp.*"``; or a function from a name and a layer to whether it gets the prior;
+        all linear ones without it.
     distances : for each of these layers, in their order, the distances (out, in) of its
         connections, such as :func:`spatialnb.priors.geometry.plane` gives; without it each layer's
         neurons stand evenly on a line.
@@ -83,22 +98,23 @@ def attach(
     Raises
     ------
     ValueError : no linear layer, an unknown name, a layer that is not ``nn.Linear``, a weight that
-        has a parametrization already (attach once; remove first), an unknown action, or distances
-        that do not fit the layers.
+        has a parametrization already (attach once; remove first), a weight that is used in another
+        place too, an unknown action, or distances that do not fit the layers.
     TypeError : `prior` is neither a kernel nor a schedule.
     """
     kernel = _kernel_at(prior, 0.0)
     chosen = _choose(model, layers)
-    for name, layer in chosen:
-        if parametrize.is_parametrized(layer, "weight"):
-            raise ValueError(
-                f"layer {name!r} has a parametrized weight already; call remove(model) first"
-            )
+    _check_weights(model, chosen)
+    parts = []
     for (_, layer), between in zip(chosen, _distances(chosen, distances), strict=True):
         weight = layer.weight
-        part = SpatialPrior(action, between, weight.dtype).to(weight.device)
+        with torch.inference_mode(False):
+            part = SpatialPrior(action, between, weight.dtype).to(weight.device)
         part.set_kernel(kernel)
+        parts.append(part)
+    for (_, layer), part in zip(chosen, parts, strict=True):  # nothing is wrong from here on
         parametrize.register_parametrization(layer, "weight", part)
+        cast(Any, type(layer)).reset_parameters = _refuse_reset
     return model
 
 
@@ -119,11 +135,55 @@ def step(model: nn.Module, prior: Kernel | Schedule, progress: float) -> None:
 
 
 def remove(model: M) -> M:
-    """Bake the effective weights in: plain ``nn.Linear`` layers again, with the same outputs."""
+    """Bake the effective weights in: layers without the prior, with the same outputs.
+
+    Parametrizations that others have put on top, such as a spectral norm, stay.
+    """
     for module in list(model.modules()):
-        if _prior_of(module) is not None:
+        if _prior_of(module) is None:
+            continue
+        parts = _parts_of(module)
+        _give_a_class_of_its_own(module)
+        del cast(Any, type(module)).reset_parameters
+        if len(parts) > 1:
+            _bake_first(parts)
+        else:
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     return model
+
+
+def baked_copy(model: M) -> M:
+    """A copy of a model without its prior, with the same outputs: to save, export or average.
+
+    The model itself stays as it is, and can be trained on.
+    """
+    return remove(copy.deepcopy(model))
+
+
+def effective_state_dict(model: nn.Module) -> dict[str, Tensor]:
+    """The ``state_dict`` that a model without the prior takes, effective weights in it."""
+    return dict(baked_copy(model).state_dict())
+
+
+def _bake_first(parts: Any) -> None:
+    """Take the prior out of a list of parametrizations, and its effect into the learned weight."""
+    with torch.no_grad():
+        parts.original.copy_(parts[0](parts.original))
+    del parts[0]
+
+
+def _give_a_class_of_its_own(module: nn.Module) -> None:
+    """Let removal change this module alone: a deep copy shares the class that torch has made."""
+    shared = type(module)
+    members = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
+    module.__class__ = type(shared.__name__, shared.__bases__, members)
+
+
+def _refuse_reset(layer: nn.Linear) -> None:
+    raise RuntimeError(
+        "reset_parameters would change nothing under a spatial prior: the weight is computed from "
+        "the learned one. Call it before attach(model, ...), or after remove(model)"
+    )
 
 
 def spatial_priors(model: nn.Module) -> Iterator[tuple[nn.Linear, SpatialPrior]]:
@@ -193,6 +253,8 @@ def learned_weight(layer: nn.Linear) -> Tensor:
 
 
 def _kernel_at(prior: Kernel | Schedule, progress: float) -> Kernel:
+    if not 0.0 <= progress <= 1.0:
+        raise ValueError(f"progress: expected a number in [0, 1], got {progress}")
     if isinstance(prior, Schedule):
         return prior.at(progress)
     if isinstance(prior, Kernel):
@@ -223,25 +285,76 @@ def _distances(
     return [between.detach().to("cpu", torch.float64) for between in given]
 
 
+def _parts_of(module: nn.Module) -> Any:
+    """The list of parametrizations of a module's weight."""
+    return cast(nn.ModuleDict, module.parametrizations)["weight"]
+
+
 def _prior_of(module: nn.Module) -> SpatialPrior | None:
     if not parametrize.is_parametrized(module, "weight"):
         return None
-    parts = cast(nn.ModuleDict, module.parametrizations)["weight"]
-    first = cast(nn.ModuleList, parts)[0]
+    first = _parts_of(module)[0]
     return first if isinstance(first, SpatialPrior) else None
 
 
-def _choose(model: nn.Module, layers: Sequence[str] | None) -> list[tuple[str, nn.Linear]]:
+def _choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear]]:
     linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
     if layers is None:
         if not linear:
             raise ValueError(f"{type(model).__name__} has no nn.Linear layer")
         return list(linear.items())
+    if callable(layers):
+        chosen = [(name, layer) for name, layer in linear.items() if layers(name, layer)]
+        if not chosen:
+            raise ValueError("layers: the function chooses none of " + ", ".join(linear))
+        return chosen
     if isinstance(layers, str) or not layers:
         raise ValueError(f"layers: expected a list of names, at least one, got {layers!r}")
-    for name in layers:
-        if list(layers).count(name) > 1:
+    names = [found for name in layers for found in _matching(name, linear)]
+    for name in names:
+        if names.count(name) > 1:
             raise ValueError(f"layers: {name!r} is named twice")
-        if name not in linear:
-            raise ValueError(unknown("linear layer", name, linear))
-    return [(name, linear[name]) for name in layers]
+    return [(name, linear[name]) for name in names]
+
+
+def _matching(name: str, linear: Mapping[str, nn.Linear]) -> list[str]:
+    """The layer of that name, or those of that pattern. ValueError where there is none."""
+    found = [name] if name in linear else fnmatch.filter(linear, name)
+    if not found:
+        raise ValueError(unknown("linear layer", name, linear))
+    return found
+
+
+def _check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> None:
+    """Refuse a weight that cannot carry a prior, or that something else uses too."""
+    used: dict[tuple[str, int], list[str]] = {}
+    for prefix, module in model.named_modules():
+        for name, parameter in module._parameters.items():
+            if parameter is None:
+                continue
+            used.setdefault(_identity(parameter), []).append(f"{prefix}.{name}".lstrip("."))
+    for name, layer in chosen:
+        if parametrize.is_parametrized(layer, "weight"):
+            raise ValueError(
+                f"layer {name!r} has a parametrized weight already; call remove(model) first"
+            )
+        if not isinstance(layer._parameters.get("weight"), nn.Parameter):
+            raise ValueError(
+                f"layer {name!r} has no weight of its own to put a prior on, as under the older "
+                "torch.nn.utils.weight_norm; take that off first, or leave the layer out of layers"
+            )
+        places = used[_identity(layer.weight)]
+        if len(places) > 1:
+            others = ", ".join(place for place in places if place != f"{name}.weight".lstrip("."))
+            raise ValueError(
+                f"layer {name!r} shares its weight with {others}, which the prior would change "
+                "too; leave the layer out of layers, or give it a weight of its own first: "
+                "layer.weight = nn.Parameter(layer.weight.detach().clone())"
+            )
+
+
+def _identity(parameter: Tensor) -> tuple[str, int]:
+    """The same for two parameters with one memory; where there is none, for one object."""
+    if parameter.device.type == "meta" or parameter.numel() == 0:
+        return "without memory", id(parameter)
+    return str(parameter.device), parameter.data_ptr()

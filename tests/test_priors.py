@@ -26,7 +26,6 @@ from spatialnb.priors.kernels import (
 )
 from spatialnb.priors.parametrization import (
     DecayTarget,
-    SpatialPrior,
     attach,
     remove,
     spatial_priors,
@@ -493,4 +492,3 @@ def test_an_action_of_one_s_own_is_used_by_its_name(monkeypatch: pytest.MonkeyPa
     assert torch.equal(layer.weight, parametrization.learned_weight(layer) + 1.0)
     with pytest.raises(ValueError, match=r"'cap' is taken by spatialnb\.priors\.actions\.cap"):
         actions.register("cap")(shift)
-    assert isinstance(SpatialPrior("shift", layer_distance(1, 1), torch.float32), nn.Module)

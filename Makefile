@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# On every core, those that share one too. `make test-all` leaves out no test for being slow.
+PYTEST := $(BIN)/python -m pytest -n logical
+QUICK := -m "not slow"
+
 NOTEBOOKS := $(wildcard book/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test check book pdf browser format bench faults audit lock clean
+.PHONY: help setup test test-all check book pdf browser format bench faults audit lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## create the environment in .venv, as constraints.txt and hashes.txt state it
 
@@ -27,11 +31,13 @@ $(READY): pyproject.toml constraints.txt hashes.txt
 	  --constraint constraints.txt --editable '.[book,test]'
 	@touch $@
 
-test: check ## run every check and every test but those of the built book
-	@echo "Tests, the quick edition of every chapter among them"
-	@$(BIN)/python -m pytest --ignore tests/test_browser.py
-	@echo "Stored outputs of the notebooks against what they give now"
-	@$(BIN)/python -m pytest --nbval-lax book
+test: check ## run every check and every test but the slow repeats and those of the built book
+	@echo "Tests, every chapter's quick edition and the stored outputs of the notebooks among them"
+	@$(PYTEST) $(QUICK) --nbval-lax --ignore tests/test_browser.py tests book
+
+test-all: check book ## run every test there is: the slow repeats, the built book in a browser
+	@echo "All tests, the slow ones too"
+	@$(PYTEST) --nbval-lax tests book
 
 check: setup ## lint, format, layers and types
 	@echo "Lint, format, layers and types"
@@ -49,7 +55,7 @@ pdf: setup ## print the book as one PDF; needs Chromium
 
 browser: setup ## look at the built book in Chromium: every page, three widths, light and dark
 	@test -f _build/html/index.html || $(BIN)/python tools/build_book.py
-	@$(BIN)/python -m pytest tests/test_browser.py
+	@$(PYTEST) $(QUICK) tests/test_browser.py
 
 format: setup ## put code and notebooks into their stored form
 	@$(BIN)/ruff check --fix --quiet

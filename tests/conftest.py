@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what axe finds in the dark, besides contrast, as slow: it is what it finds in light."""
+    shown = getattr(item, "callspec", None)
+    if item.name.startswith("test_axe") and shown and shown.params["theme"] == "dark":
+        item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported out of every collection of garbage.
+
+    statsmodels collects in each correction of p values, which takes a third of a second otherwise.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

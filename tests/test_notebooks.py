@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 
+from spatialnb.execution import runs
 from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import STUDIES
 from spatialnb.study import parameters
@@ -117,26 +119,52 @@ def test_a_parameter_that_papermill_injects_and_nothing_reads_is_refused(tmp_pat
         )
 
 
+def execute(path: Path, folder: Path, **given: Any) -> set[str]:
+    """Execute a chapter with a store in `folder`; the ids of the runs that are then in it."""
+    seeds = str(list(given["seeds"]))  # text, as papermill's command line hands lists on
+    papermill.execute_notebook(
+        path,
+        folder / "output.ipynb",
+        parameters={**given, "seeds": seeds},
+        kernel_name="python3",
+        cwd=BOOK,
+        progress_bar=False,
+    )
+    outputs = [out for cell in code_cells(folder / "output.ipynb") for out in cell.outputs]
+    assert not [out for out in outputs if out.output_type == "error"]
+    return {path.stem for path in (folder / "store" / "runs").glob("*.json")}
+
+
 @any_chapter
 def test_the_quick_edition_of_a_chapter_trains_and_runs(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One epoch, trained here: most of the time of a quick edition is that of starting workers."""
+    study = STUDIES[path.stem.split("_")[0]]
+    given = {"dataset": study.quick.dataset, "epochs": 1, "seeds": study.quick.seeds}
+    grid = study.configs(**given)
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "store"))
+    with ThreadPoolExecutor(1) as here:
+        runs.complete(
+            [run for arm in grid.values() for run in arm],
+            pairs=[pair for arm in grid.values() for pair in study.couples(arm)],
+            store=Store(tmp_path / "store"),
+            executor=here,
+            progress=False,
+        )
+    trained = {path.stem for path in (tmp_path / "store" / "runs").glob("*.json")}
+    assert len(trained) == len({*study.arms, *study.borrowed_arms}) * len(study.quick.seeds)
+
+    assert execute(path, tmp_path, **given) == trained
+
+
+@pytest.mark.slow
+@any_chapter
+def test_a_notebook_trains_its_whole_quick_edition_itself(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = STUDIES[path.stem.split("_")[0]]
     quick = study.quick
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "store"))
-    seeds = str(list(quick.seeds))  # text, as papermill's command line hands lists on
-    given = {"dataset": quick.dataset, "epochs": quick.epochs, "seeds": seeds}
-
-    papermill.execute_notebook(
-        path,
-        tmp_path / "output.ipynb",
-        parameters=given,
-        kernel_name="python3",
-        cwd=BOOK,
-        progress_bar=False,
-    )
-
-    outputs = [out for cell in code_cells(tmp_path / "output.ipynb") for out in cell.outputs]
-    assert not [out for out in outputs if out.output_type == "error"]
-    trained = list((tmp_path / "store" / "runs").glob("*.json"))
+    trained = execute(path, tmp_path, dataset=quick.dataset, epochs=quick.epochs, seeds=quick.seeds)
     assert len(trained) == len({*study.arms, *study.borrowed_arms}) * len(quick.seeds)

@@ -1,0 +1,30 @@
+"""How the tests are spread over several processes, with `pytest -n`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = re.compile(
+    r"book/.*\.ipynb"  # the cells of a page share a kernel
+    r"|tests/test_(cluster|determinism|faults|rerun|runs)\.py"  # what is slow to make
+    r"|\[.+-(light|dark)(?=[-\]])"  # a page of the book in a tab of the browser
+)
+"""What is the same in the ids of tests that share something, so that one process runs them all."""
+
+
+class Spread(LoadScopeScheduling):
+    """Give a process one test after the other, and those that share something at once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = TOGETHER.search(nodeid)
+        return found[0] if found else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+    """Spread the tests so, whichever way `--dist` names."""
+    return Spread(config, log)

@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = re.compile(
     r"book/.*\.ipynb"  # the cells of a page share a kernel
-    r"|tests/test_(cluster|determinism|faults|rerun|runs)\.py"  # what is slow to make
+    r"|tests/test_(cluster|datasets_real|determinism|faults|rerun|runs)\.py"  # what is slow to make
     r"|\[.+-(light|dark)(?=[-\]])"  # a page of the book in a tab of the browser
 )
 """What is the same in the ids of tests that share something, so that one process runs them all."""

@@ -18,6 +18,7 @@ from spatialnb.commands import publish, rerun, verify
 from spatialnb.commands.cli import main
 from spatialnb.config.run import Run
 from spatialnb.execution import planning
+from spatialnb.execution.in_process import InProcess
 from spatialnb.priors.kernels import Linear
 from spatialnb.records import store as records_store
 from spatialnb.records.store import RecordError, Store
@@ -317,7 +318,7 @@ def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch
     published = tmp_path / "published"
     monkeypatch.setattr(records_store, "published_folder", lambda: published)
     monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": one})
-    one.run(store=Store(published), progress=False)
+    one.run(store=Store(published), backend=InProcess(), progress=False)
     arguments = ["verify", "v01", "--sample", "2", "--seed", "0", "--workers", "1"]
     good = CliRunner().invoke(main, arguments)
     assert good.exit_code == 0, good.output

@@ -13,20 +13,23 @@ from spatialnb.study.claims import Finding, not_judged
 from spatialnb.study.results import Results
 from spatialnb.study.study import Study
 
+FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
+"""How modules of studies are called: those on the log, those of Part II, those on the verdicts."""
+WITHOUT_PAGE = ("c7a", "m1")
+"""Studies whose runs are still to be made: they can be trained and published, and have no page."""
 
-def _pages() -> dict[str, str]:
-    """The name of every module here that is called like ``v05_cifar10``, by the study's id.
 
-    The chapters on the report come first, then those of Part II, such as ``c2_which_part``.
-    """
+def _modules() -> dict[str, str]:
+    """The name of every study's module by the study's id, in the order of :data:`FORMS`."""
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
-    chapters = [
-        name for form in (r"v\d\d_", r"c\d[a-z]?_") for name in names if re.match(form, name)
-    ]
+    chapters = [name for form in FORMS for name in names if re.match(form, name)]
     return {name.partition("_")[0]: name for name in chapters}
 
 
-PAGES: dict[str, str] = _pages()
+_MODULES = _modules()
+PAGES: dict[str, str] = {
+    study: name for study, name in _MODULES.items() if study not in WITHOUT_PAGE
+}
 """The page of every study by id: it is called like the study's module."""
 
 
@@ -36,18 +39,20 @@ def _study(module: str) -> Study:
 
 
 STUDIES: dict[str, Study] = {chapter: _study(module) for chapter, module in PAGES.items()}
-"""Every study by id, in order."""
+"""Every study that has a page, by id, in order."""
 
 
 def get(study_id: str) -> Study:
-    """The study of that id. ValueError names those there are."""
-    if study_id not in STUDIES:
-        raise ValueError(unknown("study", study_id, STUDIES))
-    return STUDIES[study_id]
+    """The study of that id, with a page or without. ValueError names those there are."""
+    if study_id in STUDIES:
+        return STUDIES[study_id]
+    if study_id in WITHOUT_PAGE:
+        return _study(_MODULES[study_id])
+    raise ValueError(unknown("study", study_id, STUDIES))
 
 
 def select(names: Iterable[str]) -> list[Study]:
-    """The studies named, each once; ``all`` is every one of them."""
+    """The studies named, each once; ``all`` is every one that has a page."""
     chosen: dict[str, Study] = {}
     for name in names:
         found = STUDIES if name == "all" else {name: get(name)}

@@ -37,6 +37,7 @@ from .priors.schedules import Anneal, Schedule, Sharpen, Static
 from .records.store import Record, RecordError, Store
 from .study.claims import Claim
 from .study.study import Study
+from .training.loop import train
 
 __all__ = [
     "Anneal",
@@ -81,5 +82,6 @@ __all__ = [
     "step",
     "studies",
     "study",
+    "train",
     "training",
 ]

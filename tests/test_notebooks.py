@@ -50,7 +50,10 @@ def test_the_studies_whose_runs_are_recorded_are_the_chapters() -> None:
         for study in STUDIES.values()
         if all(run.id in there for runs in study.configs().values() for run in runs)
     ]
-    assert sorted(path.stem.split("_")[0] for path in CHAPTERS) == sorted(recorded)
+    drafts = [study.id for study in STUDIES.values() if study.dataset == study.quick.dataset]
+    assert sorted(path.stem.split("_")[0] for path in CHAPTERS) == sorted([*recorded, *drafts]), (
+        "a chapter's runs are published before its page is: spatialnb train, then publish"
+    )
 
 
 @any_notebook

@@ -47,3 +47,5 @@ optimizers: Functions[MakeOptimizer] = Functions(
     {name: f"spatialnb.training.optimizers:{name}" for name in ("adam", "sgd", "adamw")},
 )
 """The optimisers that a run can ask for."""
+DECAYING: list[str] = ["adamw"]
+"""Those that need ``weight_decay``; the others refuse it. Add yours here if it takes one."""

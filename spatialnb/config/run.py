@@ -14,7 +14,13 @@ from typing import Any
 
 from spatialnb.config import exclusions, lr_schedules
 from spatialnb.config.asymmetric import Asymmetric
-from spatialnb.config.components import activations, initialisations, networks, optimizers
+from spatialnb.config.components import (
+    DECAYING,
+    activations,
+    initialisations,
+    networks,
+    optimizers,
+)
 from spatialnb.config.intervention import Intervention
 from spatialnb.config.sparsity import Prune, Sparse
 from spatialnb.priors.actions import PARTS, actions
@@ -111,8 +117,9 @@ class Run:
     permuted_pixels : on the plane, the seed of one permutation of the pixels' places.
     sparse : zeros from the first step on, or none; see :class:`~spatialnb.config.sparsity.Sparse`.
     prune : weights set to zero after the training, or none; see
-    :class:`~spatialnb.config.sparsity.Prune`. asymmetric : weights that are fixed, in a network
-        without a prior: see :mod:`spatialnb.config.asymmetric`.
+        :class:`~spatialnb.config.sparsity.Prune`.
+    asymmetric : weights that are fixed, in a network without a prior: see
+        :mod:`spatialnb.config.asymmetric`.
     interventions : what else acts while the network trains: see
         :mod:`spatialnb.config.intervention`.
     batch_size : samples a step; the last batch of an epoch may be smaller.
@@ -221,9 +228,11 @@ class Run:
             raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
 
     def _check_optimizer(self) -> None:
-        takes = {"adam": False, "sgd": False, "adamw": True}.get(self.optimizer)
-        if takes is not None and takes != (self.weight_decay is not None):
-            raise ValueError("weight_decay: expected with the optimizer adamw, and with no other")
+        if (self.optimizer in DECAYING) != (self.weight_decay is not None):
+            raise ValueError(
+                f"weight_decay: expected with the optimizer {' or '.join(DECAYING)}, and with no "
+                "other"
+            )
 
     def _check_positions(self) -> None:
         if self.positions is not None and self.positions not in POSITIONS:

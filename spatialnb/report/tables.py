@@ -1,4 +1,4 @@
-"""Tables: a study's arms beside the report's, and its claims with their verdicts."""
+"""The results table of a chapter: its arms, with what the log reports beside them."""
 
 from __future__ import annotations
 

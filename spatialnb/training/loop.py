@@ -31,6 +31,8 @@ from spatialnb.training.interventions import table
 class Trained:
     """What a run leaves: its outcome, as recorded, the network, and its answers.
 
+    `outcome` is plain JSON data: ``status``, ``finished`` or ``failed``; ``epochs``, by quantity a
+    list with one number an epoch, such as ``outcome["epochs"]["test_accuracy"]``; and ``final``.
     `answers` are the class of every sample that is measured, by edition; none where a run failed.
     """
 

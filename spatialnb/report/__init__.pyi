@@ -16,6 +16,7 @@ from .metric_grid import side_by_side
 from .pruning_report import latency_table, zeros_figure, zeros_table
 from .receptive import receptive_fields
 from .sparsity_table import shares
+from .specification_curve import specification_curve
 from .style import figure
 from .summary_box import glance
 from .tables import frame, table, table_rows
@@ -61,6 +62,7 @@ __all__ = [
     "receptive_fields",
     "shares",
     "side_by_side",
+    "specification_curve",
     "table",
     "table_rows",
     "tally",

@@ -40,8 +40,16 @@ OPTIMIZERS: tuple[dict[str, Any], ...] = (
 SGD_FACTOR = 10.0
 """SGD with momentum takes ten times Adam's rate: at the same one it would hardly move."""
 
-CHOICES = ("learning rate", "batch", "initialisation", "input", "hidden", "images", "optimiser")
-"""What a digit of a universe's code chooses, in order."""
+VALUES = {
+    "learning rate": ("0.0005", "0.001", "0.003"),
+    "batch": ("64", "128", "256"),
+    "initialisation": ("Kaiming", "torch's", "N(0, 0.05²)", "N(0, 0.1²)"),
+    "input": ("standardised", "[0, 1]", "[-1, 1]"),
+    "hidden": ("256-128", "512-256"),
+    "images": ("50,000", "20,000", "10,000"),
+    "optimiser": ("Adam", "AdamW", "SGD, rate × 10"),
+}
+"""What each digit of a universe's code chooses, in order, and the values in words."""
 REFERENCE = "2100000"
 """The protocol of the other chapters."""
 _SOBOL = """
@@ -57,7 +65,7 @@ seed, 47 of 0 to 1999, was the one that balances pairs of choices best. Chosen b
 
 @dataclass(frozen=True, kw_only=True)
 class Universe:
-    """One protocol, by its code: a digit a choice, see :data:`CHOICES`."""
+    """One protocol, by its code: a digit a choice, in the order of :data:`VALUES`."""
 
     code: str
 
@@ -145,6 +153,9 @@ FINGERPRINT = {**BY_EPOCH, "k = 15": (None, None, None, None, 49.2)}
 """The log's accuracies (%) at epochs 0, 2, 4, 6 and 11, None where it prints none. The distance of
 a universe to the log is the root mean square of the differences of its means over seeds to
 these."""
+
+EPOCHS = (0, 2, 4, 6, 11)
+"""Where the log prints accuracies."""
 
 STUDY = Study(
     id="m1",

@@ -7,9 +7,13 @@ specification curves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
+
+from spatialnb.study.results import Results
 
 HOLDS_FROM = 0.9
 """Share of the universes from which on a claim is said to hold in them."""
@@ -66,3 +70,90 @@ class ClaimAcross:
         if share >= HOLDS_FROM:
             return "holds"
         return "contradicted" if share < FAILS_BELOW else "depends on the protocol"
+
+
+class Estimate(NamedTuple):
+    """A claim in one universe: the mean difference in points, and the difference of every seed."""
+
+    code: str
+    mean: float
+    differences: tuple[float, ...]
+
+
+def estimates(
+    results: Results, claim: ClaimAcross, codes: Sequence[str], metric: str = "accuracy"
+) -> list[Estimate]:
+    """The claim's difference in every universe, smallest first: a specification curve.
+
+    A universe in which an arm has failed runs is judged on the seeds that are left, and left out
+    where none is.
+
+    Parameters
+    ----------
+    results : of a study whose arms are called ``"<code> <arm>"``.
+    claim : its arms are named without the code.
+    codes : the universes.
+    metric : in the unit of the claim's margin.
+    """
+    found = []
+    for code in codes:
+        ours, theirs = (
+            results.samples(f"{code} {arm}", metric) for arm in (claim.arm, claim.against)
+        )
+        paired = tuple(ours[seed] - theirs[seed] for seed in ours if seed in theirs)
+        if paired:
+            found.append(Estimate(code, fmean(paired), paired))
+    return sorted(found, key=lambda one: one.mean)
+
+
+def distance(
+    curves: Mapping[str, Sequence[float]], fingerprint: Mapping[str, Sequence[float | None]]
+) -> float:
+    r"""Root mean square of the differences of curves to a fingerprint, in points.
+
+    Parameters
+    ----------
+    curves : accuracies (%) of every arm of the fingerprint at its epochs.
+    fingerprint : the same of what they are held against; None where it has no number.
+
+    Raises
+    ------
+    ValueError : an arm is missing, or has another number of epochs.
+    """
+    squares = []
+    for arm, theirs in fingerprint.items():
+        ours = curves.get(arm, ())
+        if len(ours) != len(theirs):
+            raise ValueError(f"fingerprint: arm {arm!r}: expected {len(theirs)} numbers")
+        squares += [(a - b) ** 2 for a, b in zip(ours, theirs, strict=True) if b is not None]
+    return math.sqrt(fmean(squares))
+
+
+def nearest(
+    results: Results,
+    codes: Sequence[str],
+    fingerprint: Mapping[str, Sequence[float | None]],
+    epochs: Sequence[int],
+) -> list[tuple[str, float]]:
+    """Universes by their distance to a fingerprint, the nearest first.
+
+    A universe with a failed run is left out: a log prints no such run.
+
+    Parameters
+    ----------
+    results : of a study whose arms are called ``"<code> <arm>"``.
+    codes : the universes.
+    fingerprint : accuracies (%) of every arm at these epochs, None where there is no number.
+    epochs : counted from 0.
+    """
+    found = []
+    for code in codes:
+        arms = {arm: f"{code} {arm}" for arm in fingerprint}
+        if any(results.failed(name) for name in arms.values()):
+            continue
+        curves = {
+            arm: [fmean(results.samples(name, f"accuracy@{epoch}").values()) for epoch in epochs]
+            for arm, name in arms.items()
+        }
+        found.append((code, distance(curves, fingerprint)))
+    return sorted(found, key=lambda one: one[1])

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -250,7 +251,6 @@ def test_any_other_json_is_no_run(data: Any) -> None:
         Run.from_dict(data)
 
 
-@intervention.register("test-nudge")
 @dataclass(frozen=True, kw_only=True)
 class Nudge(Intervention):
     size: float = 0.5
@@ -258,6 +258,16 @@ class Nudge(Intervention):
     def check(self, run: Run) -> None:
         if run.epochs < 2:
             raise ValueError("nudge: expected at least 2 epochs")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nudge() -> Iterator[None]:
+    """An intervention of the tests' own, which no other file sees."""
+    kinds = intervention.interventions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kinds, "_kinds", dict(kinds._kinds))
+        intervention.register("test-nudge")(Nudge)
+        yield
 
 
 # ── What changes an id, and what does not ───────────────────────────────────────────────────────

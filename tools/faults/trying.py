@@ -134,12 +134,13 @@ def joined(child: int) -> int:
 
 
 class Telling(Store):
-    """A store that writes down, beside its folder, each record that it has reported as written."""
+    """A store that writes down, beside its folder, each run that it has reported as written."""
 
     def add(self, record: Record) -> Path:
         """Write a record, then say so."""
         path = super().add(record)
-        note(self.folders[0], "done", [record])
+        if record.kind == "run":
+            note(self.folders[0], "done", [record])
         return path
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; there is a process a core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TOGETHER = re.compile(
     r"book/.*\.ipynb"  # the cells of a page share a kernel

@@ -17,8 +17,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker("slow")
 
 
-def pytest_collection_finish() -> None:
-    """Take what is imported out of every collection of garbage.
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_old_is_collected() -> None:
+    """Take what is there out of every later collection of garbage.
 
     statsmodels collects in each correction of p values, which takes a third of a second otherwise.
     """

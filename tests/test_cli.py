@@ -424,6 +424,7 @@ def test_the_status_counts_what_is_missing_and_what_is_recorded(one_chapter, tmp
         "recorded": 11,
         "missing": 1,
         "stale": 0,
+        "stale_recipes": {},
         "minutes": None,
         "pairs": 6,
         "pairs_missing": 1,
@@ -441,6 +442,11 @@ def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
     monkeypatch.setattr("spatialnb.config.run.RECIPE", 2)
     (row,) = as_json(call("status", "--json"))
     assert (row["recorded"], row["missing"], row["stale"]) == (0, 12, 12)
+    assert row["stale_recipes"] == {"1": 12}
+    said = call("status").output.splitlines()[-1]
+    assert said.startswith("v01: 12 of its 12 runs are not recorded; recorded under recipe 1: 12,")
+    assert "as recipe 2 gives other numbers" in said
+    assert said.endswith("`spatialnb train v01` trains them.")
 
 
 def test_a_second_result_of_one_configuration_is_told_and_json_stays_json(one_chapter, tmp_path):

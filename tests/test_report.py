@@ -307,6 +307,20 @@ def test_gluing_in_a_notebook_shows_each_text_as_it_is_under_its_key(monkeypatch
     assert shown == report.numbers(results())
 
 
+def test_the_banner_says_why_runs_are_to_come(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path))
+    monkeypatch.setattr("spatialnb.records.store.published_folder", lambda: tmp_path / "none")
+    some = results(seeds=study().seeds[:2])
+    assert some.interim
+    first = next(iter(study().configs().values()))[0]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / f"{first.id}.json").touch()
+    monkeypatch.setattr("spatialnb.config.run.RECIPE", 2)
+    said = report.banner(some).text
+    assert "18 of its 18 runs are not recorded; recorded under recipe 1: 1, which do not" in said
+    assert f"`spatialnb train {some.study.id}` trains them." in said
+
+
 def test_the_banner_is_there_only_when_the_parameters_are_not_the_published_ones():
     assert report.banner(results()) is None
     assert "Quick edition" in report.banner(results(dataset="quick-digits")).text

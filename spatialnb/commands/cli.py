@@ -417,7 +417,8 @@ def new(chapter: str, title: str) -> None:
 def status(store: Path | None, as_json: bool) -> None:
     """What is recorded and what is missing, a chapter a line.
 
-    Stale runs were recorded under an earlier recipe number, so they are made anew.
+    Stale runs were recorded under an earlier recipe number, so they are made anew; which, and
+    what to do, is said below.
     """
     from spatialnb.execution import planning
     from spatialnb.records.store import default_store
@@ -431,13 +432,17 @@ def status(store: Path | None, as_json: bool) -> None:
     times = dict(
         zip(left, planning.seconds([every[run_id] for run_id in left], where), strict=True)
     )
-    rows = []
+    rows, why = [], []
     for study in STUDIES.values():
         grid = grids[study.id].values()
         planned = {config.id: config for arm in grid for config in arm}
         missing = [config for run_id, config in planned.items() if run_id in times]
         pairs = {planning.pair_id(*pair) for arm in grid for pair in study.pairs_of(arm)}
+        stale = planning.stale(missing, there)
         time = sum(times[config.id] for config in missing) / planning.cores() / 60.0
+        if stale:
+            whole = list(planned.values())
+            why.append(f"{study.id}: {planning.why_missing(study.id, whole, there)}")
         rows.append(
             {
                 "chapter": study.id,
@@ -445,7 +450,8 @@ def status(store: Path | None, as_json: bool) -> None:
                 "planned": len(planned),
                 "recorded": len(planned) - len(missing),
                 "missing": len(missing),
-                "stale": sum(bool(there & config.earlier_ids()) for config in missing),
+                "stale": sum(stale.values()),
+                "stale_recipes": stale,
                 "pairs": len(pairs),
                 "pairs_missing": len(pairs - pairs_there),
                 "minutes": round(time, 1) if time == time else None,
@@ -465,6 +471,8 @@ def status(store: Path | None, as_json: bool) -> None:
                 + "".join(f"{cell:>{len(name) + 2}}" for name, cell in line)
                 + f"  {row['title']}"
             )
+        for said in why:
+            click.echo(said)
     for path in where.conflicts():
         click.echo(f"another result for a recorded configuration: {path}", err=True)
 

@@ -272,10 +272,12 @@ class Run:
         """Sixteen hexadecimal digits of the SHA-256 of the canonical JSON."""
         return digest(self.to_dict())[:16]
 
-    def earlier_ids(self) -> set[str]:
-        """Its ids under earlier recipe numbers, whose records no longer answer."""
+    def earlier_ids(self) -> dict[int, str]:
+        """Its ids by earlier recipe number; the records under these no longer answer."""
         plain = self.to_dict()
-        return {digest({**plain, "recipe": recipe})[:16] for recipe in range(1, RECIPE)}
+        return {
+            recipe: digest({**plain, "recipe": recipe})[:16] for recipe in range(1, plain["recipe"])
+        }
 
     @classmethod
     def from_dict(cls, data: Any) -> Run:

@@ -45,8 +45,42 @@ class Pair(NamedTuple):
 
 def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
     """The runs that are not recorded yet, each once, in order. Reads file names only."""
-    there = (store or default_store()).ids()
+    return missing_of(configs, (store or default_store()).ids())
+
+
+def missing_of(configs: Sequence[Run], there: set[str]) -> list[Run]:
+    """The same, where the ids of what is recorded are known already."""
     return list({run.id: run for run in configs if run.id not in there}.values())
+
+
+def stale(configs: Sequence[Run], there: set[str]) -> dict[int, int]:
+    """How many runs that are not recorded were recorded under each earlier recipe number.
+
+    Parameters
+    ----------
+    there : ids of what is recorded. A run counts under the newest recipe that has it.
+    """
+    found: dict[int, int] = {}
+    for run in missing_of(configs, there):
+        recipe = max((one for one, old in run.earlier_ids().items() if old in there), default=0)
+        if recipe:
+            found[recipe] = found.get(recipe, 0) + 1
+    return dict(sorted(found.items()))
+
+
+def why_missing(chapter: str, configs: Sequence[Run], there: set[str]) -> str:
+    """What of a chapter is not recorded, why a stale record does not count, and what to do."""
+    left = missing_of(configs, there)
+    if not left:
+        return ""
+    recipe = left[0].to_dict()["recipe"]
+    said = f"{len(left)} of its {len({run.id for run in configs})} runs are not recorded"
+    for older, count in stale(configs, there).items():
+        said += (
+            f"; recorded under recipe {older}: {count}, which do not count, as recipe {recipe} "
+            "gives other numbers (see CHANGELOG.md)"
+        )
+    return f"{said}. `spatialnb train {chapter}` trains them."
 
 
 def editions(run: Run) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from spatialnb.config.run import Run
+from spatialnb.execution import planning
+from spatialnb.records.store import default_store
 from spatialnb.report.display import Shown
 from spatialnb.report.summary import Row, summarise
 from spatialnb.study import metrics
@@ -122,8 +124,8 @@ def banner(results: Results) -> Shown | None:
         title = "Runs are still to come"
         text = (
             f"These numbers are for {seeds_text(results.seeds)} of the {len(study.seeds)} planned. "
-            "No claim is judged before all are there."
-        )
+            f"No claim is judged before all are there. {_why_interim(results)}"
+        ).rstrip()
     else:
         title = "Not the published parameters"
         text = f"These numbers are for {setting(results)}."
@@ -134,6 +136,14 @@ def banner(results: Results) -> Shown | None:
         f"<p>{escape(text)} {escape(published)}</p></div>"
     )
     return Shown(html, f"{title}. {text} {published}")
+
+
+def _why_interim(results: Results) -> str:
+    """What of the chapter is not recorded, and why."""
+    study = results.study
+    configs = [run for arm in study.configs().values() for run in arm]
+    said = planning.why_missing(study.id, configs, default_store().ids())
+    return f"Of this chapter: {said}" if said else ""
 
 
 def numbers(results: Results) -> dict[str, str]:

@@ -97,7 +97,8 @@ def icons(static: Path, shown: set[str]) -> None:
     sheets = [text, *(path.read_text("utf-8") for path in static.rglob("*.css") if path != sheet)]
     points = {int(point, 16) for one in sheets for point in re.findall(r"\\(f[0-9a-f]{3})\b", one)}
     points |= {ord(letter) for one in sheets for letter in one if "\uf000" <= letter <= "\uf8ff"}
-    font = TTFont(static / "vendor" / "fontawesome" / "webfonts" / "fa-solid-900.ttf")
+    path = static / "vendor" / "fontawesome" / "webfonts" / "fa-solid-900.ttf"
+    font = TTFont(path, recalcTimestamp=False)  # or no two builds are the same
     logging.getLogger("fontTools").setLevel(logging.WARNING)
     cutter = subset.Subsetter()
     cutter.populate(unicodes=points)

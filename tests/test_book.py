@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -118,6 +119,94 @@ def test_a_broken_notebook_fails_the_build_until_it_is_repaired(book: Book) -> N
     book.notebook("p1", RUNS)
     repaired = book.build()
     assert repaired.returncode == 0, repaired.stderr
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_book_that_is_built_again_is_the_one_that_is_built_from_nothing(book: Book) -> None:
+    # What one page takes from another: a title, a label, a number, a whole text, and a name in the
+    # index, the search and the navigation.
+    book.notebook("p1", RUNS)
+    text = "(here)=\n# {title}\n\nSome words, $x^2$ and {{cite}}`Kaiming2015`.\n"
+    text = text.replace("{{cite}}`Kaiming2015`", "more words")
+    book.page("p2", text.format(title="A title"))
+    book.page("p3", "# Third\n\nSee {ref}`here`, {doc}`p2`, {glue:text}`p1.ipynb::answer:d`.\n")
+    book.page("p4", "# Fourth\n\n```{include} p5.md\n:start-line: 1\n```\n")
+    for number in range(5, 9):
+        book.page(f"p{number}", f"# Page {number}\n\nWords of page {number}.\n")
+    first = book.build()
+    assert first.returncode == 0, first.stderr
+    before = files_of(book.html)
+
+    again = book.build()
+    assert "Nothing changed" in again.stdout
+    assert files_of(book.html) == before
+
+    (book.html / "book" / "p3.html").unlink()
+    again = book.build()
+    assert "Read again: no page." in again.stdout
+    assert files_of(book.html) == before
+
+    old = book.folder / "book" / "p2.md"
+    book.page("p2", text.format(title="Another title"))
+    os.utime(old, (1, 1))  # what counts is the text, not when it was written
+    book.page("p5", "# Page 5\n\nOther words.\n")
+    book.notebook("p1", RUNS.replace("6 * 7", "6 * 8"))
+    again = book.build()
+    assert again.returncode == 0, again.stderr
+    assert "book/p1.ipynb is run: its code changed." in again.stdout
+    assert "Read again: book/p1.ipynb, book/p2.md, book/p4.md, book/p5.md." in again.stdout
+    found = files_of(book.html)
+    shutil.rmtree(book.folder / "_build")
+    assert book.build().returncode == 0
+    assert found.keys() == files_of(book.html).keys()
+    assert [name for name, data in files_of(book.html).items() if data != found[name]] == []
+    assert b"Another title" in found["book/p3.html"]
+    assert b">48</span>" in found["book/p3.html"]
+    assert b"Other words" in found["book/p4.html"]
+
+
+def test_a_build_says_why_all_pages_are_read_and_all_notebooks_run(book: Book) -> None:
+    book.notebook("p1", RUNS)
+    said = book.build().stdout
+    assert "Every notebook is run: no results are kept." in said
+    assert "Every page is read: no earlier build ended well." in said
+
+    sheet = book.folder / "book" / "_static" / "book.css"
+    sheet.write_text(sheet.read_text() + "\n/* more */\n")
+    said = book.build().stdout
+    assert "No notebook is run." in said
+    assert "the book's settings changed: book/_static/book.css" in said
+
+    (book.folder / "book" / "data.json").write_text("{}")
+    said = book.build().stdout
+    assert "Every notebook is run:\nwhat stands beside the pages changed: data.json (new)" in said
+
+    book.notebook("p2", "print('run')")
+    said = book.build().stdout
+    assert "book/p2.ipynb is run: it is new." in said
+    assert "Every page is read:\nthe table of pages changed" in said
+
+
+def test_a_copy_of_a_book_elsewhere_runs_no_notebook_again(
+    book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.notebook("p1", RUNS)
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "one store"))
+    assert book.build().returncode == 0
+    copy = Book(tmp_path / "a copy")
+    shutil.copytree(book.folder, copy.folder)
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "another store"))
+    ended = copy.build()
+    assert ended.returncode == 0, ended.stderr
+    assert "No notebook is run." in ended.stdout
+    assert "Every page is read:\nthe book's folder changed" in ended.stdout
 
 
 def test_a_notebook_runs_again_where_it_or_what_it_is_made_from_changed(book: Book) -> None:

@@ -21,7 +21,7 @@ from spatialnb.studies import STUDIES
 from spatialnb.study import parameters
 
 BOOK = Path(__file__).parents[1] / "book"
-NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+NOTEBOOKS = sorted(BOOK.glob("[!.]*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if path.stem.split("_")[0] in STUDIES]
 
 COMPARED = {"keep_output", "nbval-check-output"}

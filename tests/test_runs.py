@@ -550,33 +550,6 @@ def test_a_package_without_metadata_is_no_reason_to_lose_a_run(
     assert found["torch"]
 
 
-def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "lib" / "priors" / "kernels.py"  # in a package below the package's root
-    copy.parent.mkdir(parents=True)
-    copy.write_text("", encoding="utf-8")
-    (tmp_path / "lib" / "__init__.py").write_text("", encoding="utf-8")
-
-    def git(*words: str) -> str:
-        name = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        done = subprocess.run(
-            ["git", *name, "-C", str(tmp_path), *words], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    git("init")
-    git("commit", "--allow-empty", "-m", "Of another project")
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "lib")
-    assert provenance.commit.__wrapped__() == "unknown"
-    git("add", "lib")
-    git("commit", "-m", "Of this one")
-    head = git("rev-parse", "HEAD")
-    assert provenance.commit.__wrapped__() == head
-    copy.write_text("edited", encoding="utf-8")
-    assert provenance.commit.__wrapped__() == head + "+"
-
-
 # ── Kills from outside ──────────────────────────────────────────────────────────────────────────
 
 SCRIPT = """

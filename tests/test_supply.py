@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 
+from spatialnb.records import provenance
+
 ROOT = Path(__file__).parents[1]
-MODULES = sorted((ROOT / "spatialnb").rglob("*.py"))
+PACKAGE = ROOT / "spatialnb"
+MODULES = sorted(
+    path for path in PACKAGE.rglob("*.py") if provenance.is_code(path.relative_to(PACKAGE))
+)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 UNPICKLERS = {

@@ -6,9 +6,12 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
+import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +22,85 @@ number."""
 PACKAGES = ("spatialnb", "torch", "torchvision", "numpy", "scikit-learn", "pillow", "safetensors")
 
 
+CODE = (".py", ".pyi")
+"""What files of code end in; the stubs say where a name of the package is imported from."""
+
+
 @functools.cache
 def commit() -> str:
-    """The checkout's commit, ``+`` added where the package was edited; ``unknown`` outside one."""
+    """The checkout's commit, ``+`` added where its code was edited; ``unknown`` outside one."""
+    return _checkout().commit
+
+
+def doubt() -> str:
+    """Why nobody could find the code behind a record made now; empty where anybody can."""
+    found = _checkout()
+    if found.commit == "unknown":
+        return f"the commit of the code is not known: {found.why}"
+    if found.edited:
+        more = f" and {len(found.edited) - 1} more" if len(found.edited) > 1 else ""
+        return f"the code is not as it was committed: {found.edited[0]}{more}"
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checkout:
+    """The commit, the files of code that are not as it has them, and why there is no commit."""
+
+    commit: str
+    edited: tuple[str, ...] = ()
+    why: str = ""
+
+
+@functools.cache
+def _checkout() -> _Checkout:
     try:
         # An installed copy may lie inside a checkout of something else, which does not track it.
         _git(PACKAGE, "ls-files", "--error-unmatch", "__init__.py")
-        head = _git(PACKAGE, "rev-parse", "HEAD")
-        edited = _git(PACKAGE, "status", "--porcelain", "--", ".")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if edited else "")
+        head = _git(PACKAGE, "rev-parse", "HEAD").strip()
+        every = ("--untracked-files=all", "--no-renames", "-z", "--", ".")
+        prefix = _git(PACKAGE, "rev-parse", "--show-prefix").strip()
+        lines = _git(PACKAGE, "status", "--porcelain", *every).split("\0")
+    except FileNotFoundError:
+        return _Checkout(commit="unknown", why="git is not installed")
+    except OSError as error:
+        return _Checkout(commit="unknown", why=f"git cannot be run ({error})")
+    except subprocess.CalledProcessError as error:
+        return _Checkout(commit="unknown", why=_why(str(error.stderr)))
+    changed = [line[3:] for line in lines]
+    edited = tuple(sorted(path for path in changed if is_code(Path(path.removeprefix(prefix)))))
+    return _Checkout(commit=head + ("+" if edited else ""), edited=edited)
+
+
+def _why(said: str) -> str:
+    """What git's refusal means."""
+    if "dubious ownership" in said:
+        return (
+            f"git does not trust {PACKAGE.parent}, which belongs to another user; "
+            f"`git config --global --add safe.directory {shlex.quote(str(PACKAGE.parent))}` says "
+            "that you do"
+        )
+    if "not a git repository" in said or "did not match any file" in said:
+        return f"{PACKAGE} is no checkout"
+    lines = said.strip().splitlines()
+    return f"git says: {lines[-1]}" if lines else "git gives none"
+
+
+def is_code(path: Path) -> bool:
+    """Whether a file, named from the package on, is code.
+
+    Hidden files are not: editors, notebooks and file systems leave them, ``._cli.py`` for example.
+    """
+    return path.suffix in CODE and not any(part.startswith(".") for part in path.parts)
 
 
 @functools.cache
 def code() -> str:
-    """SHA-256 over the package's source files: the same wherever the same code is installed."""
+    """SHA-256 over the package's files of code: the same wherever the same code is installed."""
     value = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        value.update(f"{path.relative_to(PACKAGE).as_posix()}\n".encode() + path.read_bytes())
+    for path in sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*")):
+        if is_code(path):
+            value.update(f"{path.as_posix()}\n".encode() + (PACKAGE / path).read_bytes())
     return value.hexdigest()
 
 
@@ -98,6 +161,11 @@ def _version(package: str) -> str:
 
 def _git(folder: Path, *words: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(folder), *words], check=True, capture_output=True, text=True
+        ["git", "-C", str(folder), *words],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env={**os.environ, "LC_ALL": "C"},  # its refusals are read
     )
-    return done.stdout.strip()
+    return done.stdout

@@ -1,5 +1,7 @@
 """Parameters of a chapter: one declaration for notebooks, papermill and the command line."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,46 @@ def test_a_notebook_is_read_and_what_papermill_injects_must_be_parameters():
     notebook["In"].append("# Parameters\nepcohs = 3\n")
     with pytest.raises(ValueError, match=r"unknown parameter 'epcohs'.* Did you mean 'epochs'"):
         read(notebook)
+
+
+def test_a_single_seed_may_be_a_number_as_papermill_makes_one_of_it():
+    assert parse({"seeds": 0})["seeds"] == (0,)
+    with pytest.raises(ValueError, match="seeds: expected whole numbers"):
+        parse({"seeds": True})
+
+
+@pytest.mark.parametrize(("text", "number"), [("1e-3", 1e-3), ("5E2", 500.0), ("-1.5e+2", -150.0)])
+def test_a_number_that_yaml_takes_for_a_text_is_a_number(text, number):
+    assert parse({"lr": text.removeprefix("-")})["lr"] == abs(number)
+    arms = parse({"arms": {text: {"kind": "exponential", "k": text, "more": [text, "e3"]}}})["arms"]
+    assert arms == {text: {"kind": "exponential", "k": number, "more": [number, "e3"]}}
+
+
+def papermill_in_place(folder, end):
+    """A book in whose chapter papermill is at work, or was."""
+    marks = {"start_time": "2026-01-01T00:00:00", "end_time": end}
+    cells = [{"cell_type": "code", "source": "", "metadata": {"tags": ["injected-parameters"]}}]
+    chapter = folder / "v01_linear_or_none.ipynb"
+    chapter.write_text(json.dumps({"metadata": {"papermill": marks}, "cells": cells}))
+    return chapter
+
+
+def test_papermill_is_stopped_where_it_writes_over_the_chapter_that_it_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(parameters, "published_folder", lambda: tmp_path / "records")
+    notebook = {"epochs": 3, "In": ["", "epochs = 12", "# Parameters\nepochs = 3\n"]}
+    papermill_in_place(tmp_path, "2026-01-01T00:09:00")
+    assert read(notebook) == {"epochs": 3}
+    chapter = papermill_in_place(tmp_path, None)
+    with pytest.raises(ValueError, match=f"papermill writes over {chapter}, the chapter that"):
+        read(notebook)
+
+
+def test_the_paths_that_papermill_may_inject_are_no_parameters_and_must_differ(tmp_path):
+    paths = {"PAPERMILL_INPUT_PATH": "a.ipynb", "PAPERMILL_OUTPUT_PATH": "b.ipynb"}
+    injected = "# Parameters\n" + "".join(f"{name} = {path!r}\n" for name, path in paths.items())
+    assert read({"epochs": 3, "In": ["", injected], **paths}) == {"epochs": 3}
+    with pytest.raises(ValueError, match=r"papermill writes over a\.ipynb"):
+        read({"In": ["", injected], **paths, "PAPERMILL_OUTPUT_PATH": "a.ipynb"})
 
 
 @pytest.mark.parametrize("kind", [{}, [], 3, None])

@@ -19,6 +19,7 @@ from spatialnb.config import user_definitions
 from spatialnb.config.run import LARGEST_SEED, Run
 from spatialnb.priors.kernels import Kernel, kernels
 from spatialnb.priors.schedules import Schedule, Static, schedules
+from spatialnb.records.store import published_folder
 from spatialnb.registry import check_name, decode, encode, unknown
 
 MOST_SEEDS = 10_000
@@ -29,6 +30,12 @@ MOST_WIDTHS = 100
 """A network has at most so many hidden layers."""
 LONGEST_NAME = 60
 """Characters of an arm's name."""
+
+
+PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
+"""What papermill adds to the parameters with ``--inject-paths``."""
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+"""A number that YAML 1.1 takes for a text: it wants a point and a sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +76,9 @@ def seeds(value: Any) -> tuple[int, ...]:
                     f"{MOST_SEEDS} seeds"
                 )
             value += range(low, high + 1)
-    if isinstance(value, int) or not hasattr(value, "__len__"):
+    if type(value) is int:
+        value = [value]  # papermill makes a number of `-p seeds 3`
+    if isinstance(value, bool) or not hasattr(value, "__len__"):
         raise ValueError(f"{what}, got {value!r}")
     if not 0 < len(value) <= MOST_SEEDS:
         raise ValueError(f"seeds: expected 1 to {MOST_SEEDS} of them, got {len(value)}")
@@ -134,7 +143,16 @@ def _arms(value: Any) -> dict[str, Any]:
         )
     for name in value:
         check_arm(name)
-    return dict(value)
+    return {name: _with_numbers(arm) for name, arm in value.items()}
+
+
+def _with_numbers(value: Any) -> Any:
+    """Plain data whose texts such as ``1e-3``, which papermill's YAML 1.1 leaves, are numbers."""
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {key: _with_numbers(part) for key, part in value.items()}
+    return [_with_numbers(part) for part in value] if isinstance(value, list) else value
 
 
 def check_arm(name: Any) -> None:
@@ -261,7 +279,7 @@ def read(namespace: Mapping[str, Any]) -> Parsed:
 
     Raises
     ------
-    ValueError : as for :func:`parse`.
+    ValueError : as for :func:`parse`; papermill writes over the chapter that it reads.
     """
     for cell in namespace.get("In", ()):
         if cell.startswith("# Parameters\n"):
@@ -273,9 +291,39 @@ def read(namespace: Mapping[str, Any]) -> Parsed:
                 if isinstance(target, ast.Name)
             ]
             for name in names:
-                if name not in PARAMETERS:
+                if name not in (*PARAMETERS, *PATHS):
                     raise ValueError(unknown("parameter", name, PARAMETERS))
+            _refuse_overwritten(*(str(namespace.get(name, "")) for name in PATHS))
     return parse({name: namespace[name] for name in PARAMETERS if name in namespace})
+
+
+def _refuse_overwritten(source: str, target: str) -> None:
+    """Raise ValueError where papermill executes a chapter in its place.
+
+    Parameters
+    ----------
+    source, target : papermill's two paths, or empty; it hands them on with ``--inject-paths`` only.
+        Without them, a chapter of the book that is being executed is seen by its marks.
+    """
+    chapters = [] if source else published_folder().parent.glob("[!.]*.ipynb")
+    written = [Path(target)] if source and source == target else []
+    written += [path for path in chapters if _is_being_executed(path)]
+    if written:
+        raise ValueError(
+            f"papermill writes over {written[0]}, the chapter that it reads. Name another file for "
+            "its output. `git checkout` brings the chapter back as it was"
+        )
+
+
+def _is_being_executed(path: Path) -> bool:
+    text = path.read_bytes()
+    if b'"injected-parameters"' not in text:
+        return False
+    try:
+        marks = json.loads(text)["metadata"]["papermill"]
+        return bool(marks["start_time"] and not marks["end_time"])
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def cell(published: Mapping[str, Any]) -> str:

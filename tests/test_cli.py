@@ -18,6 +18,7 @@ from spatialnb.datasets import published
 from spatialnb.execution import recording, runs
 from spatialnb.execution.accelerator import Accelerator
 from spatialnb.execution.process_pool import ProcessPool
+from spatialnb.records import provenance
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Store
 from spatialnb.studies import STUDIES
@@ -388,12 +389,35 @@ def test_what_a_command_is_given_is_parsed_once_for_all_chapters(
 
         return dataclasses.replace(parameter, read=read)
 
-    monkeypatch.setattr(rerun, "notebook", lambda study: None)
+    monkeypatch.setattr(rerun, "check_folder", lambda *_: None)
     for name, parameter in list(PARAMETERS.items()):
         monkeypatch.setitem(PARAMETERS, name, counting(parameter))
     result = call(*command)
     assert result.exit_code == 0, result.output
     assert parsed == values.split()
+
+
+@pytest.mark.parametrize(
+    ("command", "warned"),
+    [
+        (["train", "v01", "--seeds", "0"], True),
+        (["run", "v01"], True),
+        (["train", "v01", "--quick"], False),
+        (["train", "v01", "--seeds", "0", "--epochs", "2", "--no-pairs"], False),
+        (["run", "v01", "--quick"], False),
+    ],
+)
+@pytest.mark.parametrize("doubt", ["the code is not as it was committed: a.py", ""])
+def test_records_that_cannot_be_published_are_announced_before_anything_is_trained(
+    command, warned, doubt, monkeypatch, asked
+):
+    monkeypatch.setattr(provenance, "doubt", lambda: doubt)
+    monkeypatch.setattr(rerun, "check_folder", lambda *_: None)
+    monkeypatch.setattr(rerun, "execute", lambda *_: None)
+    result = call(*command)
+    assert result.exit_code == 0, result.output
+    assert len(asked) == 1
+    assert (f"cannot be published: {doubt}. " in result.stderr) == (warned and bool(doubt))
 
 
 def test_new_records_go_to_the_folder_of_the_variable(asked, tmp_path):

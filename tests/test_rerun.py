@@ -263,6 +263,91 @@ def test_the_time_is_estimated_from_runs_like_them(tmp_path):
     assert planning.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
 
 
+# ── Where a re-run may go ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A book of one chapter, and a package beside it."""
+    chapter = tmp_path / "book" / rerun.notebook(get("v01")).name
+    (tmp_path / "book" / "records").mkdir(parents=True)
+    shutil.copy(rerun.notebook(get("v01")), chapter)
+    monkeypatch.setattr(records_store, "book_folder", lambda: tmp_path / "book")
+    return tmp_path / "book"
+
+
+@pytest.fixture
+def nothing_is_trained(monkeypatch):
+    def trained(*_, **__):
+        raise AssertionError("something was trained")
+
+    monkeypatch.setattr("spatialnb.execution.runs.complete", trained)
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("place", ["", "records", "mine", "records/runs/mine", "../link", "up/.."])
+@pytest.mark.parametrize("option", ["--out", "--store", "SPATIALNB_STORE"])
+def test_nothing_is_written_among_the_sources_of_the_book(
+    option, place, book, monkeypatch, nothing_is_trained
+):
+    (book.parent / "link").symlink_to(book)
+    (book / "up").mkdir()
+    where = book / place
+    before = files(book)
+    monkeypatch.setenv("SPATIALNB_STORE", str(where if option == "SPATIALNB_STORE" else "/none"))
+    options = [] if option == "SPATIALNB_STORE" else [option, str(where)]
+    if option != "--out":
+        options += ["--out", str(book.parent / "out")]
+    if option == "--out":
+        options += ["--store", str(book.parent / "store")]
+    done = CliRunner().invoke(main, ["run", "v01", "--quick", *options])
+    assert done.exit_code == 1, done.output
+    assert done.output.startswith(f"Error: {option}: {where} lies in {book}")
+    assert files(book) == before
+
+
+def test_a_re_run_does_not_go_into_the_folder_of_another(book, tmp_path, nothing_is_trained):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "rerun.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"lies in .*one, which is the folder of another re-run"):
+        rerun.check_folder([get("v01")], tmp_path / "one" / "records" / "two")
+
+
+def test_a_notebook_that_no_re_run_wrote_is_not_overwritten(book, tmp_path):
+    (tmp_path / "out").mkdir()
+    mine = tmp_path / "out" / rerun.notebook(get("v01")).name
+    shutil.copy(rerun.notebook(get("v01")), mine)
+    with pytest.raises(ValueError, match=f"{mine} is there already, and `spatialnb run` did not"):
+        rerun.check_folder([get("v01")], tmp_path / "out")
+    whole = json.loads(mine.read_text())
+    mine.write_text(json.dumps({**whole, "metadata": {"papermill": {}}}))
+    rerun.check_folder([get("v01")], tmp_path / "out")
+    kept = mine.rename(tmp_path / "kept.ipynb")
+    mine.symlink_to(kept)
+    with pytest.raises(ValueError, match="is there already"):
+        rerun.check_folder([get("v01")], tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_trained(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PermissionError, match="file cannot be written; choose another folder"):
+        rerun.check_folder([get("v01")], tmp_path / "file" / "out")
+
+
+def test_the_store_may_lie_where_a_re_run_keeps_its_records(tmp_path):
+    store = Store(tmp_path / "out" / "records")
+    found = results(ONE)
+    for kept in found.records.values():
+        for record in kept.values():
+            store.add(record)
+    before = files(tmp_path)
+    rerun._keep_records(found, tmp_path / "out", store)
+    assert files(tmp_path) == before
+
+
 # ── Verification ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -21,8 +21,8 @@ def main(chapter: str, *arms: str) -> None:
     for arm in arms:
         if arm not in study.arms:
             sys.exit(unknown("arm", arm, study.arms))
-    if provenance.commit() == "unknown" or provenance.commit().endswith("+"):
-        sys.exit("Commit the package first, so that anybody can find the code behind the numbers.")
+    if provenance.doubt():
+        sys.exit(f"Nobody could find the code behind the numbers: {provenance.doubt()}.")
     for arm in arms:
         record = record_weights(study.configs([0])[arm][0], Store(records_store.published_folder()))
         print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spatialnb.execution.backend import Backend
     from spatialnb.records.store import Store
     from spatialnb.study.parameters import Parsed
+    from spatialnb.study.study import Study
 
 EXAMPLES = """\b
 Examples:
@@ -134,6 +136,7 @@ def train(
         f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
         f"{len(unmeasured)} pairs to measure"
     )
+    _say_if_unpublishable(select(studies), missing, more=bool(unmeasured) and not quick)
     with options.connected(needed=bool(missing or unmeasured)) as backend:
         runs.complete(configs, pairs=pairs, store=records, backend=backend)
     click.echo(f"All {distinct} runs are recorded; new ones are in {records.folders[0]}")
@@ -204,8 +207,8 @@ def run(
         rerun.plan(study, study.quick.parameters | given if quick else given, definitions)
         for study in select(studies)
     ]
-    for planned in plans:
-        rerun.notebook(planned.study)  # no training for a page that cannot be made
+    # No training for a page that cannot be made, or not be left there.
+    rerun.check_folder([planned.study for planned in plans], out)
     for planned in plans:
         ids = {config.id for config in planned.configs}
         missing = planning.missing(planned.configs, records)
@@ -215,6 +218,7 @@ def run(
     configs = [config for planned in plans for config in planned.configs]
     pairs = [pair for planned in plans for pair in planned.pairs]
     missing = planning.missing(configs, records)
+    _say_if_unpublishable([planned.study for planned in plans], missing)
     with options.connected(needed=bool(missing)) as backend:
         _say_time(missing, records, backend)
         if dry_run:
@@ -246,6 +250,33 @@ def _parsed(seeds: tuple[int, ...] | None, others: dict[str, Any]) -> Parsed:
 
     given = parse({name: value for name, value in others.items() if value is not None})
     return given if seeds is None else Parsed({"seeds": seeds}) | given
+
+
+def _say_if_unpublishable(
+    studies: Iterable[Study], todo: Iterable[Run], more: bool = False
+) -> None:
+    """Say before runs are trained that `publish` will refuse them, and why.
+
+    Parameters
+    ----------
+    studies : whose published grids the runs may belong to; others are not published anyway.
+    todo : the runs to train.
+    more : whether something else is made that may be published.
+    """
+    from spatialnb.datasets import edition
+    from spatialnb.records import provenance
+
+    wanted = {run.id for run in todo if not edition(run.dataset).quick}
+    grids = (runs for study in studies for runs in study.configs().values())
+    if not more and (not wanted or wanted.isdisjoint(run.id for runs in grids for run in runs)):
+        return
+    doubt = provenance.doubt()
+    if doubt:
+        click.echo(
+            f"What is made now cannot be published: {doubt}. Stop here (Ctrl-C) and put that right "
+            "if it is meant for the book; otherwise all is well.",
+            err=True,
+        )
 
 
 def _say_time(missing: list[Run], records: Store, backend: Backend) -> None:
@@ -349,6 +380,7 @@ def answers(
     backend = ProcessPool(workers=workers)
     if dry_run or not chosen:
         return
+    _say_if_unpublishable((), (), more=True)
     _say_time(chosen, where, backend)
     done = answers.add(chosen, where, backend)
     click.echo(
@@ -424,7 +456,7 @@ def status(store: Path | None, as_json: bool) -> None:
     from spatialnb.records.store import default_store
     from spatialnb.studies import STUDIES
 
-    where = default_store((store,) if store else ())
+    where = default_store((store,) if store else (), only_read=True)
     there, pairs_there = where.ids(), where.ids("pair")
     grids = {study.id: study.configs() for study in STUDIES.values()}
     every = {run.id: run for grid in grids.values() for arm in grid.values() for run in arm}
@@ -487,7 +519,7 @@ def ledger(controls: bool, store: Path | None, as_json: bool) -> None:
     from spatialnb.records.store import default_store
 
     judged = studies.controls if controls else studies.ledger
-    findings = judged(default_store((store,) if store else ()))
+    findings = judged(default_store((store,) if store else (), only_read=True))
     rows = report.ledger_rows(findings)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -515,7 +547,7 @@ def tables(store: Path | None, as_json: bool) -> None:
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
 
-    where = default_store((store,) if store else ())
+    where = default_store((store,) if store else (), only_read=True)
     rows = [
         row
         for study in studies.STUDIES.values()

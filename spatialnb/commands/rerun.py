@@ -36,6 +36,8 @@ body { max-width: 60rem; margin: 0 auto !important; padding: 1rem !important; }
 
 MANIFEST = "rerun.json"
 """The file that says what a re-run was."""
+RECORDS = "records"
+"""Folder of copies of the new records."""
 DEFINITIONS = "definitions"
 """Folder of copies of the reader's own files, so that a re-run can be read elsewhere."""
 
@@ -94,19 +96,58 @@ def notebook(study: Study) -> Path:
     )
 
 
+def check_folder(studies: Sequence[Study], out: Path) -> None:
+    """Make sure that the chapters can be run into `out`, before hours are spent on their runs.
+
+    Raises
+    ------
+    ValueError : it lies in the book or in the folder of another re-run, holds other files under
+        the names that would be written, or a manifest that cannot be read.
+    OSError : it cannot be written.
+    """
+    for folder in (out, out / RECORDS, out / DEFINITIONS):
+        records_store.refuse_inputs(folder, "--out")
+    for parent in out.resolve().parents:
+        if (parent / MANIFEST).is_file():
+            raise ValueError(
+                f"--out: {out} lies in {parent}, which is the folder of another re-run; choose one "
+                "beside it"
+            )
+    _chapters(out / MANIFEST)
+    for study in studies:
+        target = out / notebook(study).name
+        if target.exists() and not _is_executed(target):
+            raise ValueError(
+                f"--out: {target} is there already, and `spatialnb run` did not write it; move it, "
+                "or choose another folder"
+            )
+    there = next(place for place in (out.resolve(), *out.resolve().parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise PermissionError(f"--out: {there} cannot be written; choose another folder")
+
+
+def _is_executed(path: Path) -> bool:
+    """Whether a notebook is one that papermill wrote, and no link to another."""
+    try:
+        whole = json.loads(path.read_text("utf-8"))
+        return not path.is_symlink() and "papermill" in whole["metadata"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
 def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] = print) -> Results:
     """Run a chapter's notebook on recorded runs, and leave everything in `out`.
 
     Raises
     ------
     RuntimeError : the notebook failed; the message is its last error.
-    ValueError : in `out` lies something else under the manifest's name.
+    ValueError, OSError : as for :func:`check_folder`.
     """
     import papermill
 
     study, source = planned.study, notebook(planned.study)
+    check_folder([study], out)
     out.mkdir(parents=True, exist_ok=True)
-    _chapters(out / MANIFEST)  # said now, not when all is done
     results = study.run(planned.given.without("arms"), store=store, train=False, progress=False)
     target = out / source.name
     before = os.environ.get("SPATIALNB_STORE")
@@ -147,7 +188,7 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
     path = folder / MANIFEST
     if not path.is_file():
         raise FileNotFoundError(f"no {MANIFEST} in {folder}: `spatialnb run` makes such a folder")
-    store = Store(folder / "records", records_store.published_folder())
+    store = Store(folder / RECORDS, records_store.published_folder())
     settings = {}
     for name, given in sorted(_chapters(path).items()):
         files = [folder / DEFINITIONS / file for file in given.get("definitions", ())]
@@ -266,9 +307,10 @@ def _keep_records(results: Results, out: Path, store: Store) -> None:
     for record in kept:
         path = store.path(record.id, record.kind)
         if path is not None and not path.is_relative_to(records_store.published_folder()):
-            target = out / "records" / f"{record.kind}s" / path.name
+            target = out / RECORDS / f"{record.kind}s" / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            if not (target.exists() and target.samefile(path)):  # the store may lie there
+                shutil.copyfile(path, target)
 
 
 def _copied(file: Path, folder: Path) -> str:

@@ -392,18 +392,49 @@ def _value(value: Any, indent: int) -> str:
     return json.dumps(value, allow_nan=False)
 
 
+def book_folder() -> Path:
+    """The book's sources, beside the package in a checkout."""
+    return provenance.PACKAGE.parent / "book"
+
+
 def published_folder() -> Path:
-    """The book's committed records, beside the package in a checkout."""
-    return provenance.PACKAGE.parent / "book" / "records"
+    """The book's committed records."""
+    return book_folder() / "records"
 
 
-def default_store(working: Sequence[Path] = ()) -> Store:
+def refuse_inputs(folder: Path, what: str) -> None:
+    """Raise ValueError where a folder to write to lies among what is read: the book, the package.
+
+    Parameters
+    ----------
+    folder : need not be there.
+    what : the name that it was given by, such as ``--out``, for the message.
+    """
+    inputs = [book_folder(), published_folder(), provenance.PACKAGE]
+    whole = folder.expanduser().resolve()
+    for place in (whole, *whole.parents):
+        for sources in inputs:
+            if place.exists() and sources.exists() and place.samefile(sources):
+                raise ValueError(
+                    f"{what}: {folder} lies in {sources}, whose files would be overwritten or "
+                    "mixed with others; choose a folder outside it"
+                )
+
+
+def default_store(working: Sequence[Path] = (), *, only_read: bool = False) -> Store:
     """The working store and the published records.
 
     The working store is ``SPATIALNB_STORE``, or ``records`` in the user's data directory.
+
+    Raises
+    ------
+    ValueError : the working store lies in the book or in the package, and not `only_read`.
     """
     from platformdirs import user_data_path  # here: importing a module touches no disk
 
     folder = os.environ.get("SPATIALNB_STORE")
     first = Path(folder).expanduser() if folder else user_data_path("spatialnb") / "records"
-    return Store(*(working or (first,)), published_folder())
+    chosen = tuple(working) or (first,)
+    if not only_read:
+        refuse_inputs(chosen[0], "--store" if working else "SPATIALNB_STORE")
+    return Store(*chosen, published_folder())

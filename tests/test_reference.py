@@ -15,7 +15,7 @@ from spatialnb.records import provenance
 ROOT = Path(__file__).parents[1]
 PAGES = [path.read_text("utf-8") for path in sorted((ROOT / "book").glob("reference*.md"))]
 MODULES = re.findall(r"^\.\. automodule:: (spatialnb[\w.]+)$", "\n".join(PAGES), re.MULTILINE)
-INSIDE = {"commands.backend_options", "commands.cli", "records.provenance"}
+INSIDE = {"commands.backend_options", "commands.cli", "commands.own_kernel", "records.provenance"}
 """Modules that are no interface: the commands have their own help."""
 WHOLE = {"datasets", "report", "studies"}
 """Packages that are documented as one; of the others, every module is."""

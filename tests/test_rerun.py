@@ -1,26 +1,31 @@
 """A chapter run again, compared, verified and published, on made records and small data."""
 
+import contextlib
 import dataclasses
 import html
 import json
+import os
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import synthetic
 from click.testing import CliRunner
+from nbclient.exceptions import DeadKernelError
 from synthetic import ARMS, results, run_record, study
 
 from spatialnb import report
-from spatialnb.commands import publish, rerun, verify
+from spatialnb.commands import own_kernel, publish, rerun, verify
 from spatialnb.commands.cli import main
 from spatialnb.config.run import Run
 from spatialnb.execution import planning
 from spatialnb.execution.in_process import InProcess
 from spatialnb.priors.kernels import Linear
 from spatialnb.records import store as records_store
+from spatialnb.records.provenance import PACKAGE
 from spatialnb.records.store import RecordError, Store
 from spatialnb.studies import get
 from spatialnb.study.parameters import parse
@@ -137,15 +142,34 @@ def test_the_comparison_at_the_end_of_a_page_has_a_heading_a_rule_and_a_csv(monk
 # ── A re-run ────────────────────────────────────────────────────────────────────────────────────
 
 
+@contextlib.contextmanager
+def standard_error(path):
+    """What this process and those it starts say there goes into a file."""
+    before = os.dup(2)
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+
+
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     """The quick edition of v1 with other seeds, settings and an arm, as the command leaves it."""
-    folder = tmp_path_factory.mktemp("rerun")
+    folder = tmp_path_factory.mktemp("a rerun")
+    elsewhere = folder / "kernels" / "python3" / "kernel.json"  # of another Python, which fails
+    elsewhere.parent.mkdir(parents=True)
+    spec = {"argv": ["false", "{connection_file}"], "display_name": "Other", "language": "python"}
+    elsewhere.write_text(json.dumps(spec))
     arguments = ["run", "v01", "--quick", "--seeds", "3-5", "--set", "lr=0.001", "--epochs", "1"]
     own = {"kind": "exponential", "k": 5}
     arguments += ["--set", f"arms={json.dumps({'k = 5': own, MARKUP: own})}", "--workers", "1"]
     arguments += ["--out", str(folder / "out"), "--store", str(folder / "store")]
-    first = CliRunner().invoke(main, arguments, prog_name="spatialnb")
+    with pytest.MonkeyPatch.context() as patch, standard_error(folder / "said"):
+        patch.setenv("JUPYTER_PATH", str(folder))
+        first = CliRunner().invoke(main, arguments, prog_name="spatialnb")
     assert first.exit_code == 0, first.output
     return folder, arguments, first.output
 
@@ -156,7 +180,7 @@ def test_a_re_run_says_first_what_it_does_and_then_what_it_left(quick):
         "v01  Linear or none: quick-digits, 1 epoch, 3 seeds (3 to 5), lr 0.001\n"
         "     9 runs, 0 recorded, 9 to train\n"
     )
-    assert f"spatialnb compare {folder / 'out'}" in said
+    assert f"spatialnb compare '{folder / 'out'}'" in said  # as a shell takes it
     dry = CliRunner().invoke(main, [*arguments, "--dry-run"], prog_name="spatialnb")
     assert "9 runs, 9 recorded, 0 to train\nNothing to train." in dry.output
 
@@ -171,6 +195,34 @@ def test_a_re_run_leaves_a_notebook_a_page_and_tables_that_are_valid(quick):
     assert (out / "v01-accuracy.csv").read_text().startswith("chapter,arm,metric")
     claims = json.loads((out / "v01-claims.json").read_text())
     assert {row["verdict"] for row in claims} == {"not judged"}
+
+
+def test_the_kernel_of_a_re_run_is_this_interpreter_and_ends_in_silence(quick):
+    assert (quick[0] / "kernels").is_dir()
+    said = (quick[0] / "said").read_text()
+    assert "KeyboardInterrupt" not in said
+    spec = own_kernel.OwnKernel(kernel_name="python3").kernel_spec
+    assert spec.argv[:3] == [sys.executable, "-m", "ipykernel_launcher"]
+
+
+def test_the_kernel_of_a_re_run_has_this_package_where_another_copy_would_be_imported(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(PACKAGE.parent), *sys.path])
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    assert own_kernel.OwnInterpreter().get_kernel_spec("python3").env == {}
+    monkeypatch.setattr(sys, "path", [str(PACKAGE.parent), "/nowhere"])
+    spec = own_kernel.OwnInterpreter().get_kernel_spec("python3")
+    assert spec.env == {"PYTHONPATH": f"{PACKAGE.parent}:/mine"}
+
+
+def test_a_kernel_that_dies_ends_a_re_run_with_a_sentence(quick, tmp_path, monkeypatch):
+    def dies(*_, **__):
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr("papermill.execute_notebook", dies)
+    planned = rerun.plan(get("v01"), parse({"dataset": "quick-digits", "epochs": 1, "seeds": [3]}))
+    planned = dataclasses.replace(planned, given=planned.given | parse({"lr": 0.001}))
+    with pytest.raises(RuntimeError, match=r"the kernel that runs the notebook died \(killed"):
+        rerun.execute(planned, tmp_path / "out", Store(quick[0] / "store"))
 
 
 def test_the_page_of_a_re_run_stands_alone(quick):

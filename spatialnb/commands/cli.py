@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,7 +227,8 @@ def run(
         runs.complete(configs, pairs=pairs, store=records, backend=backend)
     for planned in plans:
         rerun.execute(planned, out, records, click.echo)
-    click.echo(f"Compare it with the published runs: spatialnb compare {out}")
+    folder = shlex.quote(str(out))
+    click.echo(f"Compare it with the published runs: spatialnb compare {folder}")
 
 
 def _named(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, str]:

@@ -144,6 +144,9 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
     ValueError, OSError : as for :func:`check_folder`.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    from spatialnb.commands import own_kernel  # as papermill: both are slow to import
 
     study, source = planned.study, notebook(planned.study)
     check_folder([study], out)
@@ -157,12 +160,18 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
             source,
             target,
             parameters=planned.notebook_parameters,
-            kernel_name="python3",
+            kernel_name=own_kernel.NAME,
+            kernel_manager_class=own_kernel.OwnKernel,
             cwd=source.parent,
             progress_bar=False,
         )
     except papermill.PapermillExecutionError as error:
         raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
+    except DeadKernelError as error:
+        raise RuntimeError(
+            f"{target}: the kernel that runs the notebook died (killed, or out of memory). The "
+            "runs are recorded, so the same command goes on from here"
+        ) from error
     finally:
         if before is None:
             del os.environ["SPATIALNB_STORE"]

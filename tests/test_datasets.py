@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from spatialnb import datasets
 from spatialnb.datasets import cache, catalogue, fetch, published
+from spatialnb.records.store import default_store
 
 QUICK = [entry.name for entry in datasets.editions() if entry.quick]
 DOWNLOADED = [entry.name for entry in datasets.editions() if not entry.quick]
@@ -169,3 +170,29 @@ def test_what_is_read_from_the_cache_is_one_copy_for_all_processes(tmp_path):
     command = [sys.executable, "-c", SHARED, str(path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert 1024 * int(said) < size / 8  # measured a hundredth
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [
+        ("SPATIALNB_DATA", datasets.data_root),
+        ("SPATIALNB_CACHE", datasets.cache_root),
+        ("SPATIALNB_STORE", lambda: default_store().folders[0]),
+    ],
+)
+def test_a_relative_folder_of_the_environment_is_taken_where_it_was_meant_or_refused(
+    variable, folder, tmp_path, monkeypatch
+):
+    (tmp_path / "called").mkdir()
+    (tmp_path / "works").mkdir()
+    monkeypatch.setenv("PWD", str(tmp_path / "called"))
+    monkeypatch.chdir(tmp_path / "called")
+    monkeypatch.setenv(variable, "mine")
+    assert folder() == Path("mine")
+    monkeypatch.chdir(tmp_path / "works")  # as the kernel of a notebook does
+    with pytest.raises(ValueError, match=f"{variable} is 'mine', and .* {tmp_path}/called/mine"):
+        folder()
+    monkeypatch.setenv(variable, str(tmp_path / "mine"))
+    assert folder() == tmp_path / "mine"
+    monkeypatch.setenv(variable, "~/mine")
+    assert folder() == Path.home() / "mine"

@@ -29,8 +29,31 @@ def cache_root() -> Path:
     return _chosen(None, CACHE_VARIABLE, "decoded")
 
 
+def from_environment(variable: str) -> Path | None:
+    """The folder that an environment variable names, or None.
+
+    A relative one is meant from the folder that the command was called in. A notebook's kernel, for
+    one, works in the notebook's folder, where it would name another.
+
+    Raises
+    ------
+    ValueError : it is relative, and this process works elsewhere than it was called.
+    """
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    called_in = Path(os.environ.get("PWD") or ".")
+    if not (folder.is_absolute() or (called_in.is_dir() and called_in.samefile("."))):
+        raise ValueError(
+            f"{variable} is {named!r}, and this process works in {Path.cwd()}, not in {called_in}, "
+            f"where it was called; name the whole path, such as {called_in / folder}"
+        )
+    return folder
+
+
 def _chosen(path: str | Path | None, variable: str, folder: str) -> Path:
-    chosen = path or os.environ.get(variable)
+    chosen = Path(path).expanduser() if path else from_environment(variable)
     if chosen:
-        return Path(chosen).expanduser()
+        return chosen
     return platformdirs.user_cache_path("spatialnb", appauthor=False) / folder

@@ -20,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from spatialnb.config.run import Run, canonical, digest
+from spatialnb.datasets.root import from_environment
 from spatialnb.records import provenance
 
+STORE_VARIABLE = "SPATIALNB_STORE"
+"""The environment variable that names the working store."""
 FORMAT = "spatialnb-record/1"
 """The format's name and version, in every record."""
 KINDS = ("run", "pair", "weight", "answer")
@@ -428,13 +431,14 @@ def default_store(working: Sequence[Path] = (), *, only_read: bool = False) -> S
 
     Raises
     ------
-    ValueError : the working store lies in the book or in the package, and not `only_read`.
+    ValueError : the variable holds a relative path, and this process works elsewhere than it was
+        called; or the working store lies in the book or in the package, and not `only_read`.
     """
     from platformdirs import user_data_path  # here: importing a module touches no disk
 
-    folder = os.environ.get("SPATIALNB_STORE")
-    first = Path(folder).expanduser() if folder else user_data_path("spatialnb") / "records"
+    named = None if working else from_environment(STORE_VARIABLE)
+    first = named or user_data_path("spatialnb") / "records"
     chosen = tuple(working) or (first,)
     if not only_read:
-        refuse_inputs(chosen[0], "--store" if working else "SPATIALNB_STORE")
+        refuse_inputs(chosen[0], "--store" if working else STORE_VARIABLE)
     return Store(*chosen, published_folder())

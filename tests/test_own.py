@@ -99,9 +99,61 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_two_files_cannot_give_one_name_to_two_kernels(step, tmp_path):
     other = tmp_path / "others.py"
-    other.write_text(STEP.format(name="own-step", inside=1.0))
+    other.write_text(STEP.format(name="own-step", inside=0.5))
     with pytest.raises(ValueError, match="kernel name 'own-step' is taken"):
         user_definitions.load(other)
+
+
+def test_two_files_of_one_name_are_two_modules(step, tmp_path):
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / step.name
+    other.write_text(STEP.format(name="other-step", inside=0.5))
+    user_definitions.load(other)
+    copy = tmp_path / "b" / "renamed.py"
+    copy.write_bytes(step.read_bytes())
+    user_definitions.load(copy)  # as where a re-run that was just made is read
+    kinds = {name: kind for _, name, kind in user_definitions.kinds()}
+    assert sorted(kinds) == ["other-step", "own-step"]
+    assert len({kind.__module__ for kind in kinds.values()}) == 2
+    assert sorted(name for _, name, _ in pickle.loads(user_definitions.packed())) == sorted(kinds)
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("import neighbour", "'neighbour', a"),
+        ("from neighbour import x", "'neighbour', a"),
+        ("def later():\n    from parts.more import x", "'parts', a"),
+        ("from . import neighbour", "a"),
+    ],
+)
+@pytest.mark.parametrize("called_in", ["its folder", "another"])
+def test_a_file_that_imports_its_neighbour_is_refused_wherever_it_is_loaded(
+    line, named, called_in, tmp_path, monkeypatch
+):
+    (tmp_path / "neighbour.py").write_text("x = 1")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "more.py").write_text("x = 1")
+    path = tmp_path / "mine.py"
+    path.write_text(line)
+    first = str(tmp_path) if called_in == "its folder" else "/nowhere"  # as python -m puts it
+    monkeypatch.setattr(sys, "path", [first, *sys.path[1:]])
+    with pytest.raises(ValueError, match=rf"mine.py imports {named} file beside it\. The notebook"):
+        user_definitions.load(path)
+
+
+def test_a_file_may_import_what_is_installed_and_what_stands_beside_it_besides(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import json, numpy, spatialnb\nfrom spatialnb import kernels\nimport installed"
+    )
+    for folder in (tmp_path, tmp_path / "site"):
+        folder.mkdir(exist_ok=True)
+        (folder / "installed.py").write_text("")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path[1:], str(tmp_path / "site")])
+    user_definitions.load(path)
 
 
 def test_what_is_packed_can_be_unpacked_where_nothing_of_it_can_be_imported(step):

@@ -225,6 +225,20 @@ def test_a_kernel_that_dies_ends_a_re_run_with_a_sentence(quick, tmp_path, monke
         rerun.execute(planned, tmp_path / "out", Store(quick[0] / "store"))
 
 
+def test_the_kernel_of_a_re_run_has_whole_paths(tmp_path, monkeypatch):
+    monkeypatch.setenv("PWD", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPATIALNB_DATA", "data")
+    monkeypatch.delenv("SPATIALNB_CACHE", raising=False)
+    monkeypatch.delenv("SPATIALNB_STORE", raising=False)
+    with rerun._environment(Store("st")):
+        assert os.environ["SPATIALNB_DATA"] == str(tmp_path / "data")
+        assert os.environ["SPATIALNB_STORE"] == str(tmp_path / "st")
+        assert "SPATIALNB_CACHE" not in os.environ
+    assert os.environ["SPATIALNB_DATA"] == "data"
+    assert "SPATIALNB_STORE" not in os.environ
+
+
 def test_the_page_of_a_re_run_stands_alone(quick):
     page = (quick[0] / "out" / "v01_linear_or_none.html").read_text()
     assert "Quick edition" in page
@@ -313,6 +327,18 @@ def test_the_time_is_estimated_from_runs_like_them(tmp_path):
     (tmp_path / "runs" / "0000000000000000.json").write_text("damaged")
     wanted = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
     assert planning.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
+
+
+def test_definitions_of_one_name_are_kept_beside_each_other(tmp_path):
+    names = []
+    for folder, text in (("a", "A = 1"), ("b", "B = 1"), ("c", "A = 1"), ("d", "B = 1")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "kernel.py").write_text(text)
+        names.append(rerun._copied(tmp_path / folder / "kernel.py", tmp_path / "definitions"))
+    assert names[0] == names[2] == "kernel.py"
+    assert names[1] == names[3] == "kernel-89276f0a.py"
+    kept = {path.name: path.read_text() for path in (tmp_path / "definitions").iterdir()}
+    assert kept == {names[0]: "A = 1", names[1]: "B = 1"}
 
 
 # ── Where a re-run may go ───────────────────────────────────────────────────────────────────────

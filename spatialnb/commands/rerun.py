@@ -6,16 +6,19 @@ the new records, and ``rerun.json``, which says with what parameters each chapte
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spatialnb.config.run import Run
+from spatialnb.datasets.root import CACHE_VARIABLE, DATA_VARIABLE, from_environment
 from spatialnb.execution.planning import PairSpec
 from spatialnb.records import store as records_store
 from spatialnb.records.store import Store
@@ -143,40 +146,12 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
     RuntimeError : the notebook failed; the message is its last error.
     ValueError, OSError : as for :func:`check_folder`.
     """
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-
-    from spatialnb.commands import own_kernel  # as papermill: both are slow to import
-
     study, source = planned.study, notebook(planned.study)
     check_folder([study], out)
     out.mkdir(parents=True, exist_ok=True)
     results = study.run(planned.given.without("arms"), store=store, train=False, progress=False)
     target = out / source.name
-    before = os.environ.get("SPATIALNB_STORE")
-    os.environ["SPATIALNB_STORE"] = str(store.folders[0].resolve())
-    try:
-        papermill.execute_notebook(
-            source,
-            target,
-            parameters=planned.notebook_parameters,
-            kernel_name=own_kernel.NAME,
-            kernel_manager_class=own_kernel.OwnKernel,
-            cwd=source.parent,
-            progress_bar=False,
-        )
-    except papermill.PapermillExecutionError as error:
-        raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
-    except DeadKernelError as error:
-        raise RuntimeError(
-            f"{target}: the kernel that runs the notebook died (killed, or out of memory). The "
-            "runs are recorded, so the same command goes on from here"
-        ) from error
-    finally:
-        if before is None:
-            del os.environ["SPATIALNB_STORE"]
-        else:
-            os.environ["SPATIALNB_STORE"] = before
+    _run_notebook(planned, source, target, store)
     say(f"{target}")
     say(f"{_page(target, study)}")
     for path in _tables(results, out):
@@ -184,6 +159,49 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
     _keep_records(results, out, store)
     _note(planned, out)
     return results
+
+
+def _run_notebook(planned: Plan, source: Path, target: Path, store: Store) -> None:
+    import papermill  # slow to import, as the others here
+    from nbclient.exceptions import DeadKernelError
+
+    from spatialnb.commands import own_kernel
+
+    try:
+        with _environment(store):
+            papermill.execute_notebook(
+                source,
+                target,
+                parameters=planned.notebook_parameters,
+                kernel_name=own_kernel.NAME,
+                kernel_manager_class=own_kernel.OwnKernel,
+                cwd=source.parent,
+                progress_bar=False,
+            )
+    except papermill.PapermillExecutionError as error:
+        raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
+    except DeadKernelError as error:
+        raise RuntimeError(
+            f"{target}: the kernel that runs the notebook died (killed, or out of memory). The "
+            "runs are recorded, so the same command goes on from here"
+        ) from error
+
+
+@contextlib.contextmanager
+def _environment(store: Store) -> Iterator[None]:
+    """What the kernel inherits: the folders by their whole paths, since it works in another one."""
+    named = {name: from_environment(name) for name in (DATA_VARIABLE, CACHE_VARIABLE)}
+    named[records_store.STORE_VARIABLE] = store.folders[0]
+    before = {name: os.environ.get(name) for name in named}
+    os.environ.update({name: str(path.resolve()) for name, path in named.items() if path})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
@@ -323,10 +341,20 @@ def _keep_records(results: Results, out: Path, store: Store) -> None:
 
 
 def _copied(file: Path, folder: Path) -> str:
-    """A copy of a file in a folder, and its name there."""
+    """A copy of a file in a folder, and its name there.
+
+    Another file of that name may be there, of another folder or as it was for another chapter: both
+    are kept, and the later one's name has a part of its hash.
+    """
     folder.mkdir(exist_ok=True)
-    shutil.copyfile(file, folder / file.name)
-    return file.name
+    content = file.read_bytes()
+    mark = hashlib.sha256(content).hexdigest()[:8]
+    for name in (file.name, f"{file.stem}-{mark}{file.suffix}"):
+        target = folder / name
+        if not target.exists() or target.read_bytes() == content:
+            break
+    target.write_bytes(content)
+    return name
 
 
 def _note(planned: Plan, out: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import importlib.util
 import pickle
 import re
 import sys
+import types
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,13 @@ from spatialnb.priors.kernels import Kernel
 from spatialnb.priors.schedules import Schedule
 from spatialnb.registry import Functions, Registry
 
+ALONE = (
+    "The notebook, the workers and the folder of a re-run have this one file: put all of it into "
+    "one, or install the other as a package"
+)
+"""Why a file of definitions imports none beside it."""
+PREFIX = "spatialnb_own_"
+"""The beginning of the name of a file's module."""
 PACKAGE = "spatialnb"
 """What is defined elsewhere, but for torch, is the user's own."""
 REGISTRIES: dict[str, Functions[Any] | Registry[Any]] = {
@@ -39,22 +50,86 @@ def load(path: Path | str) -> None:
     Raises
     ------
     FileNotFoundError : it is not there.
-    ValueError : it registers a name that is taken, or raises an error of its own, which is named.
+    ValueError : it registers a name that is taken, imports a file beside it, or raises an error of
+        its own, which is named.
     """
     path = Path(path).expanduser().resolve()
     if not path.is_file():
         raise FileNotFoundError(f"definitions: no file {path}")
-    name = "spatialnb_own_" + re.sub(r"\W", "_", path.stem)
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"definitions: {path} is not a Python file (.py)")
+    _refuse_neighbours(path)
     module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
     sys.modules[name] = module  # a dataclass looks its module up while it is made
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        del sys.modules[name]
+        _put_back(name, before)
         raise ValueError(f"definitions: {path}: {type(error).__name__}: {error}") from error
+
+
+def _module_name(path: Path) -> str:
+    """A name for the module of a file; files of one name in two folders are two modules.
+
+    A copy of a file is the same module, so that what it registers is not taken for another's.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PREFIX) and _same_file(Path(str(module.__file__)), path):
+            return name
+    name = PREFIX + re.sub(r"\W", "_", path.stem)
+    if name not in sys.modules:
+        return name
+    return f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    """Whether two paths are one file, or files of the same content."""
+    try:
+        return first.samefile(second) or first.read_bytes() == second.read_bytes()
+    except OSError:  # the first was removed since
+        return False
+
+
+def _put_back(name: str, module: types.ModuleType | None) -> None:
+    if module is None:
+        del sys.modules[name]
+    else:
+        sys.modules[name] = module
+
+
+def _refuse_neighbours(path: Path) -> None:
+    """Raise ValueError where a file imports what only its own or the present folder brings.
+
+    The kernel of a notebook, a worker and whoever reads the re-run work in other folders.
+    """
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return  # said when it is run
+    everywhere = [place for place in sys.path[1:] if place]  # before them, where it was called
+    for name in sorted(_imported(tree)):
+        if name.startswith("."):
+            raise ValueError(f"definitions: {path} imports a file beside it. {ALONE}")
+        if name in sys.builtin_module_names or name in sys.stdlib_module_names | {PACKAGE}:
+            continue
+        if PathFinder.find_spec(name, everywhere) is None and PathFinder.find_spec(
+            name, [str(path.parent), *sys.path]
+        ):
+            raise ValueError(f"definitions: {path} imports {name!r}, a file beside it. {ALONE}")
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """The top names of what a module imports; ``.`` where it is relative."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("." if node.level else str(node.module).partition(".")[0])
+    return found
 
 
 def kinds() -> list[tuple[str, str, Any]]:

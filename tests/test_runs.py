@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
@@ -525,6 +526,37 @@ def test_workers_that_die_again_and_again_are_reported(
         complete([NONE, STRONG], store=store, progress=False)
     assert len(started) == 4  # the first one finished a run
     assert store.ids() == {NONE.id}
+
+
+def test_a_worker_does_not_import_the_script_that_started_it() -> None:
+    main = sys.modules["__main__"]
+    with process_pool._main_left_alone():
+        inherited = spawn.get_preparation_data("worker")
+    assert not [name for name in inherited if name.startswith("init_main")]
+    assert sys.modules["__main__"] is main
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["from standard input", "a script without a guard"])
+def test_workers_train_for_a_script_that_cannot_be_imported(how: str, tmp_path: Path) -> None:
+    script = SCRIPT.replace('if __name__ == "__main__":', "if True:").replace("60", "2")
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    first, given = ("-", script) if how == "from standard input" else ("script.py", "")
+    line = [sys.executable, first, str(tmp_path / "store"), "1"]
+    ended = subprocess.run(line, input=given, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert len(Store(tmp_path / "store").ids()) == 2
+
+
+def test_a_shared_memory_that_cannot_be_written_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.context.BaseContext.SimpleQueue", refuse)
+    with pytest.raises(OSError, match=r"semaphores in a /dev/shm that can be written.*InProcess"):
+        complete([NONE], store=store, backend=ProcessPool(workers=1), progress=False)
 
 
 def test_what_a_worker_sends_back_fits_into_a_pipe_in_one_piece(tmp_path: Path) -> None:

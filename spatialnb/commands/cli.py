@@ -455,6 +455,7 @@ def status(store: Path | None, as_json: bool) -> None:
     what to do, is said below.
     """
     from spatialnb.execution import planning
+    from spatialnb.execution.cores import cores
     from spatialnb.records.store import default_store
     from spatialnb.studies import STUDIES
 
@@ -473,7 +474,7 @@ def status(store: Path | None, as_json: bool) -> None:
         missing = [config for run_id, config in planned.items() if run_id in times]
         pairs = {planning.pair_id(*pair) for arm in grid for pair in study.pairs_of(arm)}
         stale = planning.stale(missing, there)
-        time = sum(times[config.id] for config in missing) / planning.cores() / 60.0
+        time = sum(times[config.id] for config in missing) / cores() / 60.0
         if stale:
             whole = list(planned.values())
             why.append(f"{study.id}: {planning.why_missing(study.id, whole, there)}")

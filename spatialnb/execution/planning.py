@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,11 +100,6 @@ def pair_config(first: Run, second: Run, measure: str = "similarity") -> dict[st
 def pair_id(first: Run, second: Run, measure: str = "similarity") -> str:
     """The id of the record of a pair."""
     return digest(pair_config(first, second, measure))[:16]
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:

@@ -6,7 +6,9 @@ import contextlib
 import itertools
 import os
 import signal
+import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spatialnb.config import user_definitions
 from spatialnb.execution import futures
 from spatialnb.execution.backend import Backend, WorkerError
-from spatialnb.execution.planning import cores
+from spatialnb.execution.cores import cores
 from spatialnb.execution.stacking import check_stack, train_stacks
 
 if TYPE_CHECKING:
@@ -65,8 +67,7 @@ class ProcessPool(Backend):
                 raise WorkerError(
                     f"worker processes died {RESTARTS} times (killed, or out of memory); "
                     f"{queue.total - len(queue)} of {queue.total} runs are recorded. "
-                    "Try fewer workers; the same command goes on where this one stopped. A script "
-                    'of your own needs `if __name__ == "__main__":` around what it does.'
+                    "Try fewer workers; the same command goes on where this one stopped."
                 )
             before = len(queue)
             queue.recount()
@@ -86,7 +87,7 @@ def _train_in_pool(queue: JobQueue, workers: int) -> None:
         jobs = (
             pool.submit(worker.train, run.to_dict(), queue.weights_path(run)) for run in queue.runs
         )
-        with _uninterrupted():
+        with _uninterrupted(), _main_left_alone():
             first = list(itertools.islice(jobs, futures.AHEAD))
         futures.collect(itertools.chain(first, jobs), done, drain)
 
@@ -97,7 +98,15 @@ def _pool(workers: int, queue: JobQueue) -> Iterator[tuple[Executor, Callable[[]
     from spatialnb.execution import worker  # here: naming a backend needs no torch
 
     context = get_context("spawn")
-    ticks = context.SimpleQueue()
+    try:
+        ticks = context.SimpleQueue()
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: no worker processes can be started, since they need semaphores in "
+            "a /dev/shm that can be written; make it so (docker run --tmpfs /dev/shm), or train in "
+            "one process, from Python: backend=InProcess()",
+        ) from error
     theirs, ours = context.Pipe(duplex=False)
 
     def drain() -> None:
@@ -118,6 +127,21 @@ def _pool(workers: int, queue: JobQueue) -> Iterator[tuple[Executor, Callable[[]
             ours.close()
             pool.shutdown(wait=True, cancel_futures=True)
             theirs.close()
+
+
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Workers that are started inside do not import the script that starts them.
+
+    What they need of it comes packed. A script without ``if __name__ == "__main__":`` would start
+    workers of its own in each, and one from standard input cannot be imported at all.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ from typing import Any
 import book_inputs
 import warm_kernels
 
-from spatialnb.execution.planning import cores
+from spatialnb.execution.cores import cores
 
 READ = (".doctrees", "jupyter_execute")
 """What Sphinx keeps of pages that were read."""

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -45,6 +46,7 @@ COMMANDS = {
 def _nothing_recorded(tmp_path, monkeypatch):
     """A working store and published records of the test's own."""
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "working"))
+    (tmp_path / "published").mkdir()
     monkeypatch.setattr(records_store, "published_folder", lambda: tmp_path / "published")
 
 
@@ -513,6 +515,32 @@ def test_the_ledger_gives_estimate_interval_and_verdict(one_chapter):
     assert re.fullmatch(r" {20}\S+ \[\S+, \S+\], n = 2", lines[3])
     counts = ["2 claims", "2 holds", "0 contradicted", "0 undecided", "0 not judged"]
     assert lines[4:] == counts
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("command", [["ledger"], ["tables"], ["--help"]])
+def test_what_a_terminal_cannot_show_is_replaced(command, charset, one_chapter):
+    result = CliRunner(charset=charset).invoke(main, command)
+    assert result.exit_code == 0, result.exception
+    assert len(result.output) > 100
+
+
+def test_json_is_the_same_data_on_every_terminal(one_chapter):
+    plain, latin = (
+        CliRunner(charset=name).invoke(main, ["ledger", "--json"]) for name in ("utf-8", "latin-1")
+    )
+    assert json.loads(latin.stdout) == json.loads(plain.stdout)
+
+
+@pytest.mark.parametrize("command", ["ledger", "tables", "status", "verify"])
+def test_without_the_repository_it_is_said_where_the_records_are(command, one_chapter, tmp_path):
+    assert "no published records" not in call("ledger").stderr
+    shutil.rmtree(tmp_path / "published")
+    result = call(command)
+    said = f"There are no published records in {tmp_path / 'published'}: they come with the repo"
+    assert result.stderr.count(said) == 1
+    if command != "verify":
+        assert result.exit_code == 0, result.output
 
 
 def test_the_ledger_reads_where_nothing_is_judged():

@@ -5,8 +5,10 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +54,30 @@ class Seeds(click.ParamType[tuple[int, ...]]):
             self.fail(str(error), param, ctx)
 
 
+def _replace_what_cannot_be_shown() -> None:
+    """Show a mark for a character that the terminal's encoding lacks, instead of ending there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
+def _echo_json(rows: Any) -> None:
+    """Print JSON: other characters as they are where the terminal has them, else escaped."""
+    text = json.dumps(rows, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(rows, indent=2)
+    click.echo(text)
+
+
 class Group(click.Group):
     """A group whose users see what is wrong in a sentence, not a traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line."""
+        _replace_what_cannot_be_shown()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a mistake or a missing file ends with exit code 1 and its message."""
@@ -231,6 +255,16 @@ def run(
     click.echo(f"Compare it with the published runs: spatialnb compare {folder}")
 
 
+def _say_if_nothing_is_published(store: Store) -> None:
+    """Say why nothing is judged where the published records are not there."""
+    if not store.folders[-1].is_dir():
+        click.echo(
+            f"There are no published records in {store.folders[-1]}: they come with the "
+            "repository, not with the installed package. Call this in a checkout of it",
+            err=True,
+        )
+
+
 def _named(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, str]:
     """The texts of ``--set NAME=VALUE`` by name; a name that an option gave already is refused."""
     named: dict[str, str] = {}
@@ -308,8 +342,10 @@ def compare(folder: Path, as_json: bool) -> None:
     """
     from spatialnb import report, studies
     from spatialnb.commands import rerun
+    from spatialnb.records.store import Store, published_folder
 
     rows = []
+    _say_if_nothing_is_published(Store(published_folder()))
     for results in rerun.load(folder, studies.get):
         published = results.study.without_added().recorded()
         if published is None:
@@ -320,7 +356,7 @@ def compare(folder: Path, as_json: bool) -> None:
         if not as_json:
             click.echo(report.comparison_text(results, published, compared))
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        _echo_json(rows)
 
 
 @main.command()
@@ -342,6 +378,7 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
 
     chosen = select(studies or ("all",))
     published = Store(published_folder())
+    _say_if_nothing_is_published(published)
     picked = verify.sample(chosen, published, sample, seed)
     backend = ProcessPool(workers=workers)
     _say_time([config for _, config in picked], published, backend)
@@ -460,6 +497,7 @@ def status(store: Path | None, as_json: bool) -> None:
     from spatialnb.studies import STUDIES
 
     where = default_store((store,) if store else (), only_read=True)
+    _say_if_nothing_is_published(where)
     there, pairs_there = where.ids(), where.ids("pair")
     grids = {study.id: study.configs() for study in STUDIES.values()}
     every = {run.id: run for grid in grids.values() for arm in grid.values() for run in arm}
@@ -493,7 +531,7 @@ def status(store: Path | None, as_json: bool) -> None:
             }
         )
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        _echo_json(rows)
     else:
         head = ("planned", "recorded", "missing", "stale", "pairs missing", "minutes")
         click.echo("chapter " + "".join(f"{name:>{len(name) + 2}}" for name in head) + "  title")
@@ -522,10 +560,12 @@ def ledger(controls: bool, store: Path | None, as_json: bool) -> None:
     from spatialnb.records.store import default_store
 
     judged = studies.controls if controls else studies.ledger
-    findings = judged(default_store((store,) if store else (), only_read=True))
+    where = default_store((store,) if store else (), only_read=True)
+    _say_if_nothing_is_published(where)
+    findings = judged(where)
     rows = report.ledger_rows(findings)
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        _echo_json(rows)
         return
     for row in rows:
         click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
@@ -551,13 +591,14 @@ def tables(store: Path | None, as_json: bool) -> None:
     from spatialnb.records.store import default_store
 
     where = default_store((store,) if store else (), only_read=True)
+    _say_if_nothing_is_published(where)
     rows = [
         row
         for study in studies.STUDIES.values()
         for row in report.table_rows(study, study.recorded(where))
     ]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        _echo_json(rows)
         return
     columns = ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
     data = pd.DataFrame(rows)[columns].astype({"mean": float, "sd": float})

@@ -37,8 +37,8 @@ def _quotas(process: Path) -> Iterator[float]:
 def _groups(process: Path) -> Iterator[tuple[Path, Path]]:
     """The folder of each group that may limit processors, and the top of its file system."""
     try:
-        groups = (process / "cgroup").read_text().splitlines()
-        mounts = (process / "mountinfo").read_text().splitlines()
+        groups = (process / "cgroup").read_text("utf-8", "surrogateescape").splitlines()
+        mounts = (process / "mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return
     paths: dict[str, str] = {}  # by controller, of which the second version names none

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -286,3 +287,89 @@ def test_the_original_cifar10_is_read_by_torchvision(tmp_path, monkeypatch):
     assert np.array_equal(data.train.x.numpy(), pixels)  # the file is channel-major already
     assert data.train.y.tolist() == [3, 9]
     assert data.test.y.tolist() == [7]
+
+
+# ── What people have on their disks ─────────────────────────────────────────────────────────────
+
+
+def unpack(folder, files=None) -> None:
+    for name, content in (files or images()).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def test_a_folder_that_was_unpacked_into_one_of_its_own_name_is_found(root):
+    unpack(root / TOP)
+    inner = load(root)
+    unpack(root)
+    assert same(load(root), inner)
+
+
+def test_a_zip_that_was_made_on_windows_is_read(root):
+    write_tar(root / f"{TOP}.tar", images())
+    expected = load(root)
+    (root / f"{TOP}.tar").unlink()
+    with zipfile.ZipFile(root / f"{TOP}.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(f"{TOP}\\train\\"), "")
+        for name, content in images().items():
+            archive.writestr(zipfile.ZipInfo(name.replace("/", "\\")), content)
+    assert same(load(root), expected)
+
+
+@pytest.mark.parametrize("broken", [b"", b"PK not an archive", None], ids=["empty", "text", "cut"])
+def test_a_broken_archive_does_not_hide_the_good_folder_beside_it(broken, root, caplog, decoded):
+    unpack(root)
+    expected = load(root)
+    archive = root / f"{TOP}.zip"
+    write_zip(archive, images())
+    archive.write_bytes(archive.read_bytes()[:-100] if broken is None else broken)
+    assert same(load(root), expected)
+    assert decoded == ["cifar10-jpeg"]  # once: what was decoded of the folder is still good
+    (row,) = (row for row in datasets.check(root) if row.edition == "cifar10-jpeg")
+    assert row.ok
+    assert row.found == root / TOP
+    assert f"{root / TOP} is used, because: {archive} cannot be read" in row.message
+    shutil.rmtree(datasets.cache_root())
+    load(root)
+    assert f"{archive} cannot be read" in caplog.text
+
+
+def test_where_archive_and_folder_are_broken_the_archive_is_named(root):
+    unpack(root, dict(list(images().items())[:3]))
+    (root / f"{TOP}.zip").write_bytes(b"no")
+    with pytest.raises(ValueError, match=rf"{TOP}\.zip cannot be read"):
+        load(root)
+
+
+def test_the_unpacked_folder_itself_is_no_root_and_that_is_said(root):
+    unpack(root)
+    (row,) = (row for row in datasets.check(root / TOP) if row.edition == "cifar10-jpeg")
+    assert f"{root / TOP} is the unpacked folder itself: name the one that holds it" in row.message
+
+
+@pytest.mark.parametrize(
+    ("edition", "file", "said"),
+    [
+        ("mnist", "MNIST/raw/t10k-labels-idx1-ubyte.gz", "unpack them (gunzip) into {}/MNIST/raw"),
+        ("mnist", "train-images-idx3-ubyte.gz", "unpack them (gunzip) into {}/MNIST/raw"),
+        ("mnist", "train-images-idx3-ubyte", "move them into {}/MNIST/raw"),
+        ("mnist", "MNIST/raw/train-images-idx3-ubyte", "{}/MNIST/raw lacks train-labels-idx1-"),
+        ("cifar10", "cifar-10-python.tar.gz", "unpack them (tar -xf) into {}."),
+    ],
+)
+def test_files_that_are_there_and_packed_or_elsewhere_are_mentioned(edition, file, said, tmp_path):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_bytes(b"")
+    (row,) = (row for row in datasets.check(tmp_path) if row.edition == edition)
+    assert said.format(tmp_path) in row.message
+
+
+@pytest.mark.parametrize("how", ["the variable", "an argument"])
+def test_a_root_that_was_named_and_is_not_there_is_not_made(how, tmp_path, monkeypatch):
+    root = tmp_path / "mistyped"
+    monkeypatch.setenv("SPATIALNB_CACHE", str(tmp_path / "cache"))
+    if how == "the variable":
+        monkeypatch.setenv("SPATIALNB_DATA", str(root))
+    with pytest.raises(FileNotFoundError, match=f"there is no folder {root}: make it, or name"):
+        datasets.load("imdb", root if how == "an argument" else None)
+    assert not root.exists()

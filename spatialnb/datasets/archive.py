@@ -116,18 +116,24 @@ def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         sizes = _Sizes(path)
         for info in archive.infolist():
+            name = _slashed(info.filename)
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix made the archive
-            regular = info.is_dir() or kind in (0, stat.S_IFREG)
-            _refuse_unsafe(path, info.filename, regular=regular)
+            folder = name.endswith("/")
+            _refuse_unsafe(path, name, regular=folder or kind in (0, stat.S_IFREG))
             sizes.add(info.file_size)
             if info.compress_type not in ZIP_METHODS:
                 raise RefusedError(
                     f"{path} holds {info.filename!r}, packed by method {info.compress_type}; only "
                     "stored and deflated files are read: fetch it again from a source you trust"
                 )
-            if not info.is_dir():
+            if not folder:
                 read = functools.partial(_read_zip, path, archive, info)
-                yield Member(name=info.filename, size=info.file_size, read=read)
+                yield Member(name=name, size=info.file_size, read=read)
+
+
+def _slashed(name: str) -> str:
+    r"""A member's name in the format's own form: some programs on Windows write ``a\b``."""
+    return name if "/" in name else name.replace("\\", "/")
 
 
 def _read_zip(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

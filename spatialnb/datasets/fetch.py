@@ -9,6 +9,7 @@ from pathlib import Path
 from spatialnb.datasets import vision
 from spatialnb.datasets.catalogue import Edition
 from spatialnb.datasets.published import SOURCES, missing, read_checked
+from spatialnb.datasets.root import default_root
 from spatialnb.datasets.sources import Packed
 
 
@@ -20,11 +21,14 @@ def fetch(entry: Edition, root: Path) -> None:
 
     Raises
     ------
-    FileNotFoundError : `root` cannot be written, or nothing could be downloaded; the message
-        says which file to put where.
+    FileNotFoundError : `root` cannot be written, or is not there although it was named, or nothing
+        could be downloaded; the message says which file to put where.
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        if root == default_root("data"):
+            root.mkdir(parents=True, exist_ok=True)
+        elif not root.is_dir():  # most likely mistyped
+            raise FileNotFoundError(f"there is no folder {root}: make it, or name another")
         if not os.access(root, os.W_OK):
             raise PermissionError(f"{root} cannot be written")
         source = SOURCES[entry.name]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from spatialnb.datasets import cache, images, quick, vision
 from spatialnb.datasets.catalogue import Edition, edition
 from spatialnb.datasets.dataset import Dataset, Split
 from spatialnb.datasets.fetch import fetch
-from spatialnb.datasets.published import SOURCES, missing, read_checked
+from spatialnb.datasets.published import SOURCES, missing, read_first
 from spatialnb.datasets.root import cache_root, data_root
 from spatialnb.datasets.sources import fingerprint
 
@@ -57,29 +57,39 @@ def _decoded(entry: Edition, root: Path) -> tuple[Mapping[str, Tensor], str]:
     """
     folder = cache_root()
     path = folder / f"{entry.name}.safetensors"
-    found = SOURCES[entry.name].find(root)
-    if found and (cached := cache.read(path, _key(entry, found))):
+    if cached := _cached(entry, SOURCES[entry.name].candidates(root), path):
         return cached
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{entry.name}.lock"):
-        found = _found(entry, root)
-        key = _key(entry, found)
-        if cached := cache.read(path, key):
+        candidates = _candidates(entry, root)
+        if cached := _cached(entry, candidates, path):
             return cached
+        found, contents, digest, warning = read_first(entry, candidates)
+        if warning:
+            LOG.warning("%s", warning)
         LOG.info("decoding %s from %s", entry.name, found)
-        contents, digest = read_checked(entry, found)
         tensors = _decode(entry, found, contents)
-        cache.write(path, key, tensors, digest)
+        cache.write(path, _key(entry, found), tensors, digest)
         return tensors, digest
 
 
-def _found(entry: Edition, root: Path) -> Path:
+def _cached(
+    entry: Edition, candidates: Sequence[Path], path: Path
+) -> tuple[Mapping[str, Tensor], str] | None:
+    """What is in the cache, where it was made from one of these."""
+    for found in candidates:
+        if cached := cache.read(path, _key(entry, found)):
+            return cached
+    return None
+
+
+def _candidates(entry: Edition, root: Path) -> list[Path]:
     source = SOURCES[entry.name]
-    found = source.find(root)
-    if found is None:
+    found = source.candidates(root)
+    if not found:
         fetch(entry, root)
-        found = source.find(root)
-    if found is None:
+        found = source.candidates(root)
+    if not found:
         raise FileNotFoundError(missing(entry, root, " although it was downloaded"))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from spatialnb.datasets.catalogue import Edition
@@ -47,6 +48,7 @@ SOURCES: dict[str, Source] = {
             "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
         },
         url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz, unpacked",
+        archive="cifar-10-python.tar.gz",
     ),
     # GitHub makes its zip anew, so no checksum of it lasts: the content digest decides.
     "cifar10-jpeg": Packed(
@@ -88,10 +90,35 @@ def read_checked(entry: Edition, found: Path) -> tuple[dict[str, bytes], str]:
     return contents, got
 
 
+def read_first(
+    entry: Edition, candidates: Sequence[Path]
+) -> tuple[Path, dict[str, bytes], str, str]:
+    """The first of some archives and folders that is good, its files, their digest, and a warning.
+
+    A broken archive may lie beside the folder that was unpacked from a whole one; the warning, else
+    empty, says so.
+
+    Raises
+    ------
+    ValueError, OSError : none is good; what is wrong with the first.
+    """
+    broken: list[ValueError | OSError] = []
+    for found in candidates:
+        try:
+            contents, got = read_checked(entry, found)
+        except (ValueError, OSError) as error:
+            broken.append(error)
+            continue
+        said = "; ".join(str(error) for error in broken)
+        return found, contents, got, f"{found} is used, because: {said}" if broken else ""
+    raise broken[0]
+
+
 def missing(entry: Edition, root: Path, why: str) -> str:
     """The message for an edition that is not in `root`: what to put where."""
+    hint = SOURCES[entry.name].hint(root)
     return (
-        f"{entry.name} ({entry.title}) is not in {root}{why}. Put into {root}: "
-        f"{SOURCES[entry.name].wanted}. Another folder is chosen by the argument `root` or the "
-        f"environment variable {DATA_VARIABLE}"
+        f"{entry.name} ({entry.title}) is not in {root}{why}. {hint + '. ' if hint else ''}"
+        f"Put into {root}: {SOURCES[entry.name].wanted}. Another folder is chosen by the argument "
+        f"`root` or the environment variable {DATA_VARIABLE}"
     )

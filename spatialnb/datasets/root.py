@@ -54,6 +54,14 @@ def from_environment(variable: str) -> Path | None:
 
 def _chosen(path: str | Path | None, variable: str, folder: str) -> Path:
     chosen = Path(path).expanduser() if path else from_environment(variable)
-    if chosen:
-        return chosen
+    return chosen or default_root(folder)
+
+
+def default_root(folder: str) -> Path:
+    """The user's folder of that name, which is made when it is needed; a named one has to be there.
+
+    Parameters
+    ----------
+    folder : ``data`` or ``decoded``.
+    """
     return platformdirs.user_cache_path("spatialnb", appauthor=False) / folder

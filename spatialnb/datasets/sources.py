@@ -28,8 +28,11 @@ class Source(Protocol):
     def wanted(self) -> str:
         """What to put into the data root, in words."""
 
-    def find(self, root: Path) -> Path | None:
-        """The archive or folder below `root`, or None."""
+    def candidates(self, root: Path) -> list[Path]:
+        """Archives and folders below `root` that may hold the files, in the order of trying."""
+
+    def hint(self, root: Path) -> str:
+        """What of the files lies elsewhere or is packed, and what to do with it; or empty."""
 
     def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Names and states of the files on disk, for `fingerprint`."""
@@ -40,19 +43,49 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Loose:
-    """Named files in one folder, each with its published MD5."""
+    """Named files in one folder, each with its published MD5.
+
+    Parameters
+    ----------
+    folder : below the root, or below a folder of its first part's name.
+    md5 : by file name.
+    url : where they come from.
+    archive : the file name of the public archive of all of them, where there is one; otherwise each
+        is published by itself, as ``.gz``.
+    """
 
     folder: str
     md5: Mapping[str, str]
     url: str
+    archive: str | None = None
 
     @property
     def wanted(self) -> str:
         return f"{self.folder}/ holding {', '.join(self.md5)} (from {self.url})"
 
-    def find(self, root: Path) -> Path | None:
-        found = root / self.folder
-        return found if all((found / name).is_file() for name in self.md5) else None
+    def candidates(self, root: Path) -> list[Path]:
+        return [
+            found
+            for found in _places(root, self.folder)
+            if all((found / name).is_file() for name in self.md5)
+        ]
+
+    def hint(self, root: Path) -> str:
+        if any((root / name).is_file() for name in self.md5):
+            return f"Files of it lie in {root} itself: move them into {root / self.folder}"
+        names = [self.archive] if self.archive else [f"{name}.gz" for name in self.md5]
+        folders = [root, *_places(root, self.folder)]
+        packed = [place / name for place in folders for name in names if (place / name).is_file()]
+        if packed:
+            into = root if self.archive else root / self.folder
+            how = "tar -xf" if self.archive else "gunzip"
+            listed = ", ".join(str(path) for path in packed)
+            return f"Packed files of it are there, {listed}: unpack them ({how}) into {into}"
+        for place in folders[1:]:
+            lacking = [name for name in self.md5 if not (place / name).is_file()]
+            if place.is_dir() and 0 < len(lacking) < len(self.md5):
+                return f"{place} lacks {', '.join(lacking)}"
+        return ""
 
     def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
         for name in self.md5:
@@ -108,11 +141,22 @@ class Packed:
             f"(from {self.url}, saved as {self.archive}), or the unpacked folder {self.folder}/"
         )
 
-    def find(self, root: Path) -> Path | None:
+    def candidates(self, root: Path) -> list[Path]:
         archives = [root / (stem + suffix) for stem in self.stems for suffix in SUFFIXES]
-        there = [path for path in archives if path.is_file()]
-        folder = root / self.folder
-        return there[0] if there else folder if folder.is_dir() else None
+        folder, inner = _places(root, self.folder)
+        found = [path for path in archives if path.is_file()]
+        if folder.is_dir() and (self._is_whole(folder) or not inner.is_dir()):
+            found.append(folder)
+        return [*found, inner] if inner.is_dir() else found
+
+    def hint(self, root: Path) -> str:
+        if self._is_whole(root):
+            return f"{root} is the unpacked folder itself: name the one that holds it"
+        return ""
+
+    def _is_whole(self, folder: Path) -> bool:
+        """Whether a folder has all the wanted sub-folders."""
+        return all((folder / name).is_dir() for name in self.counts)
 
     def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
         if found.is_file():
@@ -171,6 +215,11 @@ class Packed:
     def _unpacked(self, found: Path) -> Iterator[Member]:
         for name, entry in self._entries(found):
             yield Member(name=name, size=entry.stat().st_size, read=Path(entry.path).read_bytes)
+
+
+def _places(root: Path, folder: str) -> tuple[Path, Path]:
+    """Where a folder may lie: below the root, or in a folder that was made to unpack it into."""
+    return root / folder, root / folder.partition("/")[0] / folder
 
 
 def fingerprint(source: Source, found: Path) -> str:

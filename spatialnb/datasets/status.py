@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spatialnb.datasets.catalogue import Edition, editions
-from spatialnb.datasets.published import SOURCES, missing, read_checked
+from spatialnb.datasets.published import SOURCES, missing, read_first
 from spatialnb.datasets.root import data_root
 
 
@@ -36,11 +36,12 @@ def check(root: str | Path | None = None) -> list[Status]:
 def _status(entry: Edition, root: Path) -> Status:
     if entry.quick:
         return Status(edition=entry.name, found=None, ok=True, message="needs no files")
-    found = SOURCES[entry.name].find(root)
-    if found is None:
+    candidates = SOURCES[entry.name].candidates(root)
+    if not candidates:
         return Status(edition=entry.name, found=None, ok=False, message=missing(entry, root, ""))
     try:
-        _, digest = read_checked(entry, found)
+        found, _, digest, warning = read_first(entry, candidates)
     except (ValueError, OSError) as error:
-        return Status(edition=entry.name, found=found, ok=False, message=str(error))
-    return Status(edition=entry.name, found=found, ok=True, message=f"content digest {digest}")
+        return Status(edition=entry.name, found=candidates[0], ok=False, message=str(error))
+    message = f"content digest {digest}" + (f". {warning}" if warning else "")
+    return Status(edition=entry.name, found=found, ok=True, message=message)

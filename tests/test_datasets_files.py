@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import shutil
 import stat
 import tarfile
@@ -373,3 +374,21 @@ def test_a_root_that_was_named_and_is_not_there_is_not_made(how, tmp_path, monke
     with pytest.raises(FileNotFoundError, match=f"there is no folder {root}: make it, or name"):
         datasets.load("imdb", root if how == "an argument" else None)
     assert not root.exists()
+
+
+def test_the_decoded_pixels_have_a_digest_of_their_own_that_the_cache_keeps(root, monkeypatch):
+    write_tar(root / f"{TOP}.tar", images())
+    first = load(root)
+    assert re.fullmatch("[0-9a-f]{64}", first.decoded)
+    assert load(root).decoded == first.decoded
+    monkeypatch.setattr(loading, "version", lambda name: "another")
+    decode = loading._decode
+
+    def otherwise(*given):
+        tensors = decode(*given)
+        return tensors | {"train.x": tensors["train.x"] ^ 1}
+
+    monkeypatch.setattr(loading, "_decode", otherwise)
+    again = load(root)
+    assert (again.sha256, again.decoded == first.decoded) == (first.sha256, False)
+    assert datasets.load("quick-digits").decoded == ""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from spatialnb.records import provenance
 
@@ -136,3 +137,11 @@ def test_without_git_the_commit_is_unknown(
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert commit() == "unknown"
     assert doubt() == "the commit of the code is not known: git is not installed"
+
+
+def test_what_gives_other_bits_is_recorded() -> None:
+    found = provenance.describe({"mnist": "a"}, 1.0, decoded={"mnist": "b"})
+    assert found["instruction_set"] == torch.backends.cpu.get_cpu_capability()
+    assert found["data"] == {"edition": "mnist", "sha256": "a"}  # as in older records
+    assert found["decoded"] == {"mnist": "b"}
+    assert "decoded" not in provenance.describe({"quick-digits": "a"}, 1.0)

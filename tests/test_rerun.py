@@ -1,8 +1,10 @@
 """A chapter run again, compared, verified and published, on made records and small data."""
 
 import contextlib
+import csv
 import dataclasses
 import html
+import io
 import json
 import os
 import re
@@ -192,7 +194,10 @@ def test_a_re_run_leaves_a_notebook_a_page_and_tables_that_are_valid(quick):
     table = json.loads((out / "v01-accuracy.json").read_text())
     assert [row["arm"] for row in table] == ["none", "linear", "k = 5", MARKUP]
     assert {row["n"] for row in table} == {3}
-    assert (out / "v01-accuracy.csv").read_text().startswith("chapter,arm,metric")
+    text = (out / "v01-accuracy.csv").read_text()
+    assert text.startswith("chapter,arm,metric")
+    for row, line in zip(table, csv.DictReader(io.StringIO(text)), strict=True):
+        assert {name: "" if value is None else str(value) for name, value in row.items()} == line
     claims = json.loads((out / "v01-claims.json").read_text())
     assert {row["verdict"] for row in claims} == {"not judged"}
 
@@ -470,6 +475,25 @@ def test_a_run_trained_again_is_identical_or_within_the_spread_or_not(
     found = list(verify.verify(chosen, store, [ONE], tmp_path / "again"))
     assert {one.outcome for one in found} == {outcome}
     assert re.match(r"9\d\.\d\d recorded, \d+\.\d\d now; the arm has 9\d\.", found[0].says())
+
+
+def test_other_instructions_and_other_pixels_are_said_where_a_run_comes_out_otherwise():
+    run = results(ONE).records["none"][0]
+    old = {"processor": "A", "instruction_set": "AVX2", "decoded": {"mnist": "1" * 64}}
+    new = {"processor": "A", "instruction_set": "AVX512", "decoded": {"mnist": "2" * 64}}
+    found = verify.Verified(
+        arm="v01/none",
+        recorded=dataclasses.replace(run, provenance=old),
+        again=dataclasses.replace(run, provenance=new),
+        outcome="different",
+        mean=90.0,
+        sd=1.0,
+    )
+    assert found.says().endswith(
+        "(recorded with instruction set AVX2, now AVX512; decoded mnist 11111111, now 22222222)"
+    )
+    older = dataclasses.replace(found, recorded=dataclasses.replace(run, provenance={}))
+    assert "recorded with" not in older.says()
 
 
 def test_verify_trains_for_real_and_finds_a_changed_record(tmp_path, monkeypatch):

@@ -254,6 +254,7 @@ def _plain_name(file: Any) -> None:
 def _tables(results: Results, out: Path) -> list[Path]:
     from spatialnb import report
     from spatialnb.report.formatting import slug
+    from spatialnb.report.html_tables import as_json
 
     study = results.study
     frames = {name: report.frame(results, name) for name in study.metrics}
@@ -261,7 +262,7 @@ def _tables(results: Results, out: Path) -> list[Path]:
     for name, frame in frames.items():
         stem = f"{study.id}-{slug(name)}"
         frame.to_csv(out / f"{stem}.csv", index=False)
-        frame.to_json(out / f"{stem}.json", orient="records", indent=2, force_ascii=False)
+        (out / f"{stem}.json").write_text(as_json(frame), "utf-8")
         written += [out / f"{stem}.csv", out / f"{stem}.json"]
     claims = out / f"{study.id}-claims.json"
     rows = report.ledger_rows(results.findings())

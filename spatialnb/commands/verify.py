@@ -49,13 +49,21 @@ class Verified:
         return f"{both[0]} recorded, {both[1]} now; {spread}{self._elsewhere()}"
 
     def _elsewhere(self) -> str:
-        """What is another build or processor now than when it was recorded; it gives other bits."""
+        """What gives other bits and is another now than when it was recorded."""
         old, new = self.recorded.provenance, self.again.provenance
         pairs = [
             (name, (old.get("versions") or {}).get(name), (new.get("versions") or {}).get(name))
             for name in ("torch", "numpy")
         ]
-        pairs += [(name, old.get(name), new.get(name)) for name in ("processor", "system")]
+        pairs += [
+            (name.replace("_", " "), old.get(name), new.get(name))
+            for name in ("processor", "instruction_set", "system")
+        ]
+        pixels = old.get("decoded") or {}, new.get("decoded") or {}
+        pairs += [
+            (f"decoded {name}", *(digests.get(name, "")[:8] for digests in pixels))
+            for name in pixels[0]
+        ]
         changed = [f"{name} {a}, now {b}" for name, a, b in pairs if a and b and a != b]
         return f" (recorded with {'; '.join(changed)})" if changed else ""
 

@@ -40,6 +40,8 @@ class Dataset:
     sha256 : digest of the content of the source files (`content.digest`), whatever archive they
         came in; of the decoded pixels or the made documents for the quick editions. The same
         on every machine.
+    decoded : SHA-256 of the tensors that the files were decoded to, which another version of the
+        decoder may change; empty for the quick editions.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     mean: Tensor
     std: Tensor
     sha256: str
+    decoded: str = ""
 
     def inputs(self, split: Split, index: Tensor) -> Tensor:
         """The samples `index` (b,) of `split` as a network takes them, (b, features) float32.

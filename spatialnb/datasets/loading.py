@@ -50,8 +50,8 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     return _dataset(entry, *_decoded(entry, data_root(root)))
 
 
-def _decoded(entry: Edition, root: Path) -> tuple[Mapping[str, Tensor], str]:
-    """The tensors and digest of an edition, from the cache, or decoded and cached.
+def _decoded(entry: Edition, root: Path) -> cache.Cached:
+    """The tensors and digests of an edition, from the cache, or decoded and cached.
 
     Of several processes that need them at once, one fetches and decodes and the others wait.
     """
@@ -69,13 +69,10 @@ def _decoded(entry: Edition, root: Path) -> tuple[Mapping[str, Tensor], str]:
             LOG.warning("%s", warning)
         LOG.info("decoding %s from %s", entry.name, found)
         tensors = _decode(entry, found, contents)
-        cache.write(path, _key(entry, found), tensors, digest)
-        return tensors, digest
+        return cache.write(path, _key(entry, found), tensors, digest)
 
 
-def _cached(
-    entry: Edition, candidates: Sequence[Path], path: Path
-) -> tuple[Mapping[str, Tensor], str] | None:
+def _cached(entry: Edition, candidates: Sequence[Path], path: Path) -> cache.Cached | None:
     """What is in the cache, where it was made from one of these."""
     for found in candidates:
         if cached := cache.read(path, _key(entry, found)):
@@ -117,7 +114,9 @@ def _decode(entry: Edition, found: Path, contents: Mapping[str, bytes]) -> dict[
             return review_tensors(contents, entry.features)
 
 
-def _dataset(entry: Edition, tensors: Mapping[str, Tensor], digest: str) -> Dataset:
+def _dataset(
+    entry: Edition, tensors: Mapping[str, Tensor], digest: str, decoded: str = ""
+) -> Dataset:
     if entry.kind == "image":
         pixels = entry.features // entry.shape[0]
         mean, std = (tensors[name].repeat_interleave(pixels) for name in ("mean", "std"))
@@ -134,4 +133,5 @@ def _dataset(entry: Edition, tensors: Mapping[str, Tensor], digest: str) -> Data
         mean=mean,
         std=std,
         sha256=digest,
+        decoded=decoded,
     )

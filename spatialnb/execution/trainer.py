@@ -86,7 +86,12 @@ def _record(
         config=run.to_dict(),
         outcome=outcome,
         provenance={
-            **provenance.describe({part.name: part.sha256 for part in data}, seconds, **made),
+            **provenance.describe(
+                {part.name: part.sha256 for part in data},
+                seconds,
+                decoded={part.name: part.decoded for part in data if part.decoded},
+                **made,
+            ),
             **({} if definition is None else {"definition": definition}),
         },
     )

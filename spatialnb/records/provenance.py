@@ -119,8 +119,22 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def instruction_set() -> str:
+    """The instructions that torch uses, such as ``AVX2``; ``AVX512`` gives other bits.
+
+    It is not that of the processor alone: the environment may ask for less.
+    """
+    import torch  # here: a commit is found without it
+
+    return str(torch.backends.cpu.get_cpu_capability())
+
+
 def describe(
-    data: Mapping[str, str], seconds: float, engine: str = "loop", device: str = "cpu"
+    data: Mapping[str, str],
+    seconds: float,
+    engine: str = "loop",
+    device: str = "cpu",
+    decoded: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run that has just ended, but for the commit.
 
@@ -130,10 +144,12 @@ def describe(
     seconds : how long it took.
     engine : what trained it, ``loop`` or ``stacked``.
     device : the accelerator's name, or ``cpu``.
+    decoded : digest of the decoded tensors by edition, of those that were decoded from files.
     """
     editions = [{"edition": name, "sha256": digest} for name, digest in data.items()]
     return {
         **dict(zip(("data", "second_data"), editions, strict=False)),
+        **({"decoded": dict(decoded)} if decoded else {}),
         "engine": engine,
         "device": device,
         "threads": 1,
@@ -147,6 +163,7 @@ def here() -> dict[str, Any]:
     return {
         "versions": versions(),
         "processor": processor(),
+        "instruction_set": instruction_set(),
         "system": f"{platform.system()} {platform.machine()}",
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

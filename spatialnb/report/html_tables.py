@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from html import escape
@@ -66,13 +67,18 @@ def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "")
     )
 
 
+def as_json(data: pd.DataFrame) -> str:
+    """A table as JSON, a record a row, with all the digits that its CSV has."""
+    rows = data.astype(object).where(pd.notna(data), None).to_dict("records")
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
+
+
 def downloads(stem: str, data: pd.DataFrame) -> str:
     """Links that hold a table's numbers as CSV and as JSON, a record a row."""
     csv = data.to_csv(index=False)
-    json = data.to_json(orient="records", indent=1, double_precision=15)
     return (
         f"<p>Download: {download(f'{stem}.csv', csv)}, "
-        f"{download(f'{stem}.json', str(json), 'application/json')}</p>"
+        f"{download(f'{stem}.json', as_json(data), 'application/json')}</p>"
     )
 
 

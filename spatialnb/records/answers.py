@@ -69,7 +69,7 @@ def answers_of(run: Run, store: Store | None = None) -> dict[str, np.ndarray] | 
     whole = store.get(run.id)
     path = store.path(record.id, "answer")
     for key in ("data", "second_data"):
-        if record.provenance.get(key) != whole.provenance.get(key):
+        if _files(record, key) != _files(whole, key):
             raise RecordError(
                 f"{path}: made on other data than the run {run.id}. It is not used. Delete it, and "
                 "train the run again with `spatialnb answers`."
@@ -84,6 +84,12 @@ def answers_of(run: Run, store: Store | None = None) -> dict[str, np.ndarray] | 
                 "again."
             ) from error
     return found
+
+
+def _files(record: Record, key: str) -> tuple[Any, Any]:
+    """The edition and the digest of the files that a record was made on."""
+    data = record.provenance.get(key) or {}
+    return data.get("edition"), data.get("sha256")
 
 
 def pack(classes: Sequence[int]) -> str:

@@ -191,7 +191,7 @@ def test_a_build_says_why_all_pages_are_read_and_all_notebooks_run(book: Book) -
     book.notebook("p2", "print('run')")
     said = book.build().stdout
     assert "book/p2.ipynb is run: it is new." in said
-    assert "Every page is read:\nthe table of pages changed" in said
+    assert "the table of pages changed: book/p2.ipynb (new)" in said
 
 
 def test_a_copy_of_a_book_elsewhere_runs_no_notebook_again(

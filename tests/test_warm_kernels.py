@@ -78,7 +78,7 @@ def test_no_output_is_lost_where_the_reader_is_slow(offered: None) -> None:
             return super().process_message(message, *others)
 
     code = "for i in range(8000): display({'text/plain': str(i) * 800}, raw=True)"
-    assert len(outputs(code, Slow)) == 8000
+    assert len(outputs(code, Slow, iopub_timeout=120)) == 8000
 
 
 def test_a_kernel_that_dies_or_hangs_is_noticed(offered: None) -> None:

@@ -18,6 +18,7 @@ import synthetic
 from click.testing import CliRunner
 from nbclient.exceptions import DeadKernelError
 from synthetic import ARMS, results, run_record, study
+from test_rerun_page import looked_at
 
 from spatialnb import report
 from spatialnb.commands import own_kernel, publish, rerun, verify
@@ -274,6 +275,10 @@ def test_an_arm_named_in_html_and_markdown_puts_no_markup_into_the_page(quick):
     tags.feed(page)
     assert tags.live == []
     assert html.escape(MARKUP[:9]) in page  # it stands there, and as text
+
+
+def test_the_page_of_a_re_run_looks_right_in_a_browser(quick):
+    assert looked_at([quick[0] / "out" / "v01_linear_or_none.html"]) == []
 
 
 def test_a_re_run_can_be_compared_wherever_its_folder_goes(quick, tmp_path):

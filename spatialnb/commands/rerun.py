@@ -277,10 +277,10 @@ def _page(path: Path, study: Study) -> Path:
     from traitlets.config import Config
 
     book = nbformat.read(path, as_version=4)
-    said = _glued(book)
+    said, formulas = _glued(book), Formulas()
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            cell.source = _without_roles(cell.source, said)
+            cell.source = _without_roles(formulas.taken_out(cell.source), said)
         else:
             cell.outputs = [
                 part for part in cell.outputs if "scrapbook" not in part.get("metadata", ())
@@ -299,8 +299,34 @@ def _page(path: Path, study: Study) -> Path:
     name = f"{study.id} · {study.title}, run again"
     html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": name}})
     target = path.with_suffix(".html")
-    target.write_text(html.replace("</head>", f"{STYLE}</head>", 1), "utf-8")
+    target.write_text(formulas.put_in(html.replace("</head>", f"{STYLE}</head>", 1)), "utf-8")
     return target
+
+
+class Formulas:
+    """Formulas, which a page's Markdown has as words while it is exported, and then as MathML.
+
+    The exporter hands each tag of a formula by itself to an HTML parser, which closes it.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def taken_out(self, text: str) -> str:
+        """Markdown with a word for each formula."""
+        text = re.sub(r"\$\$(.+?)\$\$", lambda m: self._word(m[1], "block"), text, flags=re.DOTALL)
+        return re.sub(r"\$([^$\n]+)\$", lambda m: self._word(m[1], "inline"), text)
+
+    def put_in(self, html: str) -> str:
+        """A page with the formulas in the place of their words."""
+        return re.sub(r"xformula\d+x", lambda match: self._found.get(match[0], match[0]), html)
+
+    def _word(self, formula: str, display: str) -> str:
+        from latex2mathml.converter import convert
+
+        word = f"xformula{len(self._found)}x"
+        self._found[word] = convert(formula.strip(), display=display)
+        return word
 
 
 def _glued(book: Any) -> dict[str, str]:
@@ -315,13 +341,7 @@ def _glued(book: Any) -> dict[str, str]:
 
 
 def _without_roles(text: str, said: Mapping[str, str]) -> str:
-    """Markdown with the book's own marks replaced by what they stand for, formulas by MathML."""
-    from latex2mathml.converter import convert
-
-    text = re.sub(
-        r"\$\$(.+?)\$\$", lambda m: convert(m[1].strip(), display="block"), text, flags=re.DOTALL
-    )
-    text = re.sub(r"\$([^$\n]+)\$", lambda m: convert(m[1]), text)
+    """Markdown with the book's own marks replaced by what they stand for."""
     text = re.sub(
         r"\{glue:text\}`([^`]+)`", lambda match: said.get(match[1], match[1]).strip("'"), text
     )

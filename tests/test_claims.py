@@ -2,7 +2,10 @@ import math
 
 import pytest
 
-from spatialnb.study.claims import Claim, judge, not_judged
+from spatialnb.study.claims import Claim
+from spatialnb.study.judging import FIRST_EDITION, not_judged
+from spatialnb.study.judging import judge as judge_by
+from spatialnb.study.rules import rule_text
 
 WIGGLE = (-0.3, 0.1, 0.2, -0.1, 0.3, -0.2)  # mean 0, sd 0.237: a 95 % interval of about ± 0.25
 
@@ -15,6 +18,10 @@ def claim(rule="beats", **changes):
 def around(difference, wiggle=WIGGLE, spread=1.0):
     """An arm whose differences to the arm at 0 are these."""
     return {seed: difference + spread * w for seed, w in enumerate(wiggle)}
+
+
+def judge(claims, arms, settings=FIRST_EDITION):
+    return judge_by(claims, arms, settings)
 
 
 def samples(**arms):
@@ -98,7 +105,7 @@ def test_a_tuple_of_arms_stands_for_its_mean_by_seed():
     one = claim(arm=("a", "c"), against=("b", "d"))
     (finding,) = judge([one], samples(a=around(1.0), c=around(3.0), d=dict.fromkeys(range(6), 1.0)))
     assert finding.interval.estimate == pytest.approx(1.5, rel=1e-12)
-    assert "mean of a and c minus the mean of b and d" in one.rule_text()
+    assert "mean of a and c minus the mean of b and d" in one.difference
 
 
 def test_best_of_all_holds_only_against_each():
@@ -115,7 +122,7 @@ def test_every_comparison_of_a_chapter_counts_for_holm():
     claims = [claim(key=f"k{i}", arm=arm) for i, arm in enumerate("acd")]
     found = judge(claims, samples(a=around(2.0), c=around(0.26), d=around(0.0)))
     assert [f.level for f in found] == pytest.approx([1 - 0.05 / 3, 1 - 0.05 / 2, 1 - 0.05 / 2])
-    assert all(f.p_holm >= f.p for f in found)
+    assert all(f.p_corrected >= f.p for f in found)
     # Alone, the second one's interval excludes 0; among three it does not.
     (alone,) = judge([claims[1]], samples(c=around(0.26)))
     assert alone.interval.low > 0.0 > found[1].interval.low
@@ -124,7 +131,7 @@ def test_every_comparison_of_a_chapter_counts_for_holm():
 def test_claims_of_equality_do_not_widen_the_intervals_of_others():
     both = judge([claim(), claim("equals", key="e")], samples(a=around(2.0)))
     assert [f.level for f in both] == [0.95, 0.95]
-    assert both[1].p_holm is None
+    assert both[1].p_corrected is None
 
 
 def test_arms_that_are_the_same_bit_for_bit_are_equal_without_a_warning():
@@ -182,9 +189,10 @@ def test_not_judged_carries_the_reason():
     assert math.isnan(finding.interval.estimate)
 
 
+@pytest.mark.parametrize("edition", [1, 2])
 @pytest.mark.parametrize("rule", ["beats", "equals", "at_least"])
-def test_the_rule_is_spelled_out_with_its_margin(rule):
-    text = claim(rule, margin=0.1).rule_text()
+def test_the_rule_is_spelled_out_with_its_margin(rule, edition):
+    text = rule_text(claim(rule, margin=0.1), edition)
     assert text.startswith("D = accuracy of a minus b; holds if")
     assert "0.1 points" in text
     assert "contradicted if" in text

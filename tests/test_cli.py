@@ -35,7 +35,7 @@ COMMANDS = {
     "publish": ["STUDY...", "--seeds", "--dry-run"],
     "new": ["CHAPTER TITLE"],
     "status": ["--store", "--json"],
-    "ledger": ["--store", "--json"],
+    "ledger": ["--edition", "--margin", "--alpha", "--correction", "--seeds", "--json"],
     "tables": ["--store", "--json"],
     "data": ["check"],
     "data check": ["--root"],
@@ -513,7 +513,15 @@ def test_the_ledger_gives_estimate_interval_and_verdict(one_chapter):
     assert lines[0] == "v01  holds         Linear beats none."
     assert re.fullmatch(r" {20}0\.\d+ \[0\.\d+, 0\.\d+\] points, n = 4, reported -0\.13", lines[1])
     assert re.fullmatch(r" {20}\S+ \[\S+, \S+\], n = 2", lines[3])
-    counts = ["2 claims", "2 holds", "0 contradicted", "0 undecided", "0 not judged"]
+    counts = [
+        "2 claims",
+        "2 holds",
+        "0 exceeded",
+        "0 tied",
+        "0 contradicted",
+        "0 undecided",
+        "0 not judged",
+    ]
     assert lines[4:] == counts
 
 
@@ -545,7 +553,7 @@ def test_without_the_repository_it_is_said_where_the_records_are(command, one_ch
 
 def test_the_ledger_reads_where_nothing_is_judged():
     lines = call("ledger").output.splitlines()
-    assert len(lines) == len(EVERY_CLAIM) + 5
+    assert len(lines) == len(EVERY_CLAIM) + 7
     assert lines[0].startswith("v01  not judged    ")
     assert lines[-1] == f"{len(EVERY_CLAIM)} not judged"
 
@@ -579,7 +587,7 @@ def test_a_claim_with_a_single_sample_is_listed_without_an_interval(one_chapter,
 def test_the_published_ledger_is_json_with_estimates_inside_their_intervals():
     rows = as_json(call("ledger", "--json", "--store", str(PUBLISHED)))
     assert [(row["chapter"], row["claim"]) for row in rows] == EVERY_CLAIM
-    verdicts = {"holds", "contradicted", "undecided", "not judged"}
+    verdicts = {"holds", "exceeded", "tied", "contradicted", "undecided", "not judged"}
     assert {row["verdict"] for row in rows} <= verdicts
     for row in rows:
         if row["verdict"] != "not judged" or row["n"] > 1:

@@ -186,7 +186,7 @@ def test_the_ledger_has_a_row_a_claim_with_its_chapter_and_its_rule():
     shown = report.ledger(findings)
     assert list(cells_of(shown).index) == [f"v01. {claim.words}" for claim in CLAIMS]
     for finding in findings:
-        assert finding.claim.rule_text().replace("'", "&#x27;") in shown.html
+        assert finding.rule.replace("'", "&#x27;") in shown.html
     assert shown.text.startswith("Claims and verdicts")
 
 
@@ -228,6 +228,8 @@ def test_the_tally_counts_every_verdict_and_adds_up():
     assert said == {
         "ledger-claims": "4",
         "ledger-holds": "2",
+        "ledger-exceeded": "0",
+        "ledger-tied": "0",
         "ledger-contradicted": "0",
         "ledger-undecided": "0",
         "ledger-not-judged": "2",
@@ -294,7 +296,7 @@ def test_the_counts_of_verdicts_add_up_to_the_claims():
     said = report.numbers(results())
     counts = [
         int(said[f"v01-claims-{end}"])
-        for end in ("hold", "contradicted", "undecided", "not-judged")
+        for end in ("hold", "exceeded", "tied", "contradicted", "undecided", "not-judged")
     ]
     assert sum(counts) == int(said["v01-claims"]) == 2
 

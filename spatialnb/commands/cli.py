@@ -552,23 +552,76 @@ def status(store: Path | None, as_json: bool) -> None:
 
 @main.command()
 @click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
+@click.option(
+    "--edition",
+    type=int,
+    default=2,
+    show_default=True,
+    help="Of the rules, 1 or 2; the second amends the first.",
+)
+@click.option(
+    "--margin", type=float, help="Points of accuracy that do not matter.  [default: each claim's]"
+)
+@click.option("--alpha", type=float, default=0.05, show_default=True, help="Size of every test.")
+@click.option(
+    "--correction",
+    default="chapter",
+    show_default=True,
+    help="For many comparisons: none, chapter or ledger (Holm), fdr (over the ledger).",
+)
+@click.option(
+    "--seeds", type=Seeds(), help="Such as 0-4; a chapter takes those it has.  [default: all]"
+)
+@click.option(
+    "--population",
+    default="seeds",
+    show_default=True,
+    help="What verdicts generalise to: seeds, images or both.",
+)
 @store_option
 @json_option
-def ledger(controls: bool, store: Path | None, as_json: bool) -> None:
-    """Every claim of the report with its verdict."""
+def ledger(
+    controls: bool,
+    edition: int,
+    margin: float | None,
+    alpha: float,
+    correction: str,
+    seeds: tuple[int, ...] | None,
+    population: str,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Every claim of the report with its verdict, judged again from the records.
+
+    Without options by the published rules; with them under another margin, level, correction or
+    choice of seeds, or by the rules of the first edition.
+    """
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
+    from spatialnb.study.judging import Settings
 
+    settings = Settings(
+        edition=edition,
+        margin=margin,
+        alpha=alpha,
+        correction=correction,  # type: ignore[arg-type]
+        seeds=seeds,
+        population=population,  # type: ignore[arg-type]
+    )
     judged = studies.controls if controls else studies.ledger
     where = default_store((store,) if store else (), only_read=True)
     _say_if_nothing_is_published(where)
-    findings = judged(where)
+    findings = judged(where, settings)
     rows = report.ledger_rows(findings)
     if as_json:
         _echo_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}")
+        first = row.get("first_edition", row["verdict"])
+        amended = (
+            "" if first == row["verdict"] else f"  (first edition: {first or 'no such claim'})"
+        )
+        click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}{amended}")
         if row["low"] is not None:
             estimate, low, high = (
                 round(row[name], 4) + 0.0 for name in ("estimate", "low", "high")

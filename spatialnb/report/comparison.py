@@ -14,8 +14,8 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import EMPTY, values
 from spatialnb.report.tables import json_number
 from spatialnb.study import inference, metrics
-from spatialnb.study.claims import ALPHA
 from spatialnb.study.inference import Interval
+from spatialnb.study.judging import PUBLISHED
 from spatialnb.study.results import Results
 
 Outcome = Literal["identical", "same", "different", "cannot tell", "not comparable"]
@@ -170,7 +170,7 @@ def _judged(
             return "cannot tell", EMPTY, f"{len(new)} new value(s), and a test needs two"
         interval = inference.unpaired_difference(new, list(theirs.values()))
         p = inference.unpaired_equivalence(new, list(theirs.values()), margin)
-    if p < ALPHA:
+    if p < PUBLISHED.alpha:
         return "same", interval, f"within ±{margin:g}"
     if 0.0 not in interval and abs(interval.estimate) > margin:
         return "different", interval, f"by more than {margin:g}"

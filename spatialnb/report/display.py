@@ -52,6 +52,7 @@ STYLE = """<style>
   border: 1px solid currentColor;
 }
 .spatialnb .verdict.holds { background: #0072b224; }
+.spatialnb .verdict.exceeded, .spatialnb .verdict.tied { background: #009e7324; }
 .spatialnb .verdict.contradicted { background: #d55e0024; border-style: double; border-width: 3px; }
 .spatialnb .verdict.undecided { border-style: dashed; }
 .spatialnb .verdict.not-judged { border-style: dotted; }

@@ -41,11 +41,14 @@ def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) 
         f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
     )
-    note = "Ours: the estimate, and below it the interval that the verdict rests on."
+    note = (
+        "Ours: the estimate with its own 95 % interval. Where a verdict rests on another, "
+        "family-wise interval, that stands below the verdict."
+    )
     if all(finding.claim.reported is None for finding in findings):
         data = data.drop(columns=["reported", "inside"])
     else:
-        note += " Inside: whether the reported size lies in it."
+        note += " Inside: whether the reported size lies in the 95 % interval."
     html = (
         as_html(data, "Claims and verdicts", "findings", corner="claim")
         + f"<p>{note}</p>"
@@ -56,28 +59,49 @@ def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) 
 
 
 def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings as JSON data, one object a claim."""
-    return [
-        {
-            "chapter": finding.claim.chapter,
-            "key": finding.claim.key,
-            "claim": finding.claim.words,
-            "reported": finding.claim.reported,
-            "estimate": json_number(finding.interval.estimate),
-            "low": json_number(finding.interval.low),
-            "high": json_number(finding.interval.high),
-            "n": finding.interval.n,
-            "unit": finding.claim.unit,
-            "verdict": finding.verdict,
-            "level": finding.level,
-            "p": finding.p,
-            "p_holm": finding.p_holm,
-            "reported_in_interval": finding.reported_in_interval,
-            "reason": finding.reason,
-            "rule": finding.claim.rule_text(),
-        }
-        for finding in findings
-    ]
+    """Findings as JSON data, one object a claim.
+
+    Those of the first edition have the fields that they had in it: ``low`` and ``high`` bound the
+    interval that the verdict rests on. In the second they bound the 95 % interval of the estimate,
+    and ``decides_low`` and ``decides_high`` the one that the verdict rests on.
+    """
+    return [_first_row(one) if one.edition == 1 else _row(one) for one in findings]
+
+
+def _first_row(finding: Finding) -> dict[str, Any]:
+    return {
+        "chapter": finding.claim.chapter,
+        "key": finding.claim.key,
+        "claim": finding.claim.words,
+        "reported": finding.claim.reported,
+        "estimate": json_number(finding.interval.estimate),
+        "low": json_number(finding.interval.low),
+        "high": json_number(finding.interval.high),
+        "n": finding.interval.n,
+        "unit": finding.claim.unit,
+        "verdict": finding.verdict,
+        "level": finding.level,
+        "p": finding.p,
+        "p_holm": finding.p_corrected,
+        "reported_in_interval": finding.reported_in_interval,
+        "reason": finding.reason,
+        "rule": finding.rule,
+    }
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    row = _first_row(finding)
+    row["low"], row["high"] = json_number(finding.estimate.low), json_number(finding.estimate.high)
+    row["p_corrected"] = row.pop("p_holm")
+    return {
+        **row,
+        "decides_low": json_number(finding.interval.low),
+        "decides_high": json_number(finding.interval.high),
+        "first_edition": finding.first,
+        "less_than_margin": finding.small,
+        "margin": finding.claim.margin if finding.claim.rule != "between" else None,
+        "wins": finding.wins,
+    }
 
 
 def ledger(
@@ -113,7 +137,7 @@ def tally(findings: Sequence[Finding], name: str = "ledger") -> dict[str, str]:
 
 
 def _finding_cells(finding: Finding) -> dict[str, Cell]:
-    claim, interval = finding.claim, finding.interval
+    claim, interval = finding.claim, finding.estimate
     digits = metrics.metric(claim.metric).digits
     unit = f" {claim.unit}" if claim.unit else ""
     inside = {None: NOTHING, True: "yes", False: "no"}
@@ -122,6 +146,7 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
     return {
         "verdict": Cell(
             f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+            below=_below(finding),
             sort=order,
             markup=mark(finding.verdict),
         ),
@@ -139,11 +164,24 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
     }
 
 
+def _below(finding: Finding) -> str:
+    """What a verdict is not without: its mark, its interval, and the first edition's verdict."""
+    digits = metrics.metric(finding.claim.metric).digits
+    said = []
+    if finding.small:
+        said.append("by less than the margin")
+    if finding.p_corrected is not None and not math.isclose(finding.level, 0.95):
+        said.append(f"family-wise {bounds(finding.interval, digits, True)}")
+    if finding.amended and finding.verdict != "not judged":
+        said.append(f"first edition: {finding.first or 'no such claim'}")
+    return "; ".join(said)
+
+
 def _why(finding: Finding) -> str:
     """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
     note = f" {finding.claim.note}" if finding.claim.note else ""
     p = "" if finding.p is None else f" p = {finding.p:.2g}"
-    if finding.p_holm is not None:
-        p += f", corrected {finding.p_holm:.2g}"
-    rule = f"Rule: {finding.claim.rule_text()}. Interval at {100 * finding.level:.4g} %.{p}"
+    if finding.p_corrected is not None:
+        p += f", corrected {finding.p_corrected:.2g}"
+    rule = f"Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %.{p}"
     return f"{finding.reason}.{note} {rule}"

@@ -18,7 +18,15 @@ from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 NOTHING = "–"
-SYMBOLS = {"holds": "✓", "contradicted": "✗", "undecided": "?", "not judged": NOTHING}
+SYMBOLS = {
+    "holds": "✓",
+    "exceeded": "↑",
+    "tied": "=",
+    "contradicted": "✗",
+    "undecided": "?",
+    "not judged": NOTHING,
+}
+"""Verdicts by sign. Exceeded: better than claimed. Tied: best together with the runner-up."""
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:
@@ -158,7 +166,8 @@ def numbers(results: Results) -> dict[str, str]:
     - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with ``-mean``, ``-n``,
       ``-reported``; ``v01-linear-minus-none`` is the first metric's;
     - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``;
-      ``v01-claims``, ``v01-claims-hold``, ``-contradicted``, ``-undecided``, ``-not-judged`` count.
+      ``v01-claims``, ``v01-claims-hold``, ``-exceeded``, ``-tied``, ``-contradicted``,
+      ``-undecided``, ``-not-judged`` count.
 
     Raises
     ------
@@ -181,12 +190,14 @@ def numbers(results: Results) -> dict[str, str]:
         verdicts.append(finding.verdict)
         said[key] = finding.verdict
         said[f"{key}-mark"] = f"{SYMBOLS[finding.verdict]} {finding.verdict}"
-        said[f"{key}-estimate"] = estimate(finding.interval, digits, claim.is_difference)
+        said[f"{key}-estimate"] = estimate(finding.estimate, digits, claim.is_difference)
         said[f"{key}-n"] = str(finding.interval.n)
         said[f"{key}-reported"] = plain(claim.reported)
     said[f"{study.id}-claims"] = str(len(verdicts))
     for verdict, key in {
         "holds": "hold",
+        "exceeded": "exceeded",
+        "tied": "tied",
         "contradicted": "contradicted",
         "undecided": "undecided",
         "not judged": "not-judged",

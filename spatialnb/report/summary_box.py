@@ -56,7 +56,7 @@ def _plural(verdict: str, count: int) -> str:
 
 def _line(finding: Finding) -> str:
     digits = metrics.metric(finding.claim.metric).digits
-    said = estimate(finding.interval, digits, finding.claim.is_difference)
+    said = estimate(finding.estimate, digits, finding.claim.is_difference)
     unit = f" {finding.claim.unit}" if finding.claim.unit and finding.interval.n else ""
     return f"{said}{unit} (n = {finding.interval.n})"
 

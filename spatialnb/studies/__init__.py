@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from spatialnb.records.store import Store
 from spatialnb.registry import unknown
-from spatialnb.study.claims import Finding, not_judged
-from spatialnb.study.results import Results
+from spatialnb.study.claims import Finding
+from spatialnb.study.judging import PUBLISHED, Case, Settings, judge_cases
+from spatialnb.study.results import Results, not_judged
 from spatialnb.study.study import Study
 
 FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
@@ -66,26 +67,73 @@ def recorded(store: Store | None = None) -> list[Results]:
     return [results for results in found if results is not None]
 
 
-def ledger(store: Store | None = None) -> list[Finding]:
+def ledger(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
     """Every claim of the report with its verdict, chapter by chapter; no other chapter's.
 
     Claims of a chapter whose planned runs are not all recorded are not judged, and say so.
+
+    Raises
+    ------
+    ValueError : the settings ask for seeds that no chapter has on record.
     """
-    return _findings((study for study in STUDIES.values() if study.section), store)
+    return judge(part("I"), settings, store)
 
 
-def controls(store: Store | None = None) -> list[Finding]:
+def controls(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
     """Every claim of Part II with its verdict, as :func:`ledger` gives those of the report."""
-    return _findings((study for study in STUDIES.values() if study.id.startswith("c")), store)
+    return judge(part("II"), settings, store)
 
 
-def _findings(chosen: Iterable[Study], store: Store | None) -> list[Finding]:
+def part(name: str) -> list[Study]:
+    """The studies of Part ``I``, on the report, or of Part ``II``, the controls."""
+    if name == "I":
+        return [study for study in STUDIES.values() if study.section]
+    return [study for study in STUDIES.values() if study.id.startswith("c")]
+
+
+def judge(
+    chosen: Iterable[Study], settings: Settings = PUBLISHED, store: Store | None = None
+) -> list[Finding]:
+    """Every claim of these studies, judged from the records under the settings.
+
+    A correction over the ledger takes all of them as one family.
+
+    Raises
+    ------
+    ValueError : the settings ask for seeds that none of them has on record.
+    """
+    chosen = list(chosen)
+    whole = {study.id: study.recorded(store) for study in chosen}
+    decided = {name: found for name, found in whole.items() if found and found.decides}
+    _check_seeds(settings, decided.values())
+    cases = [found.cases() for found in decided.values()]
+    judged = dict(zip(decided, judge_cases(cases, settings), strict=True))
     findings: list[Finding] = []
     for study in chosen:
-        results = study.recorded(store)
+        results = whole[study.id]
         if results is None:
-            reason = "its runs are not all recorded yet"
-            findings += [not_judged(claim, reason) for claim in study.claims]
+            findings += not_judged(study, "its runs are not all recorded yet", settings)
+        elif study.id in judged:
+            findings += results.with_failures(judged[study.id])
         else:
-            findings += results.findings()
+            findings += results.findings(settings)
     return findings
+
+
+def cases(chosen: Iterable[Study], store: Store | None = None) -> list[list[Case]]:
+    """The claims of these studies with their samples, chapter by chapter, where all is recorded.
+
+    Read once, they can be judged under many settings.
+    """
+    found = [study.recorded(store) for study in chosen]
+    return [results.cases() for results in found if results is not None and results.decides]
+
+
+def _check_seeds(settings: Settings, results: Iterable[Results]) -> None:
+    there = {seed for one in results for seed in one.seeds}
+    missing = sorted(set(settings.seeds or ()) - there)
+    if missing:
+        recorded = f"recorded are {min(there)} to {max(there)}" if there else "none is recorded"
+        raise ValueError(
+            f"seeds {', '.join(map(str, missing))}: not recorded for any chapter; {recorded}"
+        )

@@ -90,6 +90,7 @@ STUDY = Study(
             rule="equals",
             arm="one number",
             against="k 3 → 50",
+            better="higher",
         ),
         Claim(
             chapter="c2",
@@ -115,6 +116,7 @@ STUDY = Study(
             rule="equals",
             arm="only its rate",
             against="one number",
+            better="higher",
         ),
         Claim(
             chapter="c2",
@@ -131,6 +133,7 @@ STUDY = Study(
             rule="equals",
             arm="root mean square",
             against="one number",
+            better="higher",
         ),
         Claim(
             chapter="c2",
@@ -139,6 +142,7 @@ STUDY = Study(
             rule="equals",
             arm="cosine decay",
             against="linear decay",
+            better="higher",
         ),
     ),
 )

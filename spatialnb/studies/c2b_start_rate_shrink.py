@@ -58,6 +58,7 @@ STUDY = Study(
             arm="start + rate + shrink",
             against="k 3 → 50",
             note="What is left out is that Adam sees gradients multiplied by the strengths.",
+            better="higher",
         ),
         Claim(
             chapter="c2b",

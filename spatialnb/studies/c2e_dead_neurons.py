@@ -86,6 +86,7 @@ STUDY = Study(
             rule="equals",
             arm="k 3 → 50",
             against=f"k 3 → 50, {LEAKY}",
+            better="higher",
         ),
         Claim(
             chapter="c2e",

@@ -88,6 +88,7 @@ STUDY = Study(
             rule="equals",
             arm="one number",
             against="k 3 → 50",
+            better="higher",
         ),
         Claim(
             chapter="c6",

@@ -113,6 +113,7 @@ STUDY = Study(
             arm="SGD, root mean square",
             against="SGD, k 3 → 50",
             note="Both at the learning rate of sharpening.",
+            better="higher",
         ),
         Claim(
             chapter="c6c",
@@ -122,6 +123,7 @@ STUDY = Study(
             arm="AdamW, one number",
             against="AdamW, k 3 → 50",
             note="Both at the learning rate of sharpening.",
+            better="higher",
         ),
         Claim(
             chapter="c6c",

@@ -64,6 +64,7 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
             arm=number,
             against=sharpening,
             note="Both at the learning rate of sharpening.",
+            better="higher",
         ),
     )
 

@@ -48,6 +48,7 @@ STUDY = Study(
             arm="linear",
             against="none",
             reported=-0.13,
+            better="higher",
         ),
         Claim(
             chapter="v01",

@@ -54,6 +54,7 @@ STUDY = Study(
             each=True,
             reported=0.23,
             note="The reported size is its lead over the second, none.",
+            best_of=True,
         ),
         Claim(
             chapter="v03",

@@ -56,6 +56,7 @@ STUDY = Study(
                 high=99.0,
                 unit="%",
                 reported=reported,
+                better="higher",
             )
             for key, arm, words, task, metric, reported in (
                 ("plain", "no spatial", "the shared network", "CIFAR-10", "accuracy", 97.9),
@@ -72,6 +73,7 @@ STUDY = Study(
             arm="spatial decay",
             against="no spatial",
             reported=-0.69,
+            better="higher",
         ),
         Claim(
             chapter="v07",
@@ -82,6 +84,7 @@ STUDY = Study(
             against="no spatial",
             metric="accuracy:second",
             reported=0.21,
+            better="higher",
         ),
     ),
 )

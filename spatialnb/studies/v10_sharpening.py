@@ -70,6 +70,7 @@ STUDY = Study(
             each=True,
             reported=0.70,
             note="The reported size is its lead over the second, 1 → 15.",
+            best_of=True,
         ),
         Claim(
             chapter="v10",

@@ -1,34 +1,34 @@
-"""Claims of the report, and the rules that decide them.
+"""Claims, and what becomes of them.
 
-A claim is written down before the runs that decide it are made. :func:`judge` takes the claims of
-one chapter together, because the comparisons of its "beats" claims are corrected as one family.
-Source: the protocol, "Claims and verdicts".
+A claim is written down before the runs that decide it are made. :mod:`spatialnb.study.rules` holds
+the rules that decide it, :mod:`spatialnb.study.judging` the function that judges. Source: the
+protocol, "Claims and verdicts".
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from spatialnb.study import inference
 from spatialnb.study.inference import Interval
 
 Rule = Literal["beats", "equals", "at_least", "between"]
 """What a claim says of D; :class:`Claim` explains each."""
-Verdict = Literal["holds", "contradicted", "undecided", "not judged"]
-"""What becomes of a claim."""
+Verdict = Literal["holds", "exceeded", "tied", "contradicted", "undecided", "not judged"]
+"""What becomes of a claim: ``exceeded`` is better than claimed, ``tied`` a best arm that shares its
+place. The first edition of the rules knows neither."""
+Better = Literal["", "higher", "lower"]
+"""Where D is better than claimed."""
+EDITIONS = (1, 2)
+"""Editions of the rules. Verdicts of both are kept."""
 Samples = Callable[[str, str], Mapping[Any, float]]
 """From an arm and a metric to the values by seed, or by pair of seeds."""
 Arms = str | tuple[str, ...]
 """One arm, or several."""
 
-ALPHA = 0.05
-"""Size of every test: intervals are at 95 %."""
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What a claim's key looks like."""
 
@@ -47,7 +47,7 @@ class Claim:
         ``v05-claim-<key>``.
     words : the claim in the book's own words.
     rule : ``beats`` (D > 0), ``equals`` (size of D < margin), ``at_least`` (D > -margin) or
-        ``between`` (low <= D <= high). :meth:`rule_text` says what decides.
+        ``between`` (low <= D <= high). :func:`spatialnb.study.rules.rule_text` says what decides.
     arm, against : an arm, or a tuple of arms that stands for their mean by seed. An arm of another
         chapter is written ``"v01/linear"``.
     each : every arm in `arm` is compared with every one in `against`, instead of the means. The
@@ -62,6 +62,10 @@ class Claim:
     reported : the reported size of D, in the metric's unit.
     unit : the unit of D, for the ledger.
     note : what a reader of the ledger must know besides.
+    better : for ``equals`` and ``between``, where a D that is not as claimed is better than
+        claimed. Read by the second edition of the rules, as are `best_of` and `since`.
+    best_of : whether `arm` is said to be the best of itself and `against`.
+    since : the edition that the claim was added in; an earlier one does not judge it.
 
     Raises
     ------
@@ -85,6 +89,9 @@ class Claim:
     reported: float | None = None
     unit: str = "points"
     note: str = ""
+    better: Better = ""
+    best_of: bool = False
+    since: int = 1
 
     def __post_init__(self) -> None:
         what = f"claim {self.chapter}/{self.key}"
@@ -101,19 +108,27 @@ class Claim:
                 )
         elif self.low is not None or self.high is not None or self.as_share:
             raise ValueError(f"{what}: low, high and as_share belong to the rule 'between' alone")
+        if self.better not in get_args(Better):
+            raise ValueError(f"{what}: better: expected higher or lower, got {self.better!r}")
+        if self.better and self.rule not in ("equals", "between"):
+            raise ValueError(f"{what}: better belongs to the rules 'equals' and 'between' alone")
+        if self.best_of and not (self.rule == "beats" and self.each):
+            raise ValueError(f"{what}: best_of needs the rule 'beats' and each")
+        if self.since not in EDITIONS:
+            raise ValueError(f"{what}: since: expected 1 or 2, got {self.since!r}")
         if not self.margin > 0.0:
             raise ValueError(f"{what}: expected a margin > 0, got {self.margin}")
         if self.against is None and (self.as_share or self.against_metric is not None):
             raise ValueError(f"{what}: as_share and against_metric need `against`")
         if self.against is not None and self.than != 0.0:
             raise ValueError(f"{what}: give `against` or `than`, not both")
-        if not _arms(self.arm) or (self.against is not None and not _arms(self.against)):
+        if not arms_of(self.arm) or (self.against is not None and not arms_of(self.against)):
             raise ValueError(f"{what}: no arms are named")
 
     @property
     def comparisons(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
         """The pairs (arms, against) that decide the claim: one, or all of them with `each`."""
-        left, right = _arms(self.arm), () if self.against is None else _arms(self.against)
+        left, right = arms_of(self.arm), () if self.against is None else arms_of(self.against)
         if not self.each:
             return ((left, right),)
         if not right:
@@ -128,7 +143,7 @@ class Claim:
     @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that the claim needs, each once."""
-        both = [*_arms(self.arm), *(() if self.against is None else _arms(self.against))]
+        both = [*arms_of(self.arm), *(() if self.against is None else arms_of(self.against))]
         return tuple(dict.fromkeys(both))
 
     @property
@@ -141,30 +156,14 @@ class Claim:
         """The margin with its unit."""
         return f"{self.margin:g} {self.unit}".rstrip()
 
-    def rule_text(self) -> str:
-        """The rule, spelled out for the ledger."""
-        size = self.size
-        text = {
-            "beats": "holds if the Holm-corrected (within the chapter) 95 % interval of D lies "
-            "above 0; contradicted if it lies below 0, or if two one-sided tests put D within "
-            f"±{size}; otherwise undecided",
-            "equals": f"holds if two one-sided tests (5 % each) put D within ±{size}; contradicted "
-            f"if the 95 % interval excludes 0 and |D| exceeds {size}; otherwise undecided",
-            "at_least": f"holds if a one-sided test (5 %) puts D above -{size}; contradicted if "
-            f"the 95 % interval lies below 0 and D is below -{size}; otherwise undecided",
-            "between": f"holds if the 95 % interval of D lies within [{self.low}, {self.high}] "
-            f"{self.unit}; contradicted if it lies outside entirely; otherwise undecided",
-        }[self.rule]
-        each = "; with several comparisons, holds if all do and is contradicted if one is"
-        return f"{self._difference()}; {text}{each if len(self.comparisons) > 1 else ''}"
-
-    def _difference(self) -> str:
+    @property
+    def difference(self) -> str:
         """What D is, in words."""
         join = " or ".join if self.each else " and ".join
         wrap = "" if self.each else "the mean of "
 
         def name(arms: Arms) -> str:
-            listed = _arms(arms)
+            listed = arms_of(arms)
             return listed[0] if len(listed) == 1 else wrap + join(listed)
 
         left = f"{self.metric} of {name(self.arm)}"
@@ -180,195 +179,50 @@ class Claim:
 class Finding:
     """A row of the ledger: a claim, what we measured, and the verdict.
 
-    `interval` is that of D at the confidence `level`. `p` is the p value of the test that the rule
-    names (two-sided t test; two one-sided tests; one-sided test), `p_holm` is corrected for the
-    chapter. `reported_in_interval` is the claim's second line, "by x points".
+    Parameters
+    ----------
+    interval, level : of D, what the verdict rests on: family-wise where the claim's comparisons are
+        corrected.
+    single : the 95 % interval of this one estimate.
+    p, p_corrected : of the test that the rule names (two-sided t test; two one-sided tests;
+        one-sided test), and after the correction.
+    reported_in_interval : the claim's second line, "by x points".
+    small : a "beats" that holds by less than the margin.
+    equivalent : a "beats" whose difference is shown to lie within the margin.
+    edition, rule : of the rules, and the rule spelled out.
+    comparison : the arms of the comparison shown.
+    wins : the share of seeds on which D is above 0.
+    first : the verdict under the first edition's rules, where that has the claim.
     """
 
     claim: Claim
     interval: Interval
     verdict: Verdict
-    level: float = 1.0 - ALPHA
+    level: float = 0.95
     p: float | None = None
-    p_holm: float | None = None
+    p_corrected: float | None = None
     reported_in_interval: bool | None = None
     reason: str = ""
-
-
-def judge(claims: Sequence[Claim], samples: Samples) -> list[Finding]:
-    """Findings of one chapter's claims, in their order.
-
-    The Holm family is every comparison of the chapter's ``beats`` claims. Seeds without a value in
-    every arm are left out of that comparison, and the finding's reason names them.
-
-    Parameters
-    ----------
-    claims : all claims of a chapter.
-    samples : from an arm and a metric to the values by seed, or by pair of seeds.
-    """
-    compared = [_compare(claim, samples) for claim in claims]
-    family = [part for parts in compared for part in parts if part.in_family]
-    p_values = [inference.t_test(part.values) for part in family]
-    corrected = zip(
-        family, inference.holm(p_values), inference.holm_levels(p_values, ALPHA), strict=True
-    )
-    holm = {id(part): (p, level) for part, p, level in corrected}
-    return [
-        _worst([_find(part, *holm.get(id(part), (None, 1.0 - ALPHA))) for part in parts])
-        for parts in compared
-    ]
-
-
-def not_judged(claim: Claim, reason: str, interval: Interval | None = None) -> Finding:
-    """The finding of a claim that these runs do not decide."""
-    nothing = Interval(math.nan, math.nan, math.nan, 0, math.nan)
-    return Finding(claim=claim, interval=interval or nothing, verdict="not judged", reason=reason)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Comparison:
-    """The samples of D of one comparison, and the seeds that it does without."""
-
-    claim: Claim
-    name: str
-    values: list[float]
-    left_out: list[str]
+    single: Interval | None = None
+    small: bool = False
+    equivalent: bool = False
+    edition: int = 2
+    rule: str = ""
+    comparison: str = ""
+    wins: float | None = None
+    first: Verdict | None = None
 
     @property
-    def in_family(self) -> bool:
-        return self.claim.rule == "beats" and len(self.values) > 1
+    def estimate(self) -> Interval:
+        """The estimate with its own 95 % interval."""
+        return self.single or self.interval
+
+    @property
+    def amended(self) -> bool:
+        """Whether the first edition's rules give another verdict, or do not have the claim."""
+        return self.edition > 1 and self.verdict != self.first
 
 
-def _compare(claim: Claim, samples: Samples) -> list[_Comparison]:
-    parts = []
-    for arms, against in claim.comparisons:
-        sides = [[samples(arm, claim.metric) for arm in arms]]
-        if against:
-            other = claim.against_metric or claim.metric
-            sides.append([samples(arm, other) for arm in against])
-        every = [side for group in sides for side in group]
-        keys = [key for key in every[0] if all(key in side for side in every)]
-        left_out = {str(key) for side in every for key in side} - {str(key) for key in keys}
-        means = [{key: sum(s[key] for s in group) / len(group) for key in keys} for group in sides]
-        if claim.as_share:
-            values = [100.0 * means[0][key] / means[1][key] for key in keys]
-        else:
-            base = means[1] if against else dict.fromkeys(keys, claim.than)
-            values = inference.differences(means[0], base)
-        name = " and ".join(arms) + (f" against {' and '.join(against)}" if against else "")
-        parts.append(
-            _Comparison(
-                claim=claim, name=name, values=values, left_out=sorted(left_out, key=_number)
-            )
-        )
-    return parts
-
-
-def _find(part: _Comparison, p_holm: float | None, level: float) -> Finding:
-    claim, values = part.claim, part.values
-    if len(values) < 2:
-        interval = inference.mean_interval(values) if values else None
-        return not_judged(claim, f"{len(values)} sample(s), and a test needs two", interval)
-    interval = inference.mean_interval(values, level)
-    verdict, p, reason = _RULES[claim.rule](claim, values, interval)
-    notes = [reason]
-    if len(claim.comparisons) > 1:
-        notes.append(f"of {len(claim.comparisons)} comparisons the worst is {part.name}")
-    if part.left_out:
-        notes.append(f"left out: {', '.join(part.left_out)}")
-    return Finding(
-        claim=claim,
-        interval=interval,
-        verdict=verdict,
-        level=level,
-        p=p,
-        p_holm=p_holm,
-        reported_in_interval=_contains(interval, claim.reported),
-        reason="; ".join(notes),
-    )
-
-
-Decision = tuple[Verdict, float | None, str]
-"""A verdict, the p value behind it if there is one, and the reason."""
-
-
-def _beats(claim: Claim, values: list[float], interval: Interval) -> Decision:
-    p = inference.t_test(values)
-    if interval.low > 0.0:
-        return "holds", p, "the interval lies above 0"
-    if interval.high < 0.0:
-        return "contradicted", p, "the interval lies below 0"
-    if inference.equivalence(values, claim.margin) < ALPHA:
-        return "contradicted", p, f"the difference lies within ±{claim.size}"
-    return "undecided", p, "the interval holds 0, and more than the margin"
-
-
-def _equals(claim: Claim, values: list[float], interval: Interval) -> Decision:
-    p = inference.equivalence(values, claim.margin)
-    if p < ALPHA:
-        return "holds", p, f"the difference lies within ±{claim.size}"
-    if 0.0 not in interval and abs(interval.estimate) > claim.margin:
-        return "contradicted", p, "the interval excludes 0, and the difference exceeds the margin"
-    return "undecided", p, "neither equal within the margin nor clearly different"
-
-
-def _at_least(claim: Claim, values: list[float], interval: Interval) -> Decision:
-    p = inference.not_below(values, -claim.margin)
-    if p < ALPHA:
-        return "holds", p, f"no worse by {claim.size} or more"
-    if interval.high < 0.0 and interval.estimate < -claim.margin:
-        return "contradicted", p, "the interval lies below 0, and the difference exceeds the margin"
-    return "undecided", p, "a loss greater than the margin is neither shown nor excluded"
-
-
-def _between(claim: Claim, values: list[float], interval: Interval) -> Decision:
-    assert claim.low is not None
-    assert claim.high is not None
-    if claim.low <= interval.low and interval.high <= claim.high:
-        return "holds", None, "the interval lies within the bounds"
-    if interval.high < claim.low or interval.low > claim.high:
-        return "contradicted", None, "the interval lies outside the bounds"
-    return "undecided", None, "the interval crosses a bound"
-
-
-_RULES: dict[str, Callable[[Claim, list[float], Interval], Decision]] = {
-    "beats": _beats,
-    "equals": _equals,
-    "at_least": _at_least,
-    "between": _between,
-}
-
-
-def _worst(findings: Sequence[Finding]) -> Finding:
-    """The finding of the comparison that is worst for the claim."""
-    order = ("not judged", "contradicted", "undecided", "holds")
-
-    def rank(finding: Finding) -> tuple[int, float]:
-        claim, estimate = finding.claim, finding.interval.estimate
-        if claim.rule == "equals":
-            estimate = -abs(estimate)
-        if claim.rule == "between":
-            assert claim.low is not None
-            assert claim.high is not None
-            estimate = -abs(estimate - (claim.low + claim.high) / 2.0)
-        return order.index(finding.verdict), estimate
-
-    return min(findings, key=rank)
-
-
-def _contains(interval: Interval, reported: float | None) -> bool | None:
-    """Whether the interval meets what rounds to the printed number: 64.7 is 64.65 to 64.75."""
-    if reported is None:
-        return None
-    exponent = Decimal(str(reported)).as_tuple().exponent
-    half = 0.5 * 10.0 ** min(int(exponent), 0)
-    return interval.low <= reported + half and reported - half <= interval.high
-
-
-def _arms(arms: Arms) -> tuple[str, ...]:
+def arms_of(arms: Arms) -> tuple[str, ...]:
+    """One arm or several, as several."""
     return (arms,) if isinstance(arms, str) else tuple(arms)
-
-
-def _number(key: str) -> tuple[int, str]:
-    """Seeds in the order of numbers."""
-    return len(key), key

@@ -187,6 +187,33 @@ def holm_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
     return levels
 
 
+def fdr(p_values: Sequence[float]) -> list[float]:
+    """P values corrected by Benjamini and Hochberg's step-up method, in the order given."""
+    from statsmodels.stats.multitest import multipletests
+
+    if not len(p_values):
+        return []
+    return [float(p) for p in multipletests(p_values, method="fdr_bh")[1]]
+
+
+def fdr_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
+    r"""Confidence levels whose intervals exclude 0 exactly where Benjamini and Hochberg's rejects.
+
+    With R of m rejected all get $1 - R \alpha / m$ (Benjamini and Yekutieli 2005), R at least 1.
+    """
+    rejected = sum(p <= alpha for p in fdr(p_values))
+    return [1.0 - max(rejected, 1) * alpha / len(p_values) for _ in p_values]
+
+
+def share_above(samples: Sequence[float]) -> float:
+    """Share of the samples above 0, those at 0 counted half.
+
+    Of paired differences it estimates P(A > B): how often the first wins on a fresh seed.
+    """
+    values = _values(samples)
+    return float(((values > 0.0) + 0.5 * (values == 0.0)).mean())
+
+
 def _difference(a: float, b: float) -> float:
     difference = a - b
     return 0.0 if abs(difference) <= ROUNDING * max(abs(a), abs(b)) else difference

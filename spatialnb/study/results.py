@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spatialnb.execution.planning import editions
 from spatialnb.records.store import Record
 from spatialnb.registry import unknown
-from spatialnb.study import claims, metrics
+from spatialnb.study import judging, metrics
 from spatialnb.study.claims import Finding
+from spatialnb.study.judging import PUBLISHED, Case, Settings
 from spatialnb.study.parameters import Parsed
 
 if TYPE_CHECKING:
@@ -99,7 +100,16 @@ class Results:
             if not failed & set(pair)
         }
 
-    def findings(self) -> list[Finding]:
+    @property
+    def decides(self) -> bool:
+        """Whether claims are judged on these: not a quick edition, and every seed planned."""
+        return not self.quick and len(self.seeds) >= len(self.study.seeds)
+
+    def cases(self) -> list[Case]:
+        """The chapter's claims with the samples that decide them."""
+        return [judging.case(claim, self.samples) for claim in self.study.claims]
+
+    def findings(self, settings: Settings = PUBLISHED) -> list[Finding]:
         """The chapter's claims with their verdicts.
 
         None is judged on a quick edition, or on fewer seeds than were planned: a look on the way
@@ -107,18 +117,36 @@ class Results:
         """
         if self.quick:
             reason = f"{self.dataset} is a quick edition, which decides nothing"
-            return [claims.not_judged(claim, reason) for claim in self.study.claims]
-        judged = claims.judge(self.study.claims, self.samples)
-        if len(self.seeds) < len(self.study.seeds):
+            return self.not_judged(reason, settings)
+        judged = judging.judge_cases([self.cases()], settings)[0]
+        if not self.decides:
             reason = f"{len(self.seeds)} of the {len(self.study.seeds)} seeds that a verdict takes"
-            judged = [claims.not_judged(one.claim, reason, one.interval) for one in judged]
-        return [self._with_failures(found) for found in judged]
+            judged = [
+                judging.not_judged(one.claim, reason, one.estimate, settings) for one in judged
+            ]
+        return self.with_failures(judged)
+
+    def not_judged(self, reason: str, settings: Settings) -> list[Finding]:
+        """The chapter's claims, none of them judged, for that reason."""
+        return not_judged(self.study, reason, settings)
+
+    def with_failures(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings with the failed runs that each does without in its reason."""
+        return [self._with_failures(found) for found in findings]
 
     def _with_failures(self, finding: Finding) -> Finding:
-        """The finding with the failed runs that it does without in its reason."""
         failed = {arm: self.failed(arm) for arm in finding.claim.arms}
         notes = [f"{arm} at {', '.join(map(str, seeds))}" for arm, seeds in failed.items() if seeds]
         if not notes:
             return finding
         reason = f"{finding.reason}; failed: {'; '.join(notes)}"
         return dataclasses.replace(finding, reason=reason)
+
+
+def not_judged(study: Study, reason: str, settings: Settings = PUBLISHED) -> list[Finding]:
+    """The claims of a study, as far as the edition has them, none of them judged."""
+    return [
+        judging.not_judged(claim, reason, settings=settings)
+        for claim in study.claims
+        if claim.since <= settings.edition
+    ]

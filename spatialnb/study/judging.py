@@ -1,0 +1,308 @@
+"""Judging: claims and samples to findings, under settings that a reader may choose.
+
+This one function stands behind every verdict: the chapters', the ledger's, those of another
+margin, level, correction or choice of seeds, and those of the first edition of the rules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from spatialnb.study import inference
+from spatialnb.study.claims import EDITIONS, Claim, Finding
+from spatialnb.study.inference import Interval
+from spatialnb.study.rules import decide, rule_text, worst
+
+Samples = Callable[[str, str], Mapping[Any, float]]
+"""From an arm and a metric to the values by seed, or by pair of seeds."""
+Correction = Literal["none", "chapter", "ledger", "fdr"]
+"""How the "beats" comparisons are corrected for being many: not at all, by Holm's method within a
+chapter or over the ledger, or by Benjamini and Hochberg's over the ledger."""
+Population = Literal["seeds", "images", "both"]
+"""What a verdict generalises to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How claims are judged. The defaults are those of the published verdicts.
+
+    Parameters
+    ----------
+    edition : of the rules, 1 or 2.
+    margin : for every claim in points of accuracy, instead of its own; others keep theirs.
+    alpha : size of every test; intervals are at 1 - alpha.
+    correction : of the "beats" comparisons, see :data:`Correction`.
+    seeds : these alone; every seed that is recorded where None.
+    population : ``seeds``. ``images`` and ``both`` need recorded answers.
+
+    Raises
+    ------
+    ValueError : a setting outside its range; the message says what is allowed.
+    """
+
+    edition: int = 2
+    margin: float | None = None
+    alpha: float = 0.05
+    correction: Correction = "chapter"
+    seeds: tuple[int, ...] | None = None
+    population: Population = "seeds"
+
+    def __post_init__(self) -> None:
+        if self.edition not in EDITIONS:
+            raise ValueError(f"edition: expected 1 or 2, got {self.edition!r}")
+        if self.margin is not None and not 0.0 < self.margin < math.inf:
+            raise ValueError(f"margin: expected a number of points > 0, got {self.margin:g}")
+        if not 0.0 < self.alpha < 1.0:
+            raise ValueError(f"alpha: expected a level between 0 and 1, got {self.alpha:g}")
+        if self.correction not in get_args(Correction):
+            known = ", ".join(get_args(Correction))
+            raise ValueError(f"correction: expected one of {known}, got {self.correction!r}")
+        if self.population not in get_args(Population):
+            known = ", ".join(get_args(Population))
+            raise ValueError(f"population: expected one of {known}, got {self.population!r}")
+        if self.population != "seeds":
+            raise ValueError(
+                f"population {self.population}: the answers of every run to every test image are "
+                "needed for it and are not recorded yet; leave out --population, or ask for seeds"
+            )
+        if self.seeds is not None and len(set(self.seeds)) < 2:
+            raise ValueError("seeds: a test needs at least two")
+
+    def of(self, claim: Claim) -> Claim:
+        """The claim with the margin of these settings."""
+        if self.margin is None or claim.unit != "points":
+            return claim
+        return dataclasses.replace(claim, margin=self.margin)
+
+    def has(self, key: Any) -> bool:
+        """Whether a seed, or both seeds of a pair, are among those asked for."""
+        if self.seeds is None:
+            return True
+        return all(seed in self.seeds for seed in (key if isinstance(key, tuple) else (key,)))
+
+
+PUBLISHED = Settings()
+"""What the published verdicts are judged by."""
+FIRST_EDITION = Settings(edition=1)
+"""What those of the first edition were judged by."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The samples of D of one comparison by seed, and the seeds that it does without."""
+
+    claim: Claim
+    name: str
+    values: Mapping[Any, float]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A claim with its comparisons: all that is needed to judge it under any settings."""
+
+    claim: Claim
+    comparisons: tuple[Comparison, ...]
+
+
+def case(claim: Claim, samples: Samples) -> Case:
+    """The claim with the samples of its comparisons."""
+    parts = []
+    for arms, against in claim.comparisons:
+        sides = [[samples(arm, claim.metric) for arm in arms]]
+        if against:
+            other = claim.against_metric or claim.metric
+            sides.append([samples(arm, other) for arm in against])
+        every = [side for group in sides for side in group]
+        keys = [key for key in every[0] if all(key in side for side in every)]
+        left_out = {str(key) for side in every for key in side} - {str(key) for key in keys}
+        means = [{key: sum(s[key] for s in group) / len(group) for key in keys} for group in sides]
+        if claim.as_share:
+            values = [100.0 * means[0][key] / means[1][key] for key in keys]
+        else:
+            base = means[1] if against else dict.fromkeys(keys, claim.than)
+            values = inference.differences(means[0], base)
+        name = " and ".join(arms) + (f" against {' and '.join(against)}" if against else "")
+        parts.append(
+            Comparison(
+                claim=claim,
+                name=name,
+                values=dict(zip(keys, values, strict=True)),
+                left_out=tuple(sorted(left_out, key=lambda key: (len(key), key))),
+            )
+        )
+    return Case(claim=claim, comparisons=tuple(parts))
+
+
+def judge(
+    claims: Sequence[Claim], samples: Samples, settings: Settings = PUBLISHED
+) -> list[Finding]:
+    """Findings of one chapter's claims, in their order.
+
+    Seeds without a value in every arm are left out of that comparison, and the finding's reason
+    names them. Claims that the edition does not have are left out.
+
+    Parameters
+    ----------
+    claims : all claims of a chapter.
+    samples : from an arm and a metric to the values by seed, or by pair of seeds.
+    settings : those of the published verdicts where they are left out.
+    """
+    return judge_cases([[case(claim, samples) for claim in claims]], settings)[0]
+
+
+def judge_cases(
+    chapters: Sequence[Sequence[Case]], settings: Settings = PUBLISHED
+) -> list[list[Finding]]:
+    """Findings by chapter, in their order.
+
+    The family that is corrected is every comparison of "beats" claims, of each chapter or of all.
+    """
+    findings = _judge_once(chapters, settings)
+    if settings.edition == 1:
+        return findings
+    earlier = {
+        (found.claim.chapter, found.claim.key): found.verdict
+        for chapter in _judge_once(chapters, dataclasses.replace(settings, edition=1))
+        for found in chapter
+    }
+    return [
+        [
+            dataclasses.replace(found, first=earlier.get((found.claim.chapter, found.claim.key)))
+            for found in chapter
+        ]
+        for chapter in findings
+    ]
+
+
+def _judge_once(chapters: Sequence[Sequence[Case]], settings: Settings) -> list[list[Finding]]:
+    asked = [
+        [one for one in chapter if one.claim.since <= settings.edition] for chapter in chapters
+    ]
+    corrected: dict[int, tuple[float, float]] = {}
+    families = [[_family(chapter, settings)] for chapter in asked]
+    if settings.correction in ("ledger", "fdr"):
+        families = [[[part for (family,) in families for part in family]]]
+    for (family,) in families:
+        p_values = [inference.t_test(values) for _, values in family]
+        adjusted = _correct(p_values, settings)
+        for (part, _), p, level in zip(family, *adjusted, strict=True):
+            corrected[id(part)] = (p, level)
+    return [
+        [
+            _together(
+                [
+                    _find(part, settings, *corrected.get(id(part), (None, 1.0 - settings.alpha)))
+                    for part in one.comparisons
+                ]
+            )
+            for one in chapter
+        ]
+        for chapter in asked
+    ]
+
+
+def _family(chapter: Sequence[Case], settings: Settings) -> list[tuple[Comparison, list[float]]]:
+    found = [
+        (part, _values(part, settings))
+        for one in chapter
+        if one.claim.rule == "beats"
+        for part in one.comparisons
+    ]
+    return [(part, values) for part, values in found if len(values) > 1]
+
+
+def _correct(p_values: Sequence[float], settings: Settings) -> tuple[list[float], list[float]]:
+    """P values corrected, and the confidence levels whose intervals exclude 0 where they reject."""
+    if settings.correction == "none":
+        return list(p_values), [1.0 - settings.alpha] * len(p_values)
+    if settings.correction == "fdr":
+        return inference.fdr(p_values), inference.fdr_levels(p_values, settings.alpha)
+    return inference.holm(p_values), inference.holm_levels(p_values, settings.alpha)
+
+
+def _values(part: Comparison, settings: Settings) -> list[float]:
+    return [value for key, value in part.values.items() if settings.has(key)]
+
+
+def not_judged(
+    claim: Claim,
+    reason: str,
+    interval: Interval | None = None,
+    settings: Settings = PUBLISHED,
+) -> Finding:
+    """The finding of a claim that these runs do not decide."""
+    nothing = Interval(math.nan, math.nan, math.nan, 0, math.nan)
+    return Finding(
+        claim=claim,
+        interval=interval or nothing,
+        verdict="not judged",
+        reason=reason,
+        edition=settings.edition,
+        rule=rule_text(claim, settings.edition, settings.alpha, settings.correction),
+        first="not judged" if claim.since == 1 else None,
+    )
+
+
+def _find(part: Comparison, settings: Settings, p_corrected: float | None, level: float) -> Finding:
+    claim, values = settings.of(part.claim), _values(part, settings)
+    rule = rule_text(claim, settings.edition, settings.alpha, settings.correction)
+    if len(values) < 2:
+        interval = inference.mean_interval(values) if values else None
+        reason = f"{len(values)} sample(s), and a test needs two"
+        return not_judged(claim, reason, interval, settings)
+    interval, single = inference.mean_interval(values, level), inference.mean_interval(values)
+    verdict, p, reason = decide(claim, values, interval, settings.alpha, settings.edition)
+    notes = [reason]
+    if len(claim.comparisons) > 1:
+        notes.append(f"of {len(claim.comparisons)} comparisons the worst is {part.name}")
+    if part.left_out:
+        notes.append(f"left out: {', '.join(part.left_out)}")
+    inside = interval if settings.edition == 1 else single
+    return Finding(
+        claim=claim,
+        interval=interval,
+        verdict=verdict,
+        level=level,
+        p=p,
+        p_corrected=p_corrected,
+        reported_in_interval=_contains(inside, claim.reported),
+        reason="; ".join(notes),
+        single=single,
+        small=settings.edition > 1
+        and claim.rule == "beats"
+        and verdict == "holds"
+        and interval.high < claim.margin,
+        equivalent=claim.rule == "beats"
+        and inference.equivalence(values, claim.margin) < settings.alpha,
+        edition=settings.edition,
+        rule=rule,
+        comparison=part.name,
+        wins=inference.share_above(values) if claim.is_difference else None,
+    )
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    """The finding of a claim from those of its comparisons: the worst, or a tie for the best."""
+    shown = worst(findings)
+    if shown.edition == 1 or not shown.claim.best_of or shown.verdict == "not judged":
+        return shown
+    runner_up = min(findings, key=lambda found: found.interval.estimate)
+    if any(found.interval.high < 0.0 for found in findings) or not runner_up.equivalent:
+        return shown
+    reason = f"the runner-up is equivalent within ±{shown.claim.size}: {runner_up.comparison}"
+    return dataclasses.replace(runner_up, verdict="tied", reason=reason, small=False)
+
+
+def _contains(interval: Interval, reported: float | None) -> bool | None:
+    """Whether the interval meets what rounds to the printed number: 64.7 is 64.65 to 64.75."""
+    if reported is None:
+        return None
+    exponent = Decimal(str(reported)).as_tuple().exponent
+    half = 0.5 * 10.0 ** min(int(exponent), 0)
+    return interval.low <= reported + half and reported - half <= interval.high

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from spatialnb.study import inference
-from spatialnb.study.claims import EDITIONS, Claim, Finding
+from spatialnb.study.claims import EDITIONS, Claim, Finding, Verdict
 from spatialnb.study.inference import Interval
 from spatialnb.study.rules import decide, rule_text, worst
 
@@ -163,12 +163,12 @@ def judge_cases(
 
     The family that is corrected is every comparison of "beats" claims, of each chapter or of all.
     """
-    findings = _judge_once(chapters, settings)
+    findings = _judge_edition(chapters, settings)
     if settings.edition == 1:
         return findings
     earlier = {
         (found.claim.chapter, found.claim.key): found.verdict
-        for chapter in _judge_once(chapters, dataclasses.replace(settings, edition=1))
+        for chapter in _judge_edition(chapters, dataclasses.replace(settings, edition=1))
         for found in chapter
     }
     return [
@@ -180,19 +180,20 @@ def judge_cases(
     ]
 
 
-def _judge_once(chapters: Sequence[Sequence[Case]], settings: Settings) -> list[list[Finding]]:
+def verdicts_only(
+    chapters: Sequence[Sequence[Case]], settings: Settings = PUBLISHED
+) -> list[list[Finding]]:
+    """The same, quicker: without corrected p values, and without the first edition's verdicts."""
+    return _judge_edition(chapters, settings, corrected_p=False)
+
+
+def _judge_edition(
+    chapters: Sequence[Sequence[Case]], settings: Settings, corrected_p: bool = True
+) -> list[list[Finding]]:
     asked = [
         [one for one in chapter if one.claim.since <= settings.edition] for chapter in chapters
     ]
-    corrected: dict[int, tuple[float, float]] = {}
-    families = [[_family(chapter, settings)] for chapter in asked]
-    if settings.correction in ("ledger", "fdr"):
-        families = [[[part for (family,) in families for part in family]]]
-    for (family,) in families:
-        p_values = [inference.t_test(values) for _, values in family]
-        adjusted = _correct(p_values, settings)
-        for (part, _), p, level in zip(family, *adjusted, strict=True):
-            corrected[id(part)] = (p, level)
+    corrected = _levels(asked, settings, corrected_p)
     return [
         [
             _together(
@@ -207,6 +208,61 @@ def _judge_once(chapters: Sequence[Sequence[Case]], settings: Settings) -> list[
     ]
 
 
+def verdict_at_margins(
+    one: Case, chapter: Sequence[Case], margins: Sequence[float], settings: Settings = PUBLISHED
+) -> list[Verdict]:
+    """The verdict of a claim at each of these margins, in the claim's own unit.
+
+    `chapter` are all claims of its chapter: the interval that decides depends on them, and on no
+    margin.
+    """
+    corrected = _levels([chapter], settings, corrected_p=False)
+    verdicts = []
+    for margin in margins:
+        claim = dataclasses.replace(one.claim, margin=margin)
+        found = [
+            _find(
+                dataclasses.replace(part, claim=claim),
+                settings,
+                *corrected.get(id(part), (None, 1.0 - settings.alpha)),
+            )
+            for part in one.comparisons
+        ]
+        verdicts.append(_together(found).verdict)
+    return verdicts
+
+
+def _levels(
+    chapters: Sequence[Sequence[Case]], settings: Settings, corrected_p: bool
+) -> dict[int, tuple[float | None, float]]:
+    """Corrected p value and level of every comparison that is corrected, by its identity."""
+    families = [_family(chapter, settings) for chapter in chapters]
+    if settings.correction in ("ledger", "fdr"):
+        families = [[part for family in families for part in family]]
+    corrected: dict[int, tuple[float | None, float]] = {}
+    for family in families:
+        p_values = [inference.t_test(values) for _, values in family]
+        adjusted = _adjusted(p_values, settings) if corrected_p else [None] * len(family)
+        levels = _confidence(p_values, settings)
+        for (part, _), p, level in zip(family, adjusted, levels, strict=True):
+            corrected[id(part)] = (p, level)
+    return corrected
+
+
+def _adjusted(p_values: Sequence[float], settings: Settings) -> Sequence[float]:
+    if settings.correction == "none":
+        return p_values
+    return (inference.fdr if settings.correction == "fdr" else inference.holm)(p_values)
+
+
+def _confidence(p_values: Sequence[float], settings: Settings) -> Sequence[float]:
+    """Confidence levels whose intervals exclude 0 exactly where the correction rejects."""
+    if settings.correction == "none":
+        return [1.0 - settings.alpha] * len(p_values)
+    levels = inference.fdr_levels if settings.correction == "fdr" else inference.holm_levels
+    return levels(p_values, settings.alpha)
+
+
 def _family(chapter: Sequence[Case], settings: Settings) -> list[tuple[Comparison, list[float]]]:
     found = [
         (part, _values(part, settings))
@@ -215,15 +271,6 @@ def _family(chapter: Sequence[Case], settings: Settings) -> list[tuple[Compariso
         for part in one.comparisons
     ]
     return [(part, values) for part, values in found if len(values) > 1]
-
-
-def _correct(p_values: Sequence[float], settings: Settings) -> tuple[list[float], list[float]]:
-    """P values corrected, and the confidence levels whose intervals exclude 0 where they reject."""
-    if settings.correction == "none":
-        return list(p_values), [1.0 - settings.alpha] * len(p_values)
-    if settings.correction == "fdr":
-        return inference.fdr(p_values), inference.fdr_levels(p_values, settings.alpha)
-    return inference.holm(p_values), inference.holm_levels(p_values, settings.alpha)
 
 
 def _values(part: Comparison, settings: Settings) -> list[float]:

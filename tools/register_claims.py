@@ -1,0 +1,266 @@
+"""Write book/registration.json: when each claim was written, and when its first record was made.
+
+For every claim, from the history of the repository: the commit that wrote it with the rule that it
+has now, the commit that added the first records by which it can be judged, whether the first is an
+ancestor of the second, how many of its seeds could be judged before it was written, and the
+amendments. The claims of a commit are read by importing its package, so a renamed module or
+another way of writing them makes no difference.
+
+    python -m tools.register_claims
+
+The file is committed, because an archive of the source has no history. Run this again after a
+claim or a record was added; a test compares.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "book" / "registration.json"
+STUDIES = "spatialnb/studies"
+DECIDING = (
+    "rule", "arm", "against", "each", "metric", "against_metric", "than", "margin", "low", "high",
+    "as_share",
+)  # fmt: skip
+"""The fields of a claim that its verdict depends on, in the first edition of the rules."""
+
+READ = """
+import json, sys
+from spatialnb import studies
+claims = [
+    {"chapter": c.chapter, "key": c.key, "words": c.words,
+     **{name: getattr(c, name, None) for name in sys.argv[1:]}}
+    for study in studies.STUDIES.values() for c in study.claims
+]
+json.dump(claims, sys.stdout)
+"""
+
+LOOKED = {
+    "c2": "two seeds of a trial of some arms",
+    "c2e": "one seed of three arms, for the number of dead units; nothing was known of leaky ReLU",
+    "c3": "two seeds of a trial of some arms, in which the static k = 15 on the plane did best",
+    "c5": "one pair of other seeds (100 and 101) of none, sharpening and some settings of the "
+    "asymmetric network",
+}
+"""What had been looked at before the claims of a chapter were written, as its page says."""
+
+STATED = (
+    "The commit names no reason. Both forms say the same of a share that no seed changes: that it "
+    "is the printed number, within its rounding."
+)
+"""Why the claims about sparsity were amended."""
+
+REASONS = {
+    ("v10", "sparsity-15"): STATED,
+    ("v10", "sparsity-10"): STATED,
+    ("v11", "sparsity-100"): STATED,
+}
+"""Why a claim's deciding fields were changed after it was first written."""
+
+GRID = {
+    "chapter": "c2c",
+    "commit": "ca7f9cd",
+    "change": "0.016 was added to the learning rates of the grid",
+    "reason": "Two arms were best at 0.008, then the last rate: a best setting at the edge of a "
+    "grid may not be the best. c2c claims nothing; its choices are those of c2d's arms.",
+}
+PLANE = {
+    "chapter": "c3c",
+    "commit": "2f19e0f",
+    "change": "0.032 and 0.064 were added to the learning rates of the grid",
+    "reason": "Three arms were best at 0.016, then the last rate. c3c claims nothing; its choices "
+    "are those of c3d's arms.",
+}
+SECOND = {
+    "chapter": "all",
+    "commit": "",
+    "change": "The second edition of the rules",
+    "reason": "One estimate past the margin was enough to contradict 'equals', "
+    "better than claimed and a shared first place had no verdict of their own, and 'faster, by "
+    "one to two epochs' is two claims. It was written when all verdicts were known, so both "
+    "editions' verdicts are kept.",
+}
+
+
+def git(*arguments: str) -> str:
+    """What git says."""
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@functools.cache
+def order() -> dict[str, int]:
+    """Every commit with its place in the history, parents first."""
+    commits = git("rev-list", "--topo-order", "--reverse", "HEAD").split()
+    return {commit: place for place, commit in enumerate(commits)}
+
+
+def is_ancestor(one: str, other: str) -> bool:
+    """Whether the history of the other commit has the first in it."""
+    found = subprocess.run(["git", "merge-base", "--is-ancestor", one, other], cwd=ROOT)
+    return found.returncode == 0
+
+
+def added_records() -> dict[str, str]:
+    """The commit that added each published record, by ``runs/<id>``."""
+    text = git(
+        "log", "--topo-order", "--reverse", "--diff-filter=A", "--name-only", "--no-renames",
+        "--format=commit %H", "--", "book/records/runs", "book/records/pairs",
+    )  # fmt: skip
+    found: dict[str, str] = {}
+    commit = ""
+    for line in text.splitlines():
+        if line.startswith("commit "):
+            commit = line.split()[1]
+        elif line:
+            found.setdefault("/".join(Path(line).with_suffix("").parts[-2:]), commit)
+    return found
+
+
+def second_edition() -> str:
+    """The commit that wrote the second edition of the rules: the one that began their module."""
+    found = git("log", "--diff-filter=A", "--format=%H", "--", "spatialnb/study/rules.py").split()
+    return found[-1]
+
+
+def claims_at(commit: str) -> list[dict[str, Any]]:
+    """The claims of the package as it was at that commit."""
+    archive = subprocess.run(
+        ["git", "archive", commit, "spatialnb"], cwd=ROOT, check=True, capture_output=True
+    ).stdout
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")
+        found = subprocess.run(
+            [sys.executable, "-c", READ, *DECIDING],
+            cwd=folder,
+            env={"PYTHONPATH": folder, "PATH": ""},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    claims: list[dict[str, Any]] = json.loads(found)
+    return claims
+
+
+def writing_commits() -> list[str]:
+    """Commits that touched a study, parents first."""
+    commits = set(git("log", "--format=%H", "--", STUDIES).split())
+    return sorted(commits, key=lambda commit: order()[commit])
+
+
+def history() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """By claim: each state of its deciding fields, and the commit that brought it."""
+    states: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for commit in writing_commits():
+        for claim in claims_at(commit):
+            key = (claim["chapter"], claim["key"])
+            fields = {name: claim[name] for name in DECIDING}
+            known = states.setdefault(key, [])
+            if not known or known[-1]["fields"] != fields:
+                known.append({"commit": commit, "fields": fields})
+    return states
+
+
+def first_records(states: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """By claim: for each of its seeds the commit with which it could first be judged."""
+    from spatialnb import studies
+    from spatialnb.execution import planning
+    from spatialnb.study import metrics
+
+    added, place = added_records(), order()
+    found = {}
+    for study in studies.STUDIES.values():
+        grid = study.configs()
+        for claim in study.claims:
+            if (claim.chapter, claim.key) not in states:
+                continue
+            of_pairs = any(metrics.metric(name).kind == "pair" for name in claim.metrics)
+            arms = [grid[arm] for arm in claim.arms]
+            if of_pairs:
+                names = [
+                    [f"pairs/{planning.pair_id(*pair)}" for pair in study.pairs_of(arm)]
+                    for arm in arms
+                ]
+            else:
+                names = [[f"runs/{run.id}" for run in arm] for arm in arms]
+            commits = [
+                max((added[name] for name in together), key=place.__getitem__)
+                for together in zip(*names, strict=True)
+                if all(name in added for name in together)
+            ]
+            found[claim.chapter, claim.key] = sorted(commits, key=place.__getitem__)
+    return found
+
+
+def _commit(commit: str) -> dict[str, str]:
+    when, subject = git("show", "-s", "--format=%aI%n%s", commit).splitlines()
+    return {"commit": commit, "date": when, "subject": subject}
+
+
+def registration() -> dict[str, Any]:
+    """All that the file holds."""
+    states = history()
+    decided = first_records(set(states))
+    rows = []
+    for (chapter, key), commits in decided.items():
+        known = states[chapter, key]
+        written, amended = known[0]["commit"], known[1:]
+        first = commits[0] if commits else None
+        rows.append(
+            {
+                "chapter": chapter,
+                "key": key,
+                "written": _commit(written),
+                "with_its_present_rule": _commit(known[-1]["commit"]),
+                "first_record": _commit(first) if first else None,
+                "written_before": bool(first) and written != first and is_ancestor(written, first),
+                "seeds": len(commits),
+                "seeds_recorded_before": sum(not is_ancestor(written, one) for one in commits),
+                "looked_at_before": LOOKED.get(chapter),
+                "amendments": [
+                    {
+                        **_commit(state["commit"]),
+                        "before": _changed(earlier["fields"], state["fields"]),
+                        "after": _changed(state["fields"], earlier["fields"]),
+                        "before_its_first_record": bool(first)
+                        and state["commit"] != first
+                        and is_ancestor(state["commit"], first),
+                        "reason": REASONS.get((chapter, key), ""),
+                    }
+                    for earlier, state in zip(known, amended, strict=False)
+                ],
+            }
+        )
+    return {
+        "claims": rows,
+        "amendments": [
+            {**one, **_commit(git("rev-parse", one["commit"] or second_edition()).strip())}
+            for one in (GRID, PLANE, SECOND)
+        ],
+    }
+
+
+def _changed(fields: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value != others[name]}
+
+
+def main() -> None:
+    """Write the file."""
+    text = json.dumps(registration(), indent=1, ensure_ascii=False) + "\n"
+    OUT.write_text(text, encoding="utf-8")
+    print(f"{OUT.relative_to(ROOT)}: {len(json.loads(text)['claims'])} claims")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "book" / "registration.json"
+KEPT = ROOT / "_build" / "register_claims"
 STUDIES = "spatialnb/studies"
 DECIDING = (
     "rule", "arm", "against", "each", "metric", "against_metric", "than", "margin", "low", "high",
@@ -134,7 +135,16 @@ def second_edition() -> str:
 
 
 def claims_at(commit: str) -> list[dict[str, Any]]:
-    """The claims of the package as it was at that commit."""
+    """The claims of the package as it was at that commit, kept by the content of the package."""
+    kept = KEPT / f"{git('rev-parse', f'{commit}:spatialnb').strip()}.json"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(_read_claims(commit)), encoding="utf-8")
+    claims: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8"))
+    return claims
+
+
+def _read_claims(commit: str) -> list[dict[str, Any]]:
     archive = subprocess.run(
         ["git", "archive", commit, "spatialnb"], cwd=ROOT, check=True, capture_output=True
     ).stdout

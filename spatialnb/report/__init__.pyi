@@ -15,6 +15,14 @@ from .kernels import idea_figure, kernel_figure
 from .metric_grid import side_by_side
 from .pruning_report import latency_table, zeros_figure, zeros_table
 from .receptive import receptive_fields
+from .robustness_tables import (
+    expected_numbers,
+    power_numbers,
+    power_table,
+    robustness_numbers,
+    robustness_rows,
+    robustness_table,
+)
 from .sparsity_table import shares
 from .specification_curve import specification_curve
 from .style import figure
@@ -46,6 +54,7 @@ __all__ = [
     "cost_numbers",
     "curves",
     "dots",
+    "expected_numbers",
     "figure",
     "frame",
     "glance",
@@ -57,9 +66,14 @@ __all__ = [
     "ledger_rows",
     "lines",
     "numbers",
+    "power_numbers",
+    "power_table",
     "rate_figure",
     "rate_table",
     "receptive_fields",
+    "robustness_numbers",
+    "robustness_rows",
+    "robustness_table",
     "shares",
     "side_by_side",
     "specification_curve",

@@ -16,6 +16,8 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
+from spatialnb.study.log_protocol import LOG_PROTOCOLS
+from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
 
 
@@ -31,12 +33,19 @@ def mark(verdict: str) -> str:
     return f'<span class="verdict {name.replace(" ", "-")}">{symbol} {name}</span>'
 
 
-def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) -> Shown:
+def _shown(
+    findings: Sequence[Finding],
+    words: Sequence[str | Cell],
+    stem: str,
+    origin: bool = False,
+) -> Shown:
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
         index=list(words),
-        columns=["verdict", "reported", "ours", "n", "inside"],
+        columns=["verdict", "reported", "ours", "n", "inside", "wins", "written"],
     )
+    if not origin:
+        data = data.drop(columns=["wins", "written"])
     rules = "".join(
         f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
         for finding, text in zip(findings, words, strict=True)
@@ -49,6 +58,11 @@ def _shown(findings: Sequence[Finding], words: Sequence[str | Cell], stem: str) 
         data = data.drop(columns=["reported", "inside"])
     else:
         note += " Inside: whether the reported size lies in the 95 % interval."
+    if origin:
+        note += (
+            " Wins: the share of seeds on which D is above 0, an estimate of P(A > B) on a fresh "
+            "seed. Written: whether the claim is older than its first record."
+        )
     html = (
         as_html(data, "Claims and verdicts", "findings", corner="claim")
         + f"<p>{note}</p>"
@@ -101,6 +115,20 @@ def _row(finding: Finding) -> dict[str, Any]:
         "less_than_margin": finding.small,
         "margin": finding.claim.margin if finding.claim.rule != "between" else None,
         "wins": finding.wins,
+        "comparison": finding.comparison,
+        **_origin(finding),
+    }
+
+
+def _origin(finding: Finding) -> dict[str, Any]:
+    """When the claim was written, and what of its protocol the log states."""
+    known = registration(finding.claim)
+    protocol = LOG_PROTOCOLS.get(finding.claim.chapter)
+    return {
+        "registration": known and known.row(),
+        "log_states": list(protocol.stated) if protocol else None,
+        "log_leaves_open": list(protocol.inferred) if protocol else None,
+        "log_seeds": protocol.seeds if protocol else None,
     }
 
 
@@ -119,7 +147,7 @@ def ledger(
         )
         for place, finding in enumerate(findings)
     ]
-    return _shown(findings, words, name)
+    return _shown(findings, words, name, origin=True)
 
 
 def chapter_link(chapter: str, pages: Mapping[str, str]) -> str:
@@ -140,6 +168,7 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
     claim, interval = finding.claim, finding.estimate
     digits = metrics.metric(claim.metric).digits
     unit = f" {claim.unit}" if claim.unit else ""
+    known = registration(claim)
     inside = {None: NOTHING, True: "yes", False: "no"}
     ours = number(interval.estimate, digits, claim.is_difference)
     order = list(SYMBOLS).index(finding.verdict)
@@ -161,6 +190,10 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
         ),
         "n": Cell(str(interval.n)),
         "inside": Cell(inside[finding.reported_in_interval]),
+        "wins": Cell(
+            NOTHING if finding.wins is None else f"{100 * finding.wins:.0f} %", sort=finding.wins
+        ),
+        "written": Cell(NOTHING if known is None else known.short),
     }
 
 
@@ -184,4 +217,16 @@ def _why(finding: Finding) -> str:
     if finding.p_corrected is not None:
         p += f", corrected {finding.p_corrected:.2g}"
     rule = f"Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %.{p}"
-    return f"{finding.reason}.{note} {rule}"
+    said = f"{finding.reason}.{note} {rule}"
+    if finding.wins is not None:
+        said += f" D is above 0 on {100 * finding.wins:.0f} % of seeds."
+    known = registration(claim := finding.claim)
+    if known is not None:
+        said += f" {known.sentence}"
+    protocol = LOG_PROTOCOLS.get(claim.chapter)
+    if protocol is not None:
+        said += (
+            f" The log states: {', '.join(protocol.stated)}. "
+            f"Inferred: {', '.join(protocol.inferred)}."
+        )
+    return said

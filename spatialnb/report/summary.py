@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from spatialnb.study import inference
+from spatialnb.study import inference, metrics
 from spatialnb.study.inference import Interval
+from spatialnb.study.log_protocol import LOG_PROTOCOLS
 from spatialnb.study.metrics import NotRecordedError
 from spatialnb.study.results import Results, SeedPair
 
@@ -16,6 +17,10 @@ EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """An arm in a table. `difference` is paired by seed, to the baseline; None for the baseline.
+
+    `expected` is where 95 % of means of as few seeds as the log has would lie under our protocol,
+    for a number that the log reports and that differs from seed to seed; `expected_difference` is
+    the same for the reported difference.
 
     `ours` has n = 0 where the arm does not have the metric, or every run failed.
     """
@@ -27,6 +32,8 @@ class Row:
     reported_sd: float | None
     reported_difference: float | None
     failed: int
+    expected: tuple[float, float] | None = None
+    expected_difference: tuple[float, float] | None = None
 
 
 def summarise(results: Results, metric: str) -> list[Row]:
@@ -61,9 +68,31 @@ def summarise(results: Results, metric: str) -> list[Row]:
                 reported_sd=None if cell is None else cell.sd,
                 reported_difference=reported_difference,
                 failed=len(results.failed(arm)),
+                expected_difference=None
+                if reported_difference is None
+                else _expected(
+                    results, metric, [ours[key] - base[key] for key in ours if key in base]
+                ),
+                expected=None if cell is None else _expected(results, metric, list(ours.values())),
             )
         )
     return rows
+
+
+def _expected(results: Results, metric: str, samples: list[float]) -> tuple[float, float] | None:
+    count = log_count(results.study.id, metric)
+    if not count or len(samples) < 2 or results.quick:
+        return None
+    low, high = inference.prediction_interval(samples, count)
+    return (low, high) if low < high else None
+
+
+def log_count(chapter: str, metric: str) -> int:
+    """Over how many seeds, or pairs of seeds, the log's means are; 0 for what is not in it."""
+    protocol = LOG_PROTOCOLS.get(chapter)
+    if protocol is None:
+        return 0
+    return protocol.seeds // 2 if metrics.metric(metric).kind == "pair" else protocol.seeds
 
 
 def values(results: Results, arm: str, metric: str) -> dict[int | SeedPair, float]:

@@ -22,11 +22,15 @@ from spatialnb.report.formatting import (
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.record_table import behind
 from spatialnb.report.sparklines import sparks
-from spatialnb.report.summary import EMPTY, Row, summarise
+from spatialnb.report.summary import EMPTY, Row, log_count, summarise
 from spatialnb.study import metrics
 from spatialnb.study.results import Results
 from spatialnb.study.study import Study
 
+_EXPECTED = (
+    "Below a reported number: where 95 % of means of {}, as many as the log has, would lie "
+    "under our protocol."
+)
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""
 
@@ -42,6 +46,8 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
             "epochs": results.epochs,
             "reported": row.reported,
             "reported_sd": row.reported_sd,
+            "expected_low": row.expected and row.expected[0],
+            "expected_high": row.expected and row.expected[1],
             "mean": row.ours.estimate,
             "sd": row.ours.sd,
             "low": row.ours.low,
@@ -53,6 +59,8 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
             "difference_high": row.difference and row.difference.high,
             "difference_n": row.difference and row.difference.n,
             "reported_difference": row.reported_difference,
+            "expected_difference_low": row.expected_difference and row.expected_difference[0],
+            "expected_difference_high": row.expected_difference and row.expected_difference[1],
         }
         for row in summarise(results, metric)
     ]
@@ -81,10 +89,13 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
+    count = log_count(study.id, metric)
+    few = f"{count} {of[0] if count > 1 else of[0].replace('pairs', 'pair')}"
     notes = [
         f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the "
         f"mean, or of the difference to {base}, which is paired by {of[1]}."
         + (f" By epoch: the mean, {base} dotted; one scale for all rows." if small else ""),
+        *([_EXPECTED.format(few)] if any(row.expected for row in rows) else []),
         *failures(results),
     ]
     html = "\n".join(
@@ -132,12 +143,18 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
     if row.failed and not ours.n:
         mean = "failed"
     cells = {
-        "reported": Cell(spread(row.reported, row.reported_sd, digits), sort=_sort(row.reported)),
+        "reported": Cell(
+            spread(row.reported, row.reported_sd, digits),
+            below=_expected(row.reported, row.expected, digits),
+            sort=_sort(row.reported),
+        ),
         "ours": Cell(mean, below=bounds(ours, digits, empty=""), sort=ours.estimate),
         "n": Cell(str(ours.n)),
         "by epoch": small.get(row.arm, Cell(NOTHING)),
         f"minus {base} | reported": Cell(
-            number(row.reported_difference, digits, True), sort=_sort(row.reported_difference)
+            number(row.reported_difference, digits, True),
+            below=_expected(row.reported_difference, row.expected_difference, digits, True),
+            sort=_sort(row.reported_difference),
         ),
         f"minus {base} | ours": Cell(
             number(difference.estimate, digits, True),
@@ -147,6 +164,20 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
         PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
     }
     return cells if small else {name: cell for name, cell in cells.items() if name != "by epoch"}
+
+
+def _expected(
+    reported: float | None,
+    expected: tuple[float, float] | None,
+    digits: int,
+    signed: bool = False,
+) -> str:
+    """Where a mean of so few seeds is expected, and whether the reported one lies there."""
+    if expected is None or reported is None:
+        return ""
+    low, high = expected
+    where = "in" if low <= reported <= high else "not in"
+    return f"{where} {number(low, digits, signed)} to {number(high, digits, signed)}"
 
 
 def _sort(value: float | None) -> float:

@@ -58,6 +58,26 @@ def mean_interval(samples: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n, sd)
 
 
+def prediction_interval(
+    samples: Sequence[float], count: int, level: float = 0.95
+) -> tuple[float, float]:
+    r"""Where the mean of m = `count` fresh samples lies: $\bar x \pm t_{n-1} s \sqrt{1/n + 1/m}$.
+
+    Source: Patil, Peng and Leek 2016, prediction intervals for a replication.
+
+    Raises
+    ------
+    ValueError : fewer than two samples, or a count that is not at least 1.
+    """
+    from scipy import stats
+
+    if count < 1:
+        raise ValueError(f"count: expected at least 1, got {count}")
+    mean, sd, n = _moments(_several(samples))
+    half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * sd * math.sqrt(1.0 / n + 1.0 / count)
+    return mean - half, mean + half
+
+
 def differences(a: Mapping[Key, float], b: Mapping[Key, float]) -> list[float]:
     """Differences a - b by key, in the order of a.
 

@@ -1,0 +1,232 @@
+"""How robust the verdicts are: a table, its counts for the prose, and what n seeds can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from statistics import median
+from typing import Any
+
+import pandas as pd
+
+from spatialnb.report.display import Shown
+from spatialnb.report.findings import chapter_link, mark
+from spatialnb.report.formatting import NOTHING, SYMBOLS, number
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.summary import summarise
+from spatialnb.report.tables import json_number
+from spatialnb.study.claims import Finding
+from spatialnb.study.results import Results
+from spatialnb.study.robustness import (
+    FIRST,
+    HALVES,
+    VARIATIONS,
+    Robustness,
+    smallest_difference,
+    smallest_margin,
+)
+
+COUNTED: dict[str, Callable[[Robustness], bool]] = {
+    "changed": lambda one: bool(one.changed_by),
+    "robust": lambda one: one.robust,
+    "one-seed": lambda one: one.flips_without_one > 0,
+    "halves": lambda one: one.halves_agree,
+}
+
+
+def robustness_rows(found: Sequence[Robustness]) -> list[dict[str, Any]]:
+    """As JSON data, one object a claim."""
+    return [
+        {
+            "chapter": one.finding.claim.chapter,
+            "key": one.finding.claim.key,
+            "claim": one.finding.claim.words,
+            "verdict": one.finding.verdict,
+            "margin": one.finding.claim.margin if one.low is not None else None,
+            "unit": one.finding.claim.unit,
+            "same_from_margin": one.low,
+            "same_to_margin": None if one.high is None else json_number(_finite(one.high)),
+            "flip_margin": one.flip_margin,
+            "wins": one.finding.wins,
+            **dict(one.verdicts),
+            "left_out": len(one.without),
+            "flips_without_one": one.flips_without_one,
+        }
+        for one in found
+    ]
+
+
+def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | None = None) -> Shown:
+    """Every claim: its verdict, the margin that flips it, what changes it, and on how many seeds.
+
+    `pages` are the chapters' pages by id, to link to.
+    """
+    data = pd.DataFrame(
+        [_cells(one) for one in found],
+        index=[
+            Cell(
+                f"{one.finding.claim.chapter}. {one.finding.claim.words}",
+                sort=place,
+                markup=chapter_link(one.finding.claim.chapter, pages or {})
+                + escape(one.finding.claim.words),
+            )
+            for place, one in enumerate(found)
+        ],
+    )
+    title = "Verdicts judged again"
+    note = (
+        "Flips at: the margin nearest to the claim's own at which the verdict changes; a dash "
+        "where none does. Changed by: which of the other settings give another verdict. One left "
+        "out: how many of the seeds, or pairs of them, change the verdict by being left out alone. "
+        f"First {', '.join(map(str, FIRST))}: the verdict on the first of them alone. Halves: on "
+        "the first and on the second half. Wins: the share of seeds on which D is above 0."
+    )
+    html = (
+        as_html(data, title, "findings", corner="claim")
+        + f"<p>{escape(note)}</p>"
+        + downloads("robustness", pd.DataFrame(robustness_rows(found)))
+    )
+    return Shown(html, as_text(data, title) + "\n" + note)
+
+
+def robustness_numbers(found: Sequence[Robustness]) -> dict[str, str]:
+    """Counts for the prose.
+
+    ``robust-claims``, ``-robust`` (nothing tried changes the verdict), ``-changed`` (another
+    setting does), ``-one-seed`` (one seed left out does), ``-halves`` (each half gives it), and how
+    many verdicts each change alters, e.g. ``robust-by-margin-0-25`` and ``robust-by-first-5``; the
+    same of the claims that hold, ``robust-lost-...``.
+    """
+    said = {"robust-claims": str(len(found))}
+    said |= {f"robust-{name}": str(sum(map(test, found))) for name, test in COUNTED.items()}
+    for name in (*VARIATIONS, *(f"first {count}" for count in FIRST), *HALVES):
+        other = [one for one in found if one.verdicts[name] != one.finding.verdict]
+        key = name.lower().replace(" ", "-").replace(".", "-")
+        said[f"robust-by-{key}"] = str(len(other))
+        said[f"robust-lost-{key}"] = str(sum(one.finding.verdict == "holds" for one in other))
+    return said
+
+
+def power_rows(findings: Sequence[Finding], counts: Sequence[int] = (5, 10, 20)) -> pd.DataFrame:
+    """What n seeds can tell, for the spread that the claims about accuracy have.
+
+    The spread is the median, over the claims in points, of the standard deviation of the paired
+    differences. Columns: the smallest difference that a t test finds with 80 % power, by itself and
+    as the smallest p value of a family of ten; the smallest margin within which two equal arms are
+    shown to be equal with 80 % power.
+    """
+    sd = typical_sd(findings)
+    return pd.DataFrame(
+        [
+            {
+                "n": n,
+                "difference": smallest_difference(n, sd),
+                "difference in a family of ten": smallest_difference(n, sd, alpha=0.005),
+                "margin": smallest_margin(n, sd),
+            }
+            for n in counts
+        ]
+    )
+
+
+def typical_sd(findings: Sequence[Finding]) -> float:
+    """The median standard deviation over seeds of D, of the claims about points of accuracy."""
+    sds = [one.interval.sd for one in findings if one.claim.unit == "points"]
+    return median(sd for sd in sds if sd > 0.0)
+
+
+def power_table(findings: Sequence[Finding]) -> Shown:
+    """:func:`power_rows` for readers, in points."""
+    rows = power_rows(findings)
+    data = pd.DataFrame(
+        {
+            column: [Cell(number(value, 2), sort=value) for value in rows[column]]
+            for column in rows.columns
+            if column != "n"
+        },
+        index=[f"{n} seeds" for n in rows["n"]],
+    )
+    data.columns = pd.Index(
+        ["difference found", "difference found | in a family of ten", "equal within ±"]
+    )
+    title = f"What n seeds can tell, in points, at 80 % power; SD {number(typical_sd(findings), 2)}"
+    html = as_html(data, title, corner="n") + downloads("power", rows)
+    return Shown(html, as_text(data, title))
+
+
+def power_numbers(findings: Sequence[Finding]) -> dict[str, str]:
+    """The same for the prose: ``power-sd``, ``power-difference-20``, ``power-family-20``..."""
+    said = {"power-sd": number(typical_sd(findings), 2)}
+    for row in power_rows(findings).to_dict("records"):
+        n = int(row["n"])
+        said[f"power-difference-{n}"] = number(row["difference"], 2)
+        said[f"power-family-{n}"] = number(row["difference in a family of ten"], 2)
+        said[f"power-margin-{n}"] = number(row["margin"], 2)
+    return said
+
+
+def _cells(one: Robustness) -> dict[str, Cell]:
+    finding = one.finding
+    flip = one.flip_margin
+    unit = f" {finding.claim.unit}".rstrip()
+    first = [one.verdicts[f"first {count}"] for count in FIRST]
+    halves = [one.verdicts[half] for half in HALVES]
+    order = list(SYMBOLS).index(finding.verdict)
+    return {
+        "verdict": Cell(
+            f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+            sort=order,
+            markup=mark(finding.verdict),
+        ),
+        "flips at": Cell(
+            NOTHING if flip is None else f"{flip:.2g}{unit}",
+            below="" if flip is None else f"own {finding.claim.margin:g}",
+            sort=math.nan if flip is None else flip,
+        ),
+        "changed by": Cell(
+            ", ".join(f"{name}: {one.verdicts[name]}" for name in one.changed_by) or NOTHING,
+            sort=len(one.changed_by),
+        ),
+        "one left out": Cell(
+            f"{one.flips_without_one} of {len(one.without)}", sort=one.flips_without_one
+        ),
+        f"first {', '.join(map(str, FIRST))}": Cell(
+            " ".join(SYMBOLS[verdict] for verdict in first), below=", ".join(first)
+        ),
+        "halves": Cell(" ".join(SYMBOLS[verdict] for verdict in halves), below=", ".join(halves)),
+        "wins": Cell(
+            NOTHING if finding.wins is None else f"{100 * finding.wins:.0f} %", sort=finding.wins
+        ),
+    }
+
+
+def expected_numbers(chapters: Sequence[Results]) -> dict[str, str]:
+    """How many of the log's numbers look like draws from our protocol, for the prose.
+
+    ``expected-cells`` numbers that differ from seed to seed are in the log's tables;
+    ``expected-inside`` of them lie in the 95 % prediction interval of a mean of as few seeds.
+    ``expected-differences`` and ``expected-differences-inside`` are the same of differences to the
+    chapter's baseline.
+    """
+    rows = [
+        row
+        for results in chapters
+        for name in dict.fromkeys(cell.metric for cell in results.study.reported)
+        for row in summarise(results, name)
+    ]
+    pairs = {
+        "": [(row.reported, row.expected) for row in rows],
+        "-differences": [(row.reported_difference, row.expected_difference) for row in rows],
+    }
+    said = {}
+    for name, cells in pairs.items():
+        known = [(value, limits) for value, limits in cells if value is not None and limits]
+        inside = sum(low <= value <= high for value, (low, high) in known)
+        said[f"expected{name or '-cells'}"] = str(len(known))
+        said[f"expected{name}-inside"] = str(inside)
+    return said
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else math.nan

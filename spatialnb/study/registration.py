@@ -1,0 +1,96 @@
+"""When each claim was written, and when the first record was made that decides it.
+
+Read from ``book/registration.json``, which ``python -m tools.register_claims`` writes from the
+history of the repository: an archive of the source has no history.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from spatialnb.records.store import published_folder
+from spatialnb.study.claims import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A claim in the history of the repository.
+
+    Parameters
+    ----------
+    written, first_record : commits, each with date and subject; the second is the one that added
+        the first records by which the claim can be judged.
+    written_before : whether the first is an ancestor of the second.
+    looked_at_before : what had been looked at before the claim was written, as its page says.
+    amendments : commits that changed the claim's rule or bounds, with the reason.
+    """
+
+    written: dict[str, str]
+    first_record: dict[str, str] | None
+    written_before: bool
+    looked_at_before: str | None
+    amendments: tuple[dict[str, Any], ...]
+
+    @property
+    def short(self) -> str:
+        """For a table: whether the claim came before its runs."""
+        if not self.written_before:
+            return "after"
+        return "before, after a look" if self.looked_at_before else "before"
+
+    @property
+    def sentence(self) -> str:
+        """The same, spelled out."""
+        when = f"Written on {self.written['date'][:10]} ({self.written['commit'][:7]})"
+        if self.first_record is not None:
+            order = "before" if self.written_before else "after"
+            first = self.first_record
+            when += f", {order} its first record ({first['commit'][:7]}, {first['date'][:10]})"
+        said = [when + "."]
+        if self.looked_at_before:
+            said.append(f"Looked at before: {self.looked_at_before}.")
+        for one in self.amendments:
+            before = "before" if one["before_its_first_record"] else "after"
+            said.append(
+                f"Amended in {one['commit'][:7]}, {before} its first record: "
+                f"{one['before']['rule']} became {one['after']['rule']}. {one['reason']}"
+                if "rule" in one["before"]
+                else f"Amended in {one['commit'][:7]}, {before} its first record. {one['reason']}"
+            )
+        return " ".join(said)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {
+            "written": self.written["commit"],
+            "written_on": self.written["date"],
+            "first_record": self.first_record and self.first_record["commit"],
+            "written_before_its_first_record": self.written_before,
+            "looked_at_before": self.looked_at_before,
+            "amendments": [
+                {name: one[name] for name in ("commit", "date", "before", "after", "reason")}
+                for one in self.amendments
+            ],
+        }
+
+
+@functools.cache
+def _all() -> dict[tuple[str, str], Registration]:
+    path = published_folder().parent / "registration.json"
+    if not path.is_file():
+        return {}
+    fields = ("written", "first_record", "written_before", "looked_at_before")
+    return {
+        (row["chapter"], row["key"]): Registration(
+            **{name: row[name] for name in fields}, amendments=tuple(row["amendments"])
+        )
+        for row in json.loads(path.read_text(encoding="utf-8"))["claims"]
+    }
+
+
+def registration(claim: Claim) -> Registration | None:
+    """The claim's registration; None where there is none, as for a claim of your own."""
+    return _all().get((claim.chapter, claim.key))

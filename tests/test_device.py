@@ -152,15 +152,20 @@ def test_a_stack_in_process_leaves_the_others_to_the_loop(
     assert made == ["stacked", "stacked", "loop"]
     shown = capfd.readouterr().err
     assert "2 runs at once" in shown
+    said = "1 of 3 runs cannot be stacked (stacks do not know action) and are trained one by one\n"
+    assert said in shown
     assert "3 of 3 runs" in shown
     assert "6/6" in shown
 
 
-def test_runs_that_leave_their_weights_for_a_pair_are_the_loops(tmp_path: Any) -> None:
+def test_runs_that_leave_their_weights_for_a_pair_are_the_loops_and_that_is_said(
+    tmp_path: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     pair = (BASE, replace(BASE, seed=1))
     done = runs.complete(
-        pair, pairs=[pair], store=Store(tmp_path), backend=ProcessPool(stack=9), progress=False
+        pair, pairs=[pair], store=Store(tmp_path), backend=ProcessPool(workers=1, stack=9)
     )
+    assert "2 of 2 runs cannot be stacked (pairs need weights) and" in capfd.readouterr().err
     assert [done.run(run).provenance["engine"] for run in pair] == ["loop", "loop"]
     assert done.pair(*pair) is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -82,6 +83,11 @@ class JobQueue:
     def announce(self, text: str) -> None:
         """Show what is trained now beside the bar."""
         self._bar.set_description(text)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar; nothing where no bar is shown."""
+        if not self._bar.disable:
+            self._bar.write(text, file=sys.stderr)
 
     def _describe(self) -> None:
         self.announce(f"{self.total - len(self)} of {self.total} runs")

@@ -42,10 +42,16 @@ SHARED = ("dataset", "train_size", "validation_size", "hidden", "action", "optim
 
 def stackable(run: Run) -> bool:
     """Whether this engine knows everything that the run asks for: other runs are the loop's."""
+    return not unknown_settings(run)
+
+
+def unknown_settings(run: Run) -> list[str]:
+    """What this engine does not know of a run: the names of settings, in order."""
     known = {*OWN, *SHARED, "batch_size", "epochs"}
     plain = Run()
-    asked = {name for name, value in vars(run).items() if value != getattr(plain, name)}
-    return asked <= known and run.action == "multiply" and run.optimizer == "adam"
+    asked = {name for name, value in vars(run).items() if value != getattr(plain, name)} - known
+    asked |= {"action"} if run.action != "multiply" else set()
+    return sorted(asked | ({"optimizer"} if run.optimizer != "adam" else set()))
 
 
 def stacks(runs: Iterable[Run], most: int) -> list[list[Run]]:

@@ -117,6 +117,35 @@ def test_runs_of_other_settings_are_not_compared_and_the_reason_is_said(changes,
         assert row.rerun.n == row.published.n == 6
 
 
+def test_a_reason_is_printed_once_and_what_comes_out_otherwise_after_it():
+    found = results(ONE)
+    linear = {
+        seed: run_record(record.run, record.outcome["epochs"]["test_accuracy"][-1] - 0.5)
+        for seed, record in found.records["linear"].items()
+    }
+    other = dataclasses.replace(found, epochs=30, records={**found.records, "linear": linear})
+    said = report.comparison_text(other, found, report.compared(other, found))
+    assert said.count("not comparable: epochs 30, not 5") == 1
+    (line,) = (line for line in said.splitlines() if line.endswith(": the sign differs"))
+    size = r"[+−]\d+\.\d\d \[[+−]\d+\.\d\d, [+−]\d+\.\d\d\]"
+    assert re.fullmatch(
+        rf" +.*linear.*, test accuracy: {size}, yours {size}: the sign differs", line
+    )
+    assert "Difference from" in said
+
+
+def test_claims_stand_side_by_side_with_both_verdicts():
+    one = study()
+    found = results(one)
+    said = report.comparison_text(found, found, report.compared(found, found))
+    assert "  Claims, published and yours:" in said
+    for finding in found.findings():
+        assert f"({finding.verdict}; yours {finding.verdict}): " in said
+    nothing = {arm: {} for arm in found.records}
+    few = dataclasses.replace(found, records=nothing, pairs=nothing)
+    assert "yours:" not in report.comparison_text(few, found, [])
+
+
 def test_an_arm_of_ones_own_is_not_compared():
     more = results(ONE.with_arms({"mine": Linear(floor=0.5)}))
     found = outcomes(more, results(ONE))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from spatialnb.report.display import Shown
-from spatialnb.report.formatting import NOTHING, estimate, setting, spread
+from spatialnb.report.formatting import NOTHING, bounds, estimate, number, setting, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import EMPTY, values
 from spatialnb.report.tables import json_number
@@ -56,18 +56,106 @@ def compared(rerun: Results, published: Results) -> list[Compared]:
 
 
 def comparison_text(rerun: Results, published: Results, rows: list[Compared]) -> str:
-    """The comparison for a terminal: a line an arm."""
+    """The comparison for a terminal: an arm a line, a reason once, then the differences."""
     lines = [f"{rerun.study.id}  {_title(rerun, published)}"]
+    said = ""
     for row in rows:
         cells = _cells(row)
-        lines.append(
-            f"  {cells['outcome'].text}: {row.reason}\n"
-            f"      {rerun.study.label(row.arm)}, {cells['measured']}:"
-        )
+        reason = f"  {cells['outcome'].text}: {row.reason}"
+        if reason != said or row.outcome != "not comparable":
+            lines.append(reason)
+        said = reason
+        lines.append(f"      {rerun.study.label(row.arm)}, {cells['measured']}:")
         lines[-1] += f" {cells['re-run']} against {cells['published']}"
         if row.difference.n:
             lines[-1] += f"; difference {cells['difference']}"
+    for title, sides in _sides(rerun, published).items():
+        lines.append(f"  {title}, published and yours:")
+        lines += [f"      {side.what}: {side.texts()}" for side in sides]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One difference as it was published and as the re-run has it."""
+
+    what: str
+    published: Interval
+    rerun: Interval
+    digits: int
+    signed: bool = True
+
+    @property
+    def note(self) -> str:
+        """Whether the two have the same sign; empty where the re-run says nothing of it."""
+        if not (self.published.n and self.rerun.n and self.signed):
+            return ""
+        both = self.published.estimate * self.rerun.estimate
+        return "the sign differs" if both < 0 else "the same sign" if both > 0 else ""
+
+    def texts(self) -> str:
+        """Both, in words."""
+        theirs, ours = self._size(self.published), self._size(self.rerun)
+        return f"{theirs}, yours {ours}" + (f": {self.note}" if self.note else "")
+
+    def cells(self) -> dict[str, Cell]:
+        """Both, as cells of a table."""
+        return {
+            "published": Cell(self._size(self.published), sort=self.published.estimate),
+            "yours": Cell(self._size(self.rerun), sort=self.rerun.estimate),
+            "sign": Cell(self.note or NOTHING),
+        }
+
+    def _size(self, interval: Interval) -> str:
+        size = number(interval.estimate, self.digits, self.signed)
+        inside = bounds(interval, self.digits, self.signed, empty=f"(n = {interval.n})")
+        return f"{size} {inside}"
+
+
+def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
+    """What a re-run of other settings is read for: differences of arms, and claims."""
+    baseline = rerun.study.baseline
+    names = [name for name in rerun.study.metrics if metrics.metric(name).margin is not None]
+    arms = [arm for arm in rerun.arms if arm in published.arms and arm != baseline]
+    differences = [
+        Side(
+            what=f"{rerun.study.label(arm)}, {metrics.metric(name).title}",
+            published=_from_baseline(published, arm, name),
+            rerun=_from_baseline(rerun, arm, name),
+            digits=metrics.metric(name).digits,
+        )
+        for name in names
+        for arm in arms
+        if baseline in rerun.arms
+    ]
+    theirs = {finding.claim.key: finding for finding in published.findings()}
+    claims = [
+        Side(
+            what=f"{ours.claim.words} ({theirs[ours.claim.key].verdict}; yours {ours.verdict})",
+            published=theirs[ours.claim.key].interval,
+            rerun=ours.interval,
+            digits=metrics.metric(ours.claim.metric).digits,
+            signed=ours.claim.is_difference,
+        )
+        for ours in rerun.findings()
+        if ours.claim.key in theirs
+    ]
+    found = {
+        f"Difference from {rerun.study.label(baseline)}": differences,
+        "Claims": [side for side in claims if side.rerun.n],
+    }
+    kept = {
+        title: [side for side in sides if side.published.n and side.rerun.n]
+        for title, sides in found.items()
+    }
+    return {title: sides for title, sides in kept.items() if sides}
+
+
+def _from_baseline(results: Results, arm: str, name: str) -> Interval:
+    """The mean difference of an arm from the baseline over the seeds that both have."""
+    first, second = (values(results, one, name) for one in (arm, results.study.baseline))
+    by_seed = [first[key] - second[key] for key in first if key in second]
+    return inference.mean_interval(by_seed) if by_seed else EMPTY
 
 
 def compare(rerun: Results) -> Shown | None:
@@ -85,9 +173,15 @@ def compare(rerun: Results) -> Shown | None:
     html = (
         f"<h2>Beside the published runs</h2>\n{as_html(data, title, 'findings', 'arm')}\n"
         f"<p>{RULE}</p>"
+        + "".join(_sides_table(title, sides) for title, sides in _sides(rerun, published).items())
         + downloads(f"{rerun.study.id}-comparison", pd.DataFrame(comparison_rows(rerun, rows)))
     )
     return Shown(html, f"{as_text(data, title)}\n{RULE}")
+
+
+def _sides_table(title: str, sides: list[Side]) -> str:
+    data = pd.DataFrame([side.cells() for side in sides], index=[side.what for side in sides])
+    return as_html(data, f"{title}, published and yours", "findings", "difference")
 
 
 def comparison_rows(rerun: Results, rows: list[Compared]) -> list[dict[str, Any]]:

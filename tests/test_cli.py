@@ -28,7 +28,10 @@ from spatialnb.study.parameters import PARAMETERS
 PUBLISHED = records_store.published_folder()
 ONE = synthetic.study(seeds=(0, 1, 2, 3))
 COMMANDS = {
-    "train": ["STUDY...", "--seeds", "--epochs", "--dataset", "--quick", "--workers", "--no-pairs"],
+    "train": [
+        *("STUDY...", "--seeds", "--epochs", "--dataset", "--set NAME=VALUE", "--definitions"),
+        *("--quick", "--workers", "--no-pairs"),
+    ],
     "run": ["STUDY...", "--set NAME=VALUE", "--definitions", "--out", "--dry-run", "--quick"],
     "compare": ["FOLDER", "--json"],
     "verify": ["[STUDY]...", "--sample", "--seed"],
@@ -333,7 +336,8 @@ def test_seeds_epochs_data_and_workers_are_taken_over(asked, tmp_path):
     assert made["store"].folders == (tmp_path / "mine", tmp_path / "published")
 
 
-def test_a_device_and_a_stack_are_taken_over(asked):
+def test_a_device_and_a_stack_are_taken_over(asked, monkeypatch):
+    monkeypatch.setattr(Accelerator, "check", lambda self: None)
     assert call("train", "v01", "--seeds", "0").exit_code == 0
     assert call("train", "v01", "--seeds", "0", "--device", "cuda", "--stack", "9").exit_code == 0
     assert call("train", "v01", "--seeds", "0", "--workers", "2", "--stack", "9").exit_code == 0
@@ -342,6 +346,38 @@ def test_a_device_and_a_stack_are_taken_over(asked):
         Accelerator("cuda", stack=9),
         ProcessPool(workers=2, stack=9),
     ]
+
+
+@pytest.mark.parametrize("command", [["train", "v01"], ["run", "v01", "--out", "{}/out"]])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--device", "nothing"], "device 'nothing' cannot be used here"),
+        (["--cluster", "tcp://127.0.0.1:1"], "no Dask scheduler can be reached at tcp://127.0.0.1"),
+        (["--cluster", "nowhere:x"], "cluster 'nowhere:x': "),
+    ],
+)
+def test_a_place_that_cannot_train_is_said_before_what_there_is_to_train(
+    command, options, said, asked, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(rerun, "check_folder", lambda *_: None)
+    result = call(*(word.format(tmp_path) for word in command), "--seeds", "0", *options)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {said}")
+    assert not asked
+
+
+def test_training_takes_the_parameters_that_a_re_run_takes(asked, tmp_path):
+    own = tmp_path / "mine.py"
+    own.write_text("read = True")
+    arms = json.dumps({"k = 5": {"kind": "exponential", "k": 5}})
+    options = ["--set", "lr=0.001", "--set", f"arms={arms}", "--definitions", str(own)]
+    result = call("train", "v01", "--seeds", "0", *options)
+    assert result.exit_code == 0, result.output
+    (made,) = asked
+    assert {run.learning_rate for run in made["configs"]} == {0.001}
+    assert len(made["configs"]) == 3
+    assert call("train", "v01", "--set", "epochs=2", "--epochs", "3").exit_code == 2
 
 
 @pytest.mark.parametrize(

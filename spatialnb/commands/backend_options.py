@@ -57,12 +57,15 @@ class BackendOptions:
         Raises
         ------
         click.UsageError : options that exclude each other.
-        OSError, RuntimeError, ValueError : as for
+        OSError, RuntimeError, ValueError : the device cannot be used, or as for
             :func:`spatialnb.execution.dask_cluster.connected`.
         """
         self._check(needed)
         if self.cluster is None or not needed:
-            yield self._local()
+            backend = self._local()
+            if needed:
+                backend.check()
+            yield backend
             return
         from spatialnb.execution import dask_cluster
 

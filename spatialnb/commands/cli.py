@@ -112,6 +112,21 @@ store_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+set_option = click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Another parameter: lr, batch_size, hidden or arms. May be given again.",
+)
+
+definitions_option = click.option(
+    "--definitions",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    multiple=True,
+    help="Python file that registers kernels, schedules or actions of your own.",
+)
+
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
@@ -120,6 +135,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @click.option(
     "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
 )
+@set_option
+@definitions_option
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @backend_options
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
@@ -129,6 +146,8 @@ def train(
     seeds: tuple[int, ...] | None,
     epochs: int | None,
     dataset: str | None,
+    settings: tuple[str, ...],
+    definitions: tuple[str, ...],
     quick: bool,
     options: BackendOptions,
     no_pairs: bool,
@@ -147,22 +166,26 @@ def train(
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
     records = default_store((store,) if store else ())
-    given = _parsed(seeds, {"epochs": epochs, "dataset": dataset})
+    named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
+    files = {"definitions": definitions} if definitions else {}
+    given = _parsed(seeds, {"epochs": epochs, "dataset": dataset, **named, **files})
     configs, pairs = [], []
     for study in select(studies):
-        grid = study.grid(study.quick.parameters | given if quick else given)
+        whole = study.with_arms(given.get("arms", {}))
+        asked = given.without("arms")
+        grid = whole.grid(study.quick.parameters | asked if quick else asked)
         configs += by_seed(grid)
         for arm in grid.values():
-            pairs += [] if no_pairs else study.pairs_of(arm)
+            pairs += [] if no_pairs else whole.pairs_of(arm)
     distinct = len({run.id for run in configs})
     missing = planning.missing(configs, records)
     unmeasured = {planning.pair_id(*pair) for pair in pairs} - records.ids("pair")
-    click.echo(
-        f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
-        f"{len(unmeasured)} pairs to measure"
-    )
-    _say_if_unpublishable(select(studies), missing, more=bool(unmeasured) and not quick)
     with options.connected(needed=bool(missing or unmeasured)) as backend:
+        click.echo(
+            f"{distinct} runs, {distinct - len(missing)} recorded, {len(missing)} to train; "
+            f"{len(unmeasured)} pairs to measure"
+        )
+        _say_if_unpublishable(select(studies), missing, more=bool(unmeasured) and not quick)
         runs.complete(configs, pairs=pairs, store=records, backend=backend)
     click.echo(f"All {distinct} runs are recorded; new ones are in {records.folders[0]}")
 
@@ -174,19 +197,8 @@ def train(
 @click.option(
     "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
 )
-@click.option(
-    "--set",
-    "settings",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Another parameter: lr, batch_size, hidden or arms. May be given again.",
-)
-@click.option(
-    "--definitions",
-    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
-    multiple=True,
-    help="Python file that registers kernels, schedules or actions of your own.",
-)
+@set_option
+@definitions_option
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @click.option(
     "--out",
@@ -234,17 +246,19 @@ def run(
     ]
     # No training for a page that cannot be made, or not be left there.
     rerun.check_folder([planned.study for planned in plans], out)
-    for planned in plans:
-        ids = {config.id for config in planned.configs}
-        missing = planning.missing(planned.configs, records)
-        click.echo(f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}")
-        click.echo(f"     {len(ids)} runs, {len(ids) - len(missing)} recorded", nl=False)
-        click.echo(f", {len(missing)} to train")
     configs = [config for planned in plans for config in planned.configs]
     pairs = [pair for planned in plans for pair in planned.pairs]
     missing = planning.missing(configs, records)
-    _say_if_unpublishable([planned.study for planned in plans], missing)
     with options.connected(needed=bool(missing)) as backend:
+        for planned in plans:
+            ids = {config.id for config in planned.configs}
+            todo = planning.missing(planned.configs, records)
+            click.echo(
+                f"{planned.study.id}  {planned.study.title}: {setting_text(planned.configs)}"
+            )
+            click.echo(f"     {len(ids)} runs, {len(ids) - len(todo)} recorded", nl=False)
+            click.echo(f", {len(todo)} to train")
+        _say_if_unpublishable([planned.study for planned in plans], missing)
         _say_time(missing, records, backend)
         if dry_run:
             return

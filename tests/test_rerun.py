@@ -6,6 +6,7 @@ import dataclasses
 import html
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -358,26 +359,30 @@ def test_a_manifest_of_no_chapter_is_refused(chapter, tmp_path):
 def test_the_time_is_estimated_from_runs_like_them(tmp_path):
     store = Store(tmp_path)
     run = Run(dataset="mnist", epochs=5)
-    assert planning.minutes([], store, 2) == 0.0
-    assert planning.minutes([run], store, 2) != planning.minutes([run], store, 2)  # NaN
+    assert planning.minutes([], store, 2) == (0.0, 0.0)
+    assert all(map(math.isnan, planning.minutes([run], store, 2)))
     for seed, seconds in enumerate((10.0, 20.0, 90.0)):
         made = run_record(dataclasses.replace(run, seed=seed))
         store.add(dataclasses.replace(made, provenance={"seconds": seconds}))
     (tmp_path / "runs" / "0000000000000000.json").write_text("damaged")
     wanted = [dataclasses.replace(run, seed=seed, epochs=30) for seed in range(5, 9)]
-    assert planning.minutes(wanted, store, 2) == pytest.approx(4 * 30 * 4.0 / 60.0 / 2)
+    assert planning.seconds(wanted, store) == [30 * 4.0] * 4
+    least, most = planning.minutes(wanted, store, 2)
+    assert least == pytest.approx(2 * 30 * 2.0 / 60.0)
+    assert most == pytest.approx(2 * 30 * 18.0 / 60.0)
+    assert planning.minutes(wanted[:3], store, 2) == (least, most)  # the second takes two rounds
+    assert planning.minutes(wanted, store, 2, load=1.0) == (least, most)
+    assert planning.minutes(wanted, store, 2, load=9.0)[1] == pytest.approx(2 * 30 * 4.0 * 10 / 60)
 
 
-def test_definitions_of_one_name_are_kept_beside_each_other(tmp_path):
-    names = []
-    for folder, text in (("a", "A = 1"), ("b", "B = 1"), ("c", "A = 1"), ("d", "B = 1")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "kernel.py").write_text(text)
-        names.append(rerun._copied(tmp_path / folder / "kernel.py", tmp_path / "definitions"))
-    assert names[0] == names[2] == "kernel.py"
-    assert names[1] == names[3] == "kernel-89276f0a.py"
-    kept = {path.name: path.read_text() for path in (tmp_path / "definitions").iterdir()}
-    assert kept == {names[0]: "A = 1", names[1]: "B = 1"}
+def test_runs_that_are_trained_again_for_a_pair_take_their_time(tmp_path):
+    store = Store(tmp_path)
+    first, second = (Run(dataset="mnist", seed=seed) for seed in (0, 1))
+    assert planning.with_pairs([], [(first, second)], store) == [first, second]
+    assert planning.with_pairs([first], [(first, second)], store) == [first, second]
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / f"{planning.pair_id(first, second)}.json").touch()
+    assert planning.with_pairs([first], [(first, second)], store) == [first]
 
 
 # ── Where a re-run may go ───────────────────────────────────────────────────────────────────────

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from spatialnb.commands.backend_options import BackendOptions, backend_options, 
 if TYPE_CHECKING:
     from spatialnb.config.run import Run
     from spatialnb.execution.backend import Backend
+    from spatialnb.execution.planning import PairSpec
     from spatialnb.records.store import Store
     from spatialnb.study.parameters import Parsed
     from spatialnb.study.study import Study
@@ -259,7 +261,7 @@ def run(
             click.echo(f"     {len(ids)} runs, {len(ids) - len(todo)} recorded", nl=False)
             click.echo(f", {len(todo)} to train")
         _say_if_unpublishable([planned.study for planned in plans], missing)
-        _say_time(missing, records, backend)
+        _say_time(missing, records, backend, pairs)
         if dry_run:
             return
         runs.complete(configs, pairs=pairs, store=records, backend=backend)
@@ -329,21 +331,33 @@ def _say_if_unpublishable(
         )
 
 
-def _say_time(missing: list[Run], records: Store, backend: Backend) -> None:
+def _say_time(
+    missing: list[Run], records: Store, backend: Backend, pairs: Sequence[PairSpec] = ()
+) -> None:
     """How long the training of these runs takes, by the speed of runs recorded like them."""
-    from spatialnb.execution.planning import minutes
+    from spatialnb.execution.planning import minutes, with_pairs
 
     if not missing:
         click.echo("Nothing to train.")
         return
-    time = minutes(missing, records, backend.parallelism)
+    todo = with_pairs(missing, pairs, records)
+    load = os.getloadavg()[0] / (os.cpu_count() or 1) if backend.on_this_machine else 0.0
+    least, most = minutes(todo, records, backend.parallelism, load)
     runs_text = f"{len(missing)} runs to train with {backend.parallelism} at once"
-    if time != time:  # NaN
+    if len(todo) > len(missing):
+        runs_text += f", and {len(todo) - len(missing)} again for their weights, which pairs need"
+    if most != most:  # NaN
         click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
-    elif time < 1.5:
-        click.echo(f"{runs_text}: about a minute or less, by the speed of recorded runs")
+        return
+    if most < 1.5:
+        time = "about a minute or less"
+    elif round(least) == round(most):
+        time = f"about {most:.0f} minutes"
     else:
-        click.echo(f"{runs_text}: about {time:.0f} minutes, by the speed of recorded runs")
+        time = f"about {max(least, 1.0):.0f} to {most:.0f} minutes"
+    click.echo(f"{runs_text}: {time}, by the speed of recorded runs")
+    if load > 0.5:
+        click.echo("This machine is busy with other work, so it may take the longer time.")
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import itertools
 import json
 import math
@@ -102,9 +103,57 @@ def pair_id(first: Run, second: Run, measure: str = "similarity") -> str:
     return digest(pair_config(first, second, measure))[:16]
 
 
-def minutes(todo: Sequence[Run], store: Store, workers: int) -> float:
-    """Minutes that training these runs takes; NaN where that of one of them is not known."""
-    return sum(seconds(todo, store)) / workers / 60.0
+def minutes(
+    todo: Sequence[Run], store: Store, workers: int, load: float = 0.0
+) -> tuple[float, float]:
+    """Minutes that training these runs takes: the least and the most; NaN where one is not known.
+
+    As if each run were as fast as the fastest recorded like it, and as the slowest, or as the
+    median beside other work.
+
+    Parameters
+    ----------
+    todo : the runs.
+    store : holds runs like them.
+    workers : how many are trained at once.
+    load : how many other processes compute meanwhile, for each processor.
+    """
+    least, most = (_span(one, workers) / 60.0 for one in _fastest_and_slowest(todo, store))
+    usual = _span(seconds(todo, store), workers) / 60.0
+    return least, max(most, usual * (1.0 + load))
+
+
+def with_pairs(todo: Sequence[Run], pairs: Sequence[PairSpec], store: Store) -> list[Run]:
+    """The runs, and recorded ones whose weights an unmeasured pair needs: they are trained again.
+
+    Reads file names only, so a pair that cannot be measured, since a run failed, counts as well.
+    """
+    measured = store.ids("pair")
+    needed = [pair.runs for pair in (Pair(*one) for one in pairs) if pair.id not in measured]
+    every = [*todo, *(run for both in needed for run in both)]
+    return list({run.id: run for run in every}.values())
+
+
+def _span(times: Sequence[float], workers: int) -> float:
+    """Seconds from the first to the last, where each worker takes the next run as it is free."""
+    if any(map(math.isnan, times)):
+        return math.nan
+    free = [0.0] * workers
+    for time in times:
+        heapq.heapreplace(free, free[0] + time)
+    return max(free)
+
+
+def _fastest_and_slowest(todo: Sequence[Run], store: Store) -> tuple[list[float], list[float]]:
+    """Seconds of each run, as of the fastest and as of the slowest recorded like it."""
+    likes = [_like(run.to_dict()) for run in todo]
+    speeds = _seconds_per_epoch(set(likes), store)
+    unknown = [math.nan]
+    found = [(speeds.get(like, unknown), run) for like, run in zip(likes, todo, strict=True)]
+    return (
+        [values[0] * run.epochs for values, run in found],
+        [values[-1] * run.epochs for values, run in found],
+    )
 
 
 def seconds(todo: Sequence[Run], store: Store) -> list[float]:
@@ -115,7 +164,8 @@ def seconds(todo: Sequence[Run], store: Store) -> list[float]:
     """
     likes = [_like(run.to_dict()) for run in todo]
     speeds = _seconds_per_epoch(set(likes), store)
-    return [speeds.get(like, math.nan) * run.epochs for like, run in zip(likes, todo, strict=True)]
+    medians = {like: values[len(values) // 2] for like, values in speeds.items()}
+    return [medians.get(like, math.nan) * run.epochs for like, run in zip(likes, todo, strict=True)]
 
 
 def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -130,9 +180,11 @@ def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _seconds_per_epoch(likes: set[tuple[Any, ...]], store: Store) -> dict[tuple[Any, ...], float]:
-    """Median of a few runs like each, the user's own before the published ones."""
-    speeds: dict[tuple[Any, ...], float] = {}
+def _seconds_per_epoch(
+    likes: set[tuple[Any, ...]], store: Store
+) -> dict[tuple[Any, ...], list[float]]:
+    """Of a few runs like each, the fastest first; the user's own before the published ones."""
+    speeds: dict[tuple[Any, ...], list[float]] = {}
     for folder in store.folders:
         found: dict[tuple[Any, ...], list[float]] = {like: [] for like in likes - speeds.keys()}
         if not found:
@@ -141,11 +193,7 @@ def _seconds_per_epoch(likes: set[tuple[Any, ...]], store: Store) -> dict[tuple[
             if all(len(values) >= SAMPLE for values in found.values()):
                 break
             _add_seconds(path, found)
-        speeds |= {
-            like: sorted(values[:SAMPLE])[len(values[:SAMPLE]) // 2]
-            for like, values in found.items()
-            if values
-        }
+        speeds |= {like: sorted(values[:SAMPLE]) for like, values in found.items() if values}
     return speeds
 
 

@@ -137,6 +137,31 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(address, workers)
 
 
+def test_what_becomes_of_workers_is_said_once() -> None:
+    said: list[str] = []
+    there = ["a", "b"]
+    watch = dask_cluster.Watch(lambda: there, said.append, there, every=0.0)
+    watch()
+    assert said == []
+    there = ["b"]
+    watch()
+    watch()
+    assert said == ["The worker at a was lost; what it was at is tried again"]
+    there = []
+    watch()
+    assert said[-1] == "No worker is left; waiting for one"
+    there = ["c"]
+    watch()
+    assert said[-1] == "Workers have come: there are 1 now"
+
+    def nobody() -> list[str]:
+        raise OSError("no answer")
+
+    dask_cluster.Watch(nobody, said.append, ["a"], every=0.0)()
+    assert len(said) == 4
+    dask_cluster.Watch(nobody, said.append, ["a"], every=60.0)()
+
+
 @needs_dask
 def test_a_cluster_records_what_this_process_records(dask: Cluster, store: Store) -> None:
     @kernels.register("own-ramp")

@@ -7,13 +7,64 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from typing import Any
 
 from spatialnb.execution.executor import ExecutorBackend
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler may take to answer."""
+WATCH_SECONDS = 5.0
+"""How often the scheduler is asked for its workers."""
+
+
+class Watch:
+    """Says which workers were lost and which have come, when it is called.
+
+    Parameters
+    ----------
+    workers : asks for the addresses of those that there are now. OSError, where nobody answers,
+        leaves it to the runs to fail.
+    say : told what has changed.
+    first : those that there are at the beginning.
+    every : seconds between two questions.
+    """
+
+    def __init__(
+        self,
+        workers: Callable[[], Iterable[str]],
+        say: Callable[[str], None],
+        first: Iterable[str],
+        every: float = WATCH_SECONDS,
+    ) -> None:
+        self._workers, self._say, self._every = workers, say, every
+        self._there = set(first)
+        self._asked = time.monotonic()
+
+    def __call__(self) -> None:
+        """Ask, where it is time to, and say what is not as it was."""
+        if time.monotonic() - self._asked < self._every:
+            return
+        self._asked = time.monotonic()
+        try:
+            now = set(self._workers())
+        except OSError:
+            return
+        for address in sorted(self._there - now):
+            self._say(f"The worker at {address} was lost; what it was at is tried again")
+        if self._there and not now:
+            self._say("No worker is left; waiting for one")
+        if now - self._there:
+            self._say(f"Workers have come: there are {len(now)} now")
+        self._there = now
+
+
+def _addresses(client: Any) -> Iterable[str]:
+    if client.status != "running":  # it would wait long for an answer
+        raise OSError("the scheduler is lost")
+    return tuple(client.nthreads())
 
 
 @contextlib.contextmanager
@@ -26,7 +77,7 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
     Parameters
     ----------
     address : of the scheduler, such as ``tcp://login-node:8786``.
-    say : told where there is no worker yet, and so nothing happens.
+    say : told where there is no worker, and so nothing happens, and what became of workers.
 
     Raises
     ------
@@ -70,7 +121,11 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
                 "install it in the environment that they are started in"
             )
         try:
-            yield ExecutorBackend(client.get_executor(pure=False), workers=len(specs))
+            yield ExecutorBackend(
+                client.get_executor(pure=False),
+                workers=len(specs),
+                watch=Watch(lambda: _addresses(client), say, specs),
+            )
         except KilledWorker as error:
             raise RuntimeError(
                 f"a run took down one worker after another, most likely out of memory: {error}"

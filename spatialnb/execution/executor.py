@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
 
 
+def _nothing() -> None:
+    """Watch nothing."""
+
+
 @dataclass(frozen=True)
 class ExecutorBackend(Backend):
     """Send runs to workers that this process did not start.
@@ -22,12 +27,14 @@ class ExecutorBackend(Backend):
     executor : does the training. Its workers need this package, the same as here, and the data;
         nothing else is sent or shared.
     workers : how many runs it trains at once, for estimates of time.
+    watch : called again and again while runs are trained, to say what became of the workers.
     """
 
     on_this_machine: ClassVar[bool] = False
     executor: Executor
     _: KW_ONLY
     workers: int = 1
+    watch: Callable[[], None] = _nothing
 
     @property
     def parallelism(self) -> int:
@@ -53,7 +60,7 @@ class ExecutorBackend(Backend):
             for run in queue.runs
         )
         try:
-            futures.collect(jobs, done, lambda: None)
+            futures.collect(jobs, done, self.watch)
         except (BrokenExecutor, CancelledError) as error:
             raise WorkerError(
                 f"the workers are lost ({str(error) or type(error).__name__}); {len(queue)} runs "

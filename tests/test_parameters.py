@@ -1,6 +1,7 @@
 """Parameters of a chapter: one declaration for notebooks, papermill and the command line."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -133,6 +134,20 @@ def test_the_paths_that_papermill_may_inject_are_no_parameters_and_must_differ(t
     assert read({"epochs": 3, "In": ["", injected], **paths}) == {"epochs": 3}
     with pytest.raises(ValueError, match=r"papermill writes over a\.ipynb"):
         read({"In": ["", injected], **paths, "PAPERMILL_OUTPUT_PATH": "a.ipynb"})
+
+
+def test_an_arm_may_have_an_action_beside_its_kernel_and_the_error_says_where():
+    kernel = {"kind": "exponential", "k": 5}
+    static = {"kind": "static", "kernel": kernel}
+    made = parameters.arm("mine", {"action": "cap", "schedule": kernel}, Run())
+    assert made == parameters.arm("mine", {"action": "cap", "schedule": static}, Run())
+    assert (made.action, made.schedule.kernel.k) == ("cap", 5)
+    example = re.escape(json.dumps({"action": "cap", "schedule": kernel}))
+    for wrong in ({**kernel, "action": "cap"}, {**static, "action": "cap"}):
+        with pytest.raises(ValueError, match="arm 'mine': action is a setting of the run, not of"):
+            parameters.arm("mine", wrong, Run())
+    with pytest.raises(ValueError, match=f"beside the schedule: {example}"):
+        parameters.arm("mine", {**kernel, "action": "cap"}, Run())
 
 
 @pytest.mark.parametrize("kind", [{}, [], 3, None])

@@ -40,7 +40,7 @@ def test_the_quick_edition_brings_its_own_size():
         ({"seeds": [-1]}, "from 0 to 2147483647, got -1"),
         ({"seeds": [0.5]}, "got 0.5"),
         ({"seeds": [True]}, "got True"),
-        ({"seeds": 3}, r"such as \[0, 1, 2\] or 0-9, got 3"),
+        ({"seeds": 3.0}, r"such as \[0, 1, 2\] or 0-9, got 3"),
         ({"seeds": "a"}, r"such as \[0, 1, 2\] or 0-9, got 'a'"),
         ({"seeds": "9-0"}, "expected a range from low to high"),
         ({"seeds": "0-1000000000"}, "at most 10000 seeds"),

@@ -6,6 +6,7 @@ A notebook's cell of parameters, papermill's ``-p`` and the command line's ``--s
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
 import json
 import re
@@ -349,7 +350,8 @@ def arm(name: str, given: Any, base: Run) -> Run:
     ----------
     name : the arm's, for messages.
     given : a kernel, a schedule, a whole run, or plain data: a kernel or schedule as an object with
-        its ``kind``, or settings of a run by name.
+        its ``kind``, or settings of a run by name, such as ``action``, and ``schedule``, which may
+        be a kernel.
     base : the run that everything else is taken from.
 
     Raises
@@ -363,6 +365,7 @@ def arm(name: str, given: Any, base: Run) -> Run:
         kind = given["kind"]
         if not isinstance(kind, str):
             raise ValueError(f"{where}: expected the name of a kernel or schedule, got {kind!r}")
+        _refuse_settings(given, where)
         if kind in set(schedules):
             given = decode(Schedule, given, where)
         elif kind in set(kernels):
@@ -380,6 +383,9 @@ def arm(name: str, given: Any, base: Run) -> Run:
     changed = {
         key: encode(value) if isinstance(value, Schedule) else value for key, value in given.items()
     }
+    schedule = changed.get("schedule")
+    if isinstance(schedule, Mapping) and schedule.get("kind") in list(kernels):
+        changed["schedule"] = {"kind": "static", "kernel": schedule}
     fixed = {"schema", "recipe", "seed", "epochs", "dataset"} & set(changed)
     if fixed:
         raise ValueError(f"{where}: {sorted(fixed)[0]} is the same for all arms of a chapter")
@@ -387,6 +393,27 @@ def arm(name: str, given: Any, base: Run) -> Run:
         return Run.from_dict({**plain, **changed})
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
+
+
+def _refuse_settings(given: Mapping[str, Any], where: str) -> None:
+    """Raise ValueError where settings of the run stand among those of a kernel or a schedule."""
+    kind = given["kind"]
+    registry: Any = schedules if kind in set(schedules) else kernels
+    if kind not in set(registry):
+        return
+    own = {field.name for field in dataclasses.fields(registry.get(kind))} | {"kind"}
+    settings = {field.name for field in dataclasses.fields(Run)} - own
+    misplaced = sorted(settings & set(given))
+    if misplaced:
+        name = misplaced[0]
+        example = {
+            name: given[name],
+            "schedule": {key: part for key, part in given.items() if key not in settings},
+        }
+        raise ValueError(
+            f"{where}: {name} is a setting of the run, not of {kind!r}; write it beside the "
+            f"schedule: {json.dumps(example, default=str)}"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -291,7 +291,7 @@ def test_without_dask_the_command_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "distributed", None)
     result = call("train", "v01", "--quick", "--cluster", NOWHERE)
     assert result.exit_code == 1
-    assert "pip install 'spatialnb[cluster]'" in result.output
+    assert "pip install -e '.[cluster]'" in result.output
 
 
 def test_workers_of_this_machine_and_a_cluster_exclude_each_other() -> None:

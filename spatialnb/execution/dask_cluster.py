@@ -1,6 +1,6 @@
 """A backend on a Dask cluster that is there already: its scheduler and workers are not ours.
 
-Needs ``dask.distributed``, which ``pip install 'spatialnb[cluster]'`` brings.
+Needs ``dask.distributed``, which ``pip install -e '.[cluster]'`` in a checkout brings.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
         from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise RuntimeError(
-            "a cluster needs dask.distributed: pip install 'spatialnb[cluster]'"
+            "a cluster needs dask.distributed: pip install distributed, or in a checkout "
+            "pip install -e '.[cluster]'"
         ) from error
     try:
         host, port = get_address_host_port(address)

@@ -160,15 +160,15 @@ def run_sphinx(source: Path, cache: Path, fresh: bool) -> int:
     """Read pages, all or those that are not kept as they were read, and write all."""
     from jupyter_book.sphinx import build_sphinx
     from jupyter_cache import get_cache
-    from nbclient import NotebookClient
+    from jupyter_cache.executors import utils
+    from nbclient import execute
     from sphinx import builders
     from sphinx.util.parallel import make_chunks
 
     os.environ["TQDM_DISABLE"] = "1"  # a draft trains while it is built, and a bar is no result
     get_cache(cache).list_cache_records()  # makes its tables, before several processes would
-    # Of a cell that has ended it waits four seconds for the outputs, and leaves out later ones.
-    NotebookClient.iopub_timeout.default_value = 300
-    NotebookClient.raise_on_iopub_timeout.default_value = True
+    # Of a cell that has ended it waits four seconds for an output, and leaves out what comes later.
+    utils.executenb = functools.partial(execute, iopub_timeout=300, raise_on_iopub_timeout=True)
     builders.make_chunks = functools.partial(make_chunks, maxbatch=PAGES_AT_ONCE)
     gc.set_threshold(500_000, 20, 100)  # most of what is made stays: pages, as trees of nodes
     return build_sphinx(

@@ -62,6 +62,9 @@ def build(source: Path) -> int:
     clean(built, cache, again)
     cache.mkdir(parents=True, exist_ok=True)
     _write(cache / "behind.json", behind)
+    # A draft trains while it is built, and a bar is no result. tqdm reads this as it is imported,
+    # which is before there are kernels.
+    os.environ["TQDM_DISABLE"] = "1"
     with warm_kernels.offered(built / "kernels"):
         result = run_sphinx(source, cache, fresh=again is None)
     _write(cache / "pages.json", codes(source))
@@ -165,7 +168,6 @@ def run_sphinx(source: Path, cache: Path, fresh: bool) -> int:
     from sphinx import builders
     from sphinx.util.parallel import make_chunks
 
-    os.environ["TQDM_DISABLE"] = "1"  # a draft trains while it is built, and a bar is no result
     get_cache(cache).list_cache_records()  # makes its tables, before several processes would
     # Of a cell that has ended it waits four seconds for an output, and leaves out what comes later.
     utils.executenb = functools.partial(execute, iopub_timeout=300, raise_on_iopub_timeout=True)

@@ -179,7 +179,9 @@ def stored() -> dict[str, Any]:
 
 
 def test_every_claim_is_registered_and_those_of_the_first_edition_before_their_records() -> None:
-    claims = [one for part in ("I", "II") for study in studies.part(part) for one in study.claims]
+    chapters = [study for part in ("I", "II") for study in studies.part(part)]
+    drafts = {study.id for study in chapters if study.dataset == study.quick.dataset}
+    claims = [one for study in chapters if study.id not in drafts for one in study.claims]
     assert [(row["chapter"], row["key"]) for row in stored()["claims"]] == [
         (one.chapter, one.key) for one in claims
     ]

@@ -47,6 +47,7 @@ STYLE = """<style>
   display: block; font-size: .92em; font-weight: normal;
   color: var(--pst-color-text-muted, inherit);
 }
+.spatialnb td:has(> .verdict) .below { white-space: normal; max-width: 10em; margin-left: auto; }
 .spatialnb .verdict {
   white-space: nowrap; font-weight: 600; padding: .1em .5em; border-radius: .3em;
   border: 1px solid currentColor;

@@ -40,9 +40,11 @@ display(pd.DataFrame({"a": [1]}))
 
 
 @pytest.fixture
-def offered(tmp_path: Path) -> Iterator[None]:
+def offered(tmp_path: Path) -> Iterator[set[psutil.Process]]:
+    """Warm kernels; and the processes that earlier tests have left to this one."""
+    before = set(psutil.Process().children(recursive=True))
     with warm_kernels.offered(tmp_path / "kernels"):
-        yield
+        yield before
 
 
 def outputs(code: str, client: Any = NotebookClient, **settings: Any) -> list[dict[str, Any]]:
@@ -88,7 +90,7 @@ def test_a_kernel_that_dies_or_hangs_is_noticed(offered: None) -> None:
         outputs("import time; time.sleep(60)", timeout=1)
 
 
-def test_a_kernel_ends_with_who_asked_for_it(offered: None) -> None:
+def test_a_kernel_ends_with_who_asked_for_it(offered: set[psutil.Process]) -> None:
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel()
     client = manager.client()
@@ -96,7 +98,7 @@ def test_a_kernel_ends_with_who_asked_for_it(offered: None) -> None:
     client.wait_for_ready(timeout=60)
     asker = psutil.Process(manager.provisioner.pid)
     mine = psutil.Process()
-    kernels = [one for one in mine.children(recursive=True) if one.pid != asker.pid]
+    kernels = [one for one in mine.children(recursive=True) if one not in {asker, *offered}]
     assert len(kernels) == 3  # the parent of all, an attendant and the kernel
     asker.send_signal(signal.SIGKILL)
     gone, _ = psutil.wait_procs(kernels[2:], timeout=10)
@@ -106,8 +108,9 @@ def test_a_kernel_ends_with_who_asked_for_it(offered: None) -> None:
 
 
 def test_without_the_parent_a_kernel_starts_as_ever(tmp_path: Path) -> None:
+    before = set(psutil.Process().children())
     with warm_kernels.offered(tmp_path / "kernels"):
-        (parent,) = psutil.Process().children()
+        (parent,) = set(psutil.Process().children()) - before
         parent.kill()
         parent.wait()
         time.sleep(0.1)

@@ -32,6 +32,7 @@ VARIATIONS: dict[str, Settings] = {
 FIRST = (3, 5, 10)
 """Of so many seeds, or pairs of seeds, the first alone."""
 HALVES = ("first half", "second half")
+"""The seeds, or pairs of seeds, in two parts, each judged alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -214,19 +214,18 @@ def own(tmp_path: Path) -> None:
     user_definitions.load(path)
 
 
-@pytest.mark.parametrize("setting", ASKED)
-def test_a_run_is_trained_with_a_part_of_one_s_own_in_a_worker_process(
-    setting: str, own: None, tmp_path: Path
+def test_runs_are_trained_with_parts_of_one_s_own_in_worker_processes(
+    own: None, data: datasets.Dataset, tmp_path: Path
 ) -> None:
-    run = replace(RUN, **{setting: ASKED[setting]}, schedule=Sharpen(k_start=3.0, k_end=9.0))
-    store = Store(tmp_path / "store")
-    record = runs.complete([run], store=store, progress=False).run(run)
-    assert record.outcome["status"] == "finished"
-    assert record.provenance["definition"] == fingerprint.definition(run)
-    here = loop.train(run, datasets.load(run.dataset)).outcome
-    assert record.outcome["epochs"] == here["epochs"]
-    plain = loop.train(replace(run, **{setting: getattr(RUN, setting)}), datasets.load(run.dataset))
-    assert plain.outcome["epochs"] != here["epochs"]
+    base = replace(RUN, schedule=Sharpen(k_start=3.0, k_end=9.0))
+    grid = [replace(base, **{setting: name}) for setting, name in ASKED.items()]
+    done = runs.complete(grid, store=Store(tmp_path / "store"), progress=False)
+    plain = loop.train(base, data).outcome["epochs"]
+    for run in grid:
+        record = done.run(run)
+        assert record.outcome["status"] == "finished"
+        assert record.provenance["definition"] == fingerprint.definition(run)
+        assert record.outcome["epochs"] == loop.train(run, data).outcome["epochs"] != plain
 
 
 def test_a_record_made_with_another_optimiser_of_the_name_is_refused(

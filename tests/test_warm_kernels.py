@@ -69,6 +69,7 @@ def test_one_kernel_does_not_see_what_another_did(offered: None) -> None:
     )
 
 
+@pytest.mark.slow  # eight thousand outputs, several times over
 def test_no_output_is_lost_where_the_reader_is_slow(offered: None) -> None:
     class Slow(NotebookClient):
         slept = False

@@ -70,7 +70,7 @@ def similar(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
 
 
 def aligned(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
-    """Likeness once neurons are matched: :func:`spatialnb.analysis.alignment.compare`."""
+    """Similarity once hidden units are matched: :func:`spatialnb.analysis.alignment.compare`."""
     with deterministic():
         return _aligned(first, second, *kept)
 

@@ -36,7 +36,7 @@ device_option = click.option(
 stack_option = click.option(
     "--stack",
     type=click.IntRange(min=1),
-    help="Train up to so many runs of one architecture at once, as one program. Their records say "
+    help="Train this many runs of one architecture at once, as one program. Their records say "
     "so, and are not published.",
 )
 

@@ -143,11 +143,11 @@ def kinds() -> list[tuple[str, str, Any]]:
 
 
 def packed() -> bytes:
-    """Every kind of one's own by value, for a process that cannot import where it was defined."""
+    """Every user-defined kind by value, for a process that cannot import where it was defined."""
     found = kinds()
     if not found:
         return pickle.dumps(found)
-    import cloudpickle  # here: only what is one's own needs it
+    import cloudpickle  # here: only user-defined kinds need it
 
     homes = {kind.__module__ for _, _, kind in found} & set(sys.modules) - {"__main__"}
     for home in homes:

@@ -20,7 +20,7 @@ class Accelerator(Backend):
     Parameters
     ----------
     device : as torch calls it, such as ``cuda``.
-    stack : train up to so many runs of one architecture at once, as
+    stack : train up to this many runs of one architecture at once, as
         :mod:`spatialnb.training.batched` does; other runs are trained one by one.
 
     Raises

@@ -12,7 +12,7 @@ from typing import TypeVar
 POLL_SECONDS = 0.2
 """How often the bar is brought up to date."""
 AHEAD = 10_000
-"""So many runs are submitted ahead: more than an executor has workers."""
+"""Runs that are submitted ahead: more than an executor has workers."""
 
 T = TypeVar("T")
 

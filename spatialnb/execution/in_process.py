@@ -18,7 +18,7 @@ class InProcess(Backend):
 
     Parameters
     ----------
-    stack : train up to so many runs of one architecture at once, as
+    stack : train up to this many runs of one architecture at once, as
         :mod:`spatialnb.training.batched` does; other runs are trained one by one.
 
     Raises

@@ -17,7 +17,7 @@ from spatialnb.records.store import Store, default_store
 PairSpec = tuple[Run, Run] | tuple[Run, Run, str]
 """What a :class:`Pair` is made from: two runs, and a measure that is not similarity."""
 SAMPLE = 9
-"""The time of a run is the median of so many runs like it."""
+"""The time of a run is the median over this many runs like it."""
 LOOKED_AT = 2000
 """Records of a folder that are looked through for these. Names are hashes: any part is a sample."""
 

@@ -36,7 +36,7 @@ class ProcessPool(Backend):
     Parameters
     ----------
     workers : how many processes; one per core without it.
-    stack : first train up to so many runs of one architecture at once, in this process, as
+    stack : first train up to this many runs of one architecture at once, in this process, as
         :mod:`spatialnb.training.batched` does; the pool trains the others.
 
     Raises

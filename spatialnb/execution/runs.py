@@ -121,7 +121,7 @@ def _has_failed(pair: Pair, records: Mapping[str, Record]) -> bool:
 
 
 def _check_definition(run: Run, record: Record, store: Store) -> None:
-    """Refuse a record that was made when a kernel of one's own was another one."""
+    """Refuse a record that was made when a user-defined kernel was another one."""
     if fingerprint.same_definition(run, record.provenance.get("definition")):
         return
     raise RecordError(

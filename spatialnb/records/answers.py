@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_CLASSES = 16
-"""Four bits tell so many classes apart."""
+"""Classes that four bits tell apart."""
 
 Answers = Mapping[str, Sequence[int]]
 """By edition of a data set, the class given to every sample of the split that is measured."""

@@ -36,8 +36,8 @@ device_option = click.option(
 stack_option = click.option(
     "--stack",
     type=click.IntRange(min=1),
-    help="Train this many runs of one architecture at once, as one program. Their records say "
-    "so, and are not published.",
+    help="Train up to this many runs of one architecture at once, as one program. Their records "
+    "say so, and are not published.",
 )
 
 

@@ -303,7 +303,7 @@ def test_a_quick_chapter_is_trained_once_and_a_second_call_trains_nothing(tmp_pa
     assert f"All 4 runs are recorded; new ones are in {store}" in first.output
     kept = {path: path.read_bytes() for path in store.rglob("*.json")}
     kinds = collections.Counter(path.parent.name for path in kept)
-    assert kinds == {"answers": 4, "pairs": 2, "runs": 4}
+    assert kinds == {"answers": 4 + 1, "pairs": 2, "runs": 4}  # of each run, and the true classes
     assert {
         run.outcome["status"] for run in map(records_store.read, kept) if run.kind == "run"
     } == {"finished"}

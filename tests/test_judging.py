@@ -230,7 +230,6 @@ def test_the_share_of_seeds_that_an_arm_wins_counts_draws_half() -> None:
         ({"correction": "bonferroni"}, "expected one of none, chapter, ledger, fdr"),
         ({"edition": 3}, "edition: expected 1 or 2"),
         ({"population": "people"}, "expected one of seeds, images, both"),
-        ({"population": "images"}, "are not recorded yet"),
         ({"seeds": (3,)}, "a test needs at least two"),
     ],
 )
@@ -292,7 +291,7 @@ def test_the_ledger_shows_both_verdicts_where_they_differ() -> None:
         (["--alpha", "2"], "alpha: expected a level between 0 and 1"),
         (["--correction", "some"], "correction: expected one of"),
         (["--seeds", "0-30"], "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30: not recorded for any"),
-        (["--population", "both"], "are not recorded yet"),
+        (["--population", "both"], "takes the answers of runs to every test image"),
         (["--edition", "3"], "edition: expected 1 or 2"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from spatialnb.config.run import Run, canonical
 from spatialnb.execution import runs
 from spatialnb.execution.backend import Backend
+from spatialnb.execution.recording import record_labels
 from spatialnb.records import answers
 from spatialnb.records.store import Store
 from spatialnb.study.study import Study, by_seed
@@ -56,6 +57,7 @@ def add(
     store : holds their records, and takes the answers.
     backend, progress : as for :func:`spatialnb.execution.runs.complete`.
     """
+    record_labels({run.dataset for run in chosen}, store)
     again = Store(Path(store.folders[0]) / AGAIN)
     done = runs.complete(chosen, store=again, backend=backend, progress=progress)
     different = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from spatialnb.datasets import edition
 from spatialnb.execution.planning import editions, pair_id
 from spatialnb.records import store as records_store
-from spatialnb.records.answers import answers_id
+from spatialnb.records.answers import answers_id, labels_id
 from spatialnb.records.store import Record, Store
 from spatialnb.study.parameters import Parsed
 from spatialnb.study.study import Study
@@ -42,6 +42,7 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
             ids += [(answers_id(run), "answer") for run in configs]
+            ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
             for record_id, kind in ids:
                 record = working.find(record_id, kind)
@@ -57,6 +58,8 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
 
 def objection(record: Record) -> str:
     """What speaks against publishing a record; empty where nothing does."""
+    if record.config.get("measure") == "labels":
+        return ""  # they are the data's: no code has a part in them
     commit = str(record.provenance.get("commit", "unknown"))
     if commit == "unknown" or commit.endswith("+"):
         return (

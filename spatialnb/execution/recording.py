@@ -16,7 +16,7 @@ from spatialnb.config.run import Run
 from spatialnb.execution.backend import Backend
 from spatialnb.execution.job_queue import JobQueue
 from spatialnb.execution.planning import Pair, editions, pair_config
-from spatialnb.records import provenance, weight_cache
+from spatialnb.records import answers, provenance, weight_cache
 from spatialnb.records.store import Record, Store
 
 TRIES = 3
@@ -56,7 +56,7 @@ def record_missing(
         if run.id not in recorded or (run.id in paired and weight_cache.read(run.id) is None)
     ]
     store.prepare()
-    _check_data(todo, backend)
+    _check_data(todo, backend, store)
     if todo:
         _train(todo, set(paired), store, backend, progress)
     trained = {run.id: store.get(run.id) for run in runs}
@@ -84,12 +84,24 @@ def record_missing(
     return trained, measured
 
 
-def _check_data(todo: Iterable[Run], backend: Backend) -> None:
-    """Read the data once, before any worker does: a missing file is one clear error."""
-    for name in sorted({name for run in todo for name in editions(run)}):
+def _check_data(todo: Iterable[Run], backend: Backend, store: Store) -> None:
+    """Read the data once, before any worker does: a missing file is one clear error.
+
+    The true classes of the test split are recorded on the way: answers are judged by them.
+    """
+    names = {name for run in todo for name in editions(run)}
+    for name in sorted(names):
         datasets.edition(name)
-        if backend.on_this_machine:
-            datasets.load(name)
+    if backend.on_this_machine:
+        record_labels(names, store)
+
+
+def record_labels(names: Iterable[str], store: Store) -> None:
+    """Record the true classes of these editions, where they are not recorded yet."""
+    for name in sorted(names):
+        labels = answers.labels_record(datasets.load(name))
+        if labels is not None and store.path(labels.id, labels.kind) is None:
+            weight_cache.save_record(labels, store)
 
 
 def _train(

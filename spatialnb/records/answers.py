@@ -1,7 +1,8 @@
 """Answers: the class that a trained network gives to every image it is measured on.
 
-They stand in a record of their own beside the run's, four bits an image. With them accuracy can be
-taken over other images, two networks can be compared image by image, and networks can vote.
+They stand in a record of their own beside the run's, four bits an image, and the true classes of a
+test split in one more. With them accuracy can be taken over other images, two networks can be
+compared image by image, and networks can vote.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from spatialnb.records.store import Record, RecordError, Store, default_store
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from spatialnb.datasets import Dataset
 
 MOST_CLASSES = 16
 """Classes that four bits tell apart."""
@@ -74,14 +77,86 @@ def answers_of(run: Run, store: Store | None = None) -> dict[str, np.ndarray] | 
                 f"{path}: made on other data than the run {run.id}. It is not used. Delete it, and "
                 "train the run again with `spatialnb answers`."
             )
+    return _unpacked(record, store)
+
+
+def labels_config(edition: str) -> dict[str, Any]:
+    """What the record of an edition's true classes is asked for: those of its test split."""
+    return {"schema": SCHEMA, "measure": "labels", "edition": edition, "split": "test"}
+
+
+def labels_id(edition: str) -> str:
+    """The id of the record of an edition's true classes."""
+    return digest(labels_config(edition))[:16]
+
+
+def labels_record(data: Dataset) -> Record | None:
+    """The record of a data set's true classes; None where four bits do not tell its classes apart.
+
+    It is the same wherever it is made, so it says of its making no more than the data.
+    """
+    if data.classes > MOST_CLASSES:
+        return None
+    true = data.test.y.tolist()
+    outcome = {data.name: {"split": "test", "samples": len(true), "classes": pack(true)}}
+    made = {"data": {"edition": data.name, "sha256": data.sha256}}
+    return Record(kind="answer", config=labels_config(data.name), outcome=outcome, provenance=made)
+
+
+def true_classes(edition: str, store: Store | None = None) -> np.ndarray | None:
+    """The true classes of an edition's test images, (samples,) uint8; None where not recorded."""
+    store = store or default_store()
+    record = store.find(labels_id(edition), "answer")
+    return None if record is None else _unpacked(record, store)[edition]
+
+
+def correct(run: Run, store: Store | None = None) -> np.ndarray | None:
+    """On which test images a recorded run is right, (samples,) bool, in the data set's order.
+
+    None where its answers, or the true classes, are not recorded; also for a run that is measured
+    on images that are held out, or has two tasks.
+
+    Raises
+    ------
+    RecordError : answers or true classes are damaged or of other data, or they do not give the
+        accuracy that is recorded.
+    """
+    if run.validation_size or run.second is not None:
+        return None
+    store = store or default_store()
+    given, labels = answers_of(run, store), store.find(labels_id(run.dataset), "answer")
+    if given is None or labels is None:
+        return None
+    whole, path = store.get(run.id), store.path(answers_id(run), "answer")
+    if _files(labels, "data") != _files(whole, "data"):
+        raise RecordError(
+            f"{store.path(labels.id, 'answer')}: the true classes of other data than the run "
+            f"{run.id} was trained on. They are not used. Delete the file; `spatialnb answers` "
+            "writes it again."
+        )
+    true = _unpacked(labels, store)[run.dataset]
+    same_size = len(given[run.dataset]) == len(true)
+    right: np.ndarray | None = given[run.dataset] == true if same_size else None
+    accuracy = whole.outcome["epochs"]["test_accuracy"][-1]
+    if right is None or round(accuracy * len(true)) != int(right.sum()):
+        raise RecordError(
+            f"{path}: these answers do not give the accuracy that the run {run.id} has on record, "
+            f"{100 * accuracy:.2f} %. They are not used. Restore the file, or delete it to train "
+            "the run again."
+        )
+    return right
+
+
+def _unpacked(record: Record, store: Store) -> dict[str, np.ndarray]:
+    """The classes in a record, by edition. RecordError where they do not fit."""
     found = {}
     for name, part in record.outcome.items():
         try:
             found[name] = unpack(part["classes"], part["samples"])
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(
-                f"{path}: {error}. It is not used. Restore the file, or delete it to train the run "
-                "again."
+                f"{store.path(record.id, record.kind)}: {error}. It is not used. Restore the file, "
+                "or delete it to train the run again."
             ) from error
     return found
 

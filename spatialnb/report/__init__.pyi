@@ -13,6 +13,14 @@ from .formatting import banner, glue_numbers, numbers
 from .interpolation_figure import lines
 from .kernels import idea_figure, kernel_figure
 from .metric_grid import side_by_side
+from .population_tables import (
+    answer_rows,
+    answer_table,
+    judge_populations,
+    population_numbers,
+    population_rows,
+    population_table,
+)
 from .pruning_report import latency_table, zeros_figure, zeros_table
 from .receptive import receptive_fields
 from .robustness_tables import (
@@ -41,6 +49,8 @@ from .weight_figures import weights_figure, weights_numbers
 __all__ = [
     "Compared",
     "Shown",
+    "answer_rows",
+    "answer_table",
     "banner",
     "best",
     "chosen",
@@ -60,12 +70,16 @@ __all__ = [
     "glance",
     "glue_numbers",
     "idea_figure",
+    "judge_populations",
     "kernel_figure",
     "latency_table",
     "ledger",
     "ledger_rows",
     "lines",
     "numbers",
+    "population_numbers",
+    "population_rows",
+    "population_table",
     "power_numbers",
     "power_table",
     "rate_figure",

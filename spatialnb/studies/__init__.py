@@ -100,7 +100,8 @@ def judge(
 
     Raises
     ------
-    ValueError : the settings ask for seeds that none of them has on record.
+    ValueError : the settings ask for seeds that none of them has on record, or for a population
+        of images where no claim has answers.
     """
     chosen = list(chosen)
     whole = {study.id: study.recorded(store) for study in chosen}
@@ -117,6 +118,11 @@ def judge(
             findings += results.with_failures(judged[study.id])
         else:
             findings += results.findings(settings)
+    if settings.population != "seeds" and all(one.verdict == "not judged" for one in findings):
+        raise ValueError(
+            f"population {settings.population}: takes the answers of runs to every test image, and "
+            "no claim has them all; `spatialnb answers STUDY` adds those of recorded runs"
+        )
     return findings
 
 

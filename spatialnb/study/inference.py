@@ -41,7 +41,28 @@ class Interval:
         return self.low <= value <= self.high
 
 
-def mean_interval(samples: Sequence[float], level: float = 0.95) -> Interval:
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean whose error is not that of n independent samples, for the t tests below.
+
+    Parameters
+    ----------
+    mean, se, df : the mean, its standard error, and the degrees of freedom of that.
+    n, sd : the number of seeds, and the standard deviation over them, to be shown.
+    """
+
+    mean: float
+    se: float
+    df: float
+    n: int
+    sd: float
+
+
+Sample = Sequence[float] | Estimate
+"""Independent samples, or a mean whose standard error is known from elsewhere."""
+
+
+def mean_interval(samples: Sample, level: float = 0.95) -> Interval:
     r"""Mean and its t interval, $\bar x \pm t_{n-1} s / \sqrt n$.
 
     Raises
@@ -52,6 +73,10 @@ def mean_interval(samples: Sequence[float], level: float = 0.95) -> Interval:
 
     if not 0.0 < level < 1.0:
         raise ValueError(f"level: expected 0 < level < 1, got {level}")
+    if isinstance(samples, Estimate):
+        half = float(stats.t.ppf(0.5 + level / 2.0, samples.df)) * samples.se
+        low, high = samples.mean - half, samples.mean + half
+        return Interval(samples.mean, low, high, samples.n, samples.sd)
     values = _values(samples)
     mean, sd, n = _moments(values)
     half = float(stats.t.ppf(0.5 + level / 2.0, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
@@ -98,17 +123,19 @@ def paired_difference(
     return mean_interval(differences(a, b), level)
 
 
-def t_test(samples: Sequence[float]) -> float:
+def t_test(samples: Sample) -> float:
     """Two-sided p value of "the mean is 0". 0 or 1 where the samples have no spread."""
     from scipy import stats
 
+    if isinstance(samples, Estimate):
+        return min(1.0, 2.0 * _above(samples, abs(samples.mean), 0.0))
     mean, sd, n = _moments(_several(samples))
     if sd == 0.0:
         return float(mean == 0.0)
     return float(2.0 * stats.t.sf(abs(mean) / (sd / math.sqrt(n)), n - 1))
 
 
-def equivalence(samples: Sequence[float], margin: float, around: float = 0.0) -> float:
+def equivalence(samples: Sample, margin: float, around: float = 0.0) -> float:
     """P value of the two one-sided tests (TOST) of "the mean is not within `around` ± `margin`".
 
     A small value says that the mean lies within. It is the larger p value of the two tests.
@@ -121,6 +148,9 @@ def equivalence(samples: Sequence[float], margin: float, around: float = 0.0) ->
 
     if not margin > 0.0:
         raise ValueError(f"margin: expected a number > 0, got {margin}")
+    if isinstance(samples, Estimate):
+        off = abs(samples.mean - around)
+        return _above(samples, margin, off)
     values = _several(samples)
     mean, sd, _ = _moments(values)
     if sd == 0.0:
@@ -168,13 +198,15 @@ def _welch(both: tuple[Values, Values]) -> Any:
     return CompareMeans(*map(DescrStatsW, both))
 
 
-def not_below(samples: Sequence[float], bound: float) -> float:
+def not_below(samples: Sample, bound: float) -> float:
     """P value of the one-sided test of "the mean is at most `bound`" (noninferiority).
 
     A small value says that the mean lies above the bound.
     """
     from scipy import stats
 
+    if isinstance(samples, Estimate):
+        return _above(samples, samples.mean, bound)
     mean, sd, n = _moments(_several(samples))
     if sd == 0.0:
         return float(not mean > bound)
@@ -232,6 +264,15 @@ def share_above(samples: Sequence[float]) -> float:
     """
     values = _values(samples)
     return float(((values > 0.0) + 0.5 * (values == 0.0)).mean())
+
+
+def _above(estimate: Estimate, value: float, bound: float) -> float:
+    """P value of the one-sided test of "the value, with this error, is at most `bound`"."""
+    from scipy import stats
+
+    if estimate.se == 0.0:
+        return float(not value > bound)
+    return float(stats.t.sf((value - bound) / estimate.se, estimate.df))
 
 
 def _difference(a: float, b: float) -> float:

@@ -6,25 +6,36 @@ margin, level, correction or choice of seeds, and those of the first edition of 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal, get_args
 
-from spatialnb.study import inference
+import numpy as np
+from numpy.typing import NDArray
+
+from spatialnb.study import inference, populations
 from spatialnb.study.claims import EDITIONS, Claim, Finding, Verdict
-from spatialnb.study.inference import Interval
+from spatialnb.study.inference import Interval, Sample
+from spatialnb.study.populations import Population
 from spatialnb.study.rules import decide, rule_text, worst
 
 Samples = Callable[[str, str], Mapping[Any, float]]
 """From an arm and a metric to the values by seed, or by pair of seeds."""
+Hits = Callable[[str, Any], NDArray[np.bool_]]
+"""From an arm and a seed to whether the network is right, for every test image. NoAnswersError
+where its answers are not recorded."""
 Correction = Literal["none", "chapter", "ledger", "fdr"]
 """How the "beats" comparisons are corrected for being many: not at all, by Holm's method within a
 chapter or over the ledger, or by Benjamini and Hochberg's over the ledger."""
-Population = Literal["seeds", "images", "both"]
-"""What a verdict generalises to."""
+
+
+class NoAnswersError(ValueError):
+    """Answers that a population of images takes are not recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +49,8 @@ class Settings:
     alpha : size of every test; intervals are at 1 - alpha.
     correction : of the "beats" comparisons, see :data:`Correction`.
     seeds : these alone; every seed that is recorded where None.
-    population : ``seeds``. ``images`` and ``both`` need recorded answers.
+    population : what verdicts generalise to. ``images`` and ``both`` need recorded answers, see
+        :mod:`spatialnb.study.populations`; claims without are not judged.
 
     Raises
     ------
@@ -65,11 +77,6 @@ class Settings:
         if self.population not in get_args(Population):
             known = ", ".join(get_args(Population))
             raise ValueError(f"population: expected one of {known}, got {self.population!r}")
-        if self.population != "seeds":
-            raise ValueError(
-                f"population {self.population}: the answers of every run to every test image are "
-                "needed for it and are not recorded yet; leave out --population, or ask for seeds"
-            )
         if self.seeds is not None and len(set(self.seeds)) < 2:
             raise ValueError("seeds: a test needs at least two")
 
@@ -94,12 +101,16 @@ FIRST_EDITION = Settings(edition=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The samples of D of one comparison by seed, and the seeds that it does without."""
+    """The samples of D of one comparison by seed, and the seeds that it does without.
+
+    `by_image` gives D in points for seeds (rows) and test images (columns).
+    """
 
     claim: Claim
     name: str
     values: Mapping[Any, float]
     left_out: tuple[str, ...]
+    by_image: Callable[[Sequence[Any]], NDArray[np.float64]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +121,15 @@ class Case:
     comparisons: tuple[Comparison, ...]
 
 
-def case(claim: Claim, samples: Samples) -> Case:
-    """The claim with the samples of its comparisons."""
+def case(claim: Claim, samples: Samples, hits: Hits | None = None) -> Case:
+    """The claim with the samples of its comparisons.
+
+    Parameters
+    ----------
+    claim : one of a chapter's.
+    samples : from an arm and a metric to the values by seed, or by pair of seeds.
+    hits : where answers are recorded, what a population of images is judged by.
+    """
     parts = []
     for arms, against in claim.comparisons:
         sides = [[samples(arm, claim.metric) for arm in arms]]
@@ -134,9 +152,30 @@ def case(claim: Claim, samples: Samples) -> Case:
                 name=name,
                 values=dict(zip(keys, values, strict=True)),
                 left_out=tuple(sorted(left_out, key=lambda key: (len(key), key))),
+                by_image=hits and partial(_by_image, claim, arms, against, hits),
             )
         )
     return Case(claim=claim, comparisons=tuple(parts))
+
+
+def _by_image(
+    claim: Claim,
+    arms: Sequence[str],
+    against: Sequence[str],
+    hits: Hits,
+    seeds: Sequence[Any],
+) -> NDArray[np.float64]:
+    """D in points, (seeds, images); NoAnswersError says why it cannot be had."""
+    if claim.metrics != ("accuracy",) or claim.as_share:
+        raise NoAnswersError(
+            "answers are kept of accuracy after the last epoch alone, and its differences"
+        )
+
+    def mean(of: Sequence[str]) -> NDArray[np.float64]:
+        table = np.array([[hits(arm, seed) for seed in seeds] for arm in of])
+        return np.asarray(table.mean(axis=0), dtype=np.float64)
+
+    return 100.0 * (mean(arms) - mean(against)) if against else 100.0 * mean(arms) - claim.than
 
 
 def judge(
@@ -263,18 +302,28 @@ def _confidence(p_values: Sequence[float], settings: Settings) -> Sequence[float
     return levels(p_values, settings.alpha)
 
 
-def _family(chapter: Sequence[Case], settings: Settings) -> list[tuple[Comparison, list[float]]]:
-    found = [
-        (part, _values(part, settings))
-        for one in chapter
-        if one.claim.rule == "beats"
-        for part in one.comparisons
-    ]
-    return [(part, values) for part, values in found if len(values) > 1]
+def _family(chapter: Sequence[Case], settings: Settings) -> list[tuple[Comparison, Sample]]:
+    found = []
+    for one in chapter:
+        for part in one.comparisons if one.claim.rule == "beats" else ():
+            with contextlib.suppress(NoAnswersError):
+                if len(_values(part, settings)) > 1:
+                    found.append((part, _sample(part, settings)))
+    return found
 
 
 def _values(part: Comparison, settings: Settings) -> list[float]:
     return [value for key, value in part.values.items() if settings.has(key)]
+
+
+def _sample(part: Comparison, settings: Settings) -> Sample:
+    """What the tests take for this population. NoAnswersError where it takes answers."""
+    if settings.population == "seeds":
+        return _values(part, settings)
+    if part.by_image is None:
+        raise NoAnswersError("answers are not recorded")
+    points = part.by_image([key for key in part.values if settings.has(key)])
+    return populations.estimate(points, settings.population)
 
 
 def not_judged(
@@ -303,8 +352,12 @@ def _find(part: Comparison, settings: Settings, p_corrected: float | None, level
         interval = inference.mean_interval(values) if values else None
         reason = f"{len(values)} sample(s), and a test needs two"
         return not_judged(claim, reason, interval, settings)
-    interval, single = inference.mean_interval(values, level), inference.mean_interval(values)
-    verdict, p, reason = decide(claim, values, interval, settings.alpha, settings.edition)
+    try:
+        sample = _sample(part, settings)
+    except NoAnswersError as error:
+        return not_judged(claim, str(error), settings=settings)
+    interval, single = inference.mean_interval(sample, level), inference.mean_interval(sample)
+    verdict, p, reason = decide(claim, sample, interval, settings.alpha, settings.edition)
     notes = [reason]
     if len(claim.comparisons) > 1:
         notes.append(f"of {len(claim.comparisons)} comparisons the worst is {part.name}")
@@ -326,7 +379,7 @@ def _find(part: Comparison, settings: Settings, p_corrected: float | None, level
         and verdict == "holds"
         and interval.high < claim.margin,
         equivalent=claim.rule == "beats"
-        and inference.equivalence(values, claim.margin) < settings.alpha,
+        and inference.equivalence(sample, claim.margin) < settings.alpha,
         edition=settings.edition,
         rule=rule,
         comparison=part.name,

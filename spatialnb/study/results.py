@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spatialnb.execution.planning import editions
+from spatialnb.records import answers
 from spatialnb.records.store import Record
 from spatialnb.registry import unknown
 from spatialnb.study import judging, metrics
 from spatialnb.study.claims import Finding
-from spatialnb.study.judging import PUBLISHED, Case, Settings
+from spatialnb.study.judging import PUBLISHED, Case, NoAnswersError, Settings
 from spatialnb.study.parameters import Parsed
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spatialnb.records.store import Store
     from spatialnb.study.study import Study
 
 QUICK = "quick-"
@@ -29,7 +35,8 @@ SeedPair = tuple[int, int]
 class Results:
     """A study's records, by arm and seed, and by arm and pair of seeds.
 
-    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones.
+    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones;
+    `store` is where the records stand, and the answers beside them.
     """
 
     study: Study
@@ -39,6 +46,7 @@ class Results:
     records: Mapping[str, Mapping[int, Record]]
     settings: Mapping[str, Any] = field(default_factory=dict)
     pairs: Mapping[str, Mapping[SeedPair, Record]] = field(default_factory=dict)
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -100,6 +108,19 @@ class Results:
             if not failed & set(pair)
         }
 
+    def correct(self, arm: str, seed: Any) -> NDArray[np.bool_]:
+        """Whether the run of that arm and seed is right, for every test image.
+
+        Raises
+        ------
+        NoAnswersError : its answers are not recorded.
+        RecordError : they are damaged, or of another run.
+        """
+        found = answers.correct(self.records[arm][seed].run, self.store)
+        if found is None:
+            raise NoAnswersError(f"the answers of {arm}, seed {seed}, are not recorded")
+        return found
+
     @property
     def decides(self) -> bool:
         """Whether claims are judged on these: not a quick edition, and every seed planned."""
@@ -107,7 +128,8 @@ class Results:
 
     def cases(self) -> list[Case]:
         """The chapter's claims with the samples that decide them."""
-        return [judging.case(claim, self.samples) for claim in self.study.claims]
+        hits = functools.cache(self.correct)  # claims share arms
+        return [judging.case(claim, self.samples, hits) for claim in self.study.claims]
 
     def findings(self, settings: Settings = PUBLISHED) -> list[Finding]:
         """The chapter's claims with their verdicts.

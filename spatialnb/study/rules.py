@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 
 from spatialnb.study import inference
 from spatialnb.study.claims import Claim, Finding, Verdict
-from spatialnb.study.inference import Interval
+from spatialnb.study.inference import Interval, Sample
 
 Decision = tuple[Verdict, float | None, str]
 """A verdict, the p value behind it if there is one, and the reason."""
-Decide = Callable[[Claim, Sequence[float], Interval, float], Decision]
+Decide = Callable[[Claim, Sample, Interval, float], Decision]
 """From a claim, samples of D, the interval and the size of a test to a decision."""
 
 FAMILY = {
@@ -35,7 +35,7 @@ FAMILY = {
 
 
 def decide(
-    claim: Claim, values: Sequence[float], interval: Interval, alpha: float, edition: int
+    claim: Claim, values: Sample, interval: Interval, alpha: float, edition: int
 ) -> Decision:
     """The verdict of one comparison, by the rules of that edition."""
     return _RULES[edition][claim.rule](claim, values, interval, alpha)
@@ -93,9 +93,7 @@ def _exceeded(claim: Claim, condition: str) -> str:
     return f"; exceeded if {condition}" if claim.better else ""
 
 
-def _beats_first(
-    claim: Claim, values: Sequence[float], interval: Interval, alpha: float
-) -> Decision:
+def _beats_first(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.t_test(values)
     if interval.low > 0.0:
         return "holds", p, "the interval lies above 0"
@@ -106,7 +104,7 @@ def _beats_first(
     return "undecided", p, "the interval holds 0, and more than the margin"
 
 
-def _beats(claim: Claim, values: Sequence[float], interval: Interval, alpha: float) -> Decision:
+def _beats(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     verdict, p, reason = _beats_first(claim, values, interval, alpha)
     if verdict == "holds" and interval.high < claim.margin:
         return verdict, p, f"{reason}, and within the margin"
@@ -117,9 +115,7 @@ def _beats(claim: Claim, values: Sequence[float], interval: Interval, alpha: flo
     return verdict, p, reason
 
 
-def _equals_first(
-    claim: Claim, values: Sequence[float], interval: Interval, alpha: float
-) -> Decision:
+def _equals_first(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.equivalence(values, claim.margin)
     if p < alpha:
         return "holds", p, f"the difference lies within ±{claim.size}"
@@ -128,7 +124,7 @@ def _equals_first(
     return "undecided", p, "neither equal within the margin nor clearly different"
 
 
-def _equals(claim: Claim, values: Sequence[float], interval: Interval, alpha: float) -> Decision:
+def _equals(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.equivalence(values, claim.margin)
     if p < alpha:
         return "holds", p, f"the difference lies within ±{claim.size}"
@@ -141,9 +137,7 @@ def _equals(claim: Claim, values: Sequence[float], interval: Interval, alpha: fl
     return "undecided", p, "neither equal within the margin nor clearly beyond it"
 
 
-def _at_least_first(
-    claim: Claim, values: Sequence[float], interval: Interval, alpha: float
-) -> Decision:
+def _at_least_first(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.not_below(values, -claim.margin)
     if p < alpha:
         return "holds", p, f"no worse by {claim.size} or more"
@@ -152,7 +146,7 @@ def _at_least_first(
     return "undecided", p, "a loss greater than the margin is neither shown nor excluded"
 
 
-def _at_least(claim: Claim, values: Sequence[float], interval: Interval, alpha: float) -> Decision:
+def _at_least(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.not_below(values, -claim.margin)
     if p < alpha:
         return "holds", p, f"no worse by {claim.size} or more"
@@ -161,9 +155,7 @@ def _at_least(claim: Claim, values: Sequence[float], interval: Interval, alpha: 
     return "undecided", p, "a loss greater than the margin is neither shown nor excluded"
 
 
-def _between_first(
-    claim: Claim, values: Sequence[float], interval: Interval, alpha: float
-) -> Decision:
+def _between_first(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     assert claim.low is not None
     assert claim.high is not None
     if claim.low <= interval.low and interval.high <= claim.high:
@@ -173,7 +165,7 @@ def _between_first(
     return "undecided", None, "the interval crosses a bound"
 
 
-def _between(claim: Claim, values: Sequence[float], interval: Interval, alpha: float) -> Decision:
+def _between(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     verdict, p, reason = _between_first(claim, values, interval, alpha)
     assert claim.low is not None
     assert claim.high is not None

@@ -310,9 +310,11 @@ class Study:
             progress=progress,
             train=train,
         )
-        return study._results(grid, done)
+        return study._results(grid, done, store)
 
-    def _results(self, grid: Mapping[str, Sequence[Run]], done: runs.Completed) -> Results:
+    def _results(
+        self, grid: Mapping[str, Sequence[Run]], done: runs.Completed, store: Store | None
+    ) -> Results:
         """The records of a grid, by arm and seed, and by arm and pair of seeds."""
         first = grid[self.baseline]
         return Results(
@@ -321,6 +323,7 @@ class Study:
             epochs=first[0].epochs,
             seeds=tuple(run.seed for run in first),
             settings=self._changed(first[0]),
+            store=store,
             records={
                 arm: {run.seed: done.run(run) for run in configs} for arm, configs in grid.items()
             },

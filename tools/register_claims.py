@@ -24,9 +24,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from spatialnb import studies
+from spatialnb.execution import planning
+from spatialnb.studies import m2_spread
+from spatialnb.study import metrics
+from spatialnb.study.claims import Claim
+from spatialnb.study.spread import SpreadClaim
+
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "book" / "registration.json"
-KEPT = ROOT / "_build" / "register_claims"
+KEPT = ROOT / "_build" / "register_claims-2"
 STUDIES = "spatialnb/studies"
 DECIDING = (
     "rule", "arm", "against", "each", "metric", "against_metric", "than", "margin", "low", "high",
@@ -35,12 +42,18 @@ DECIDING = (
 """The fields of a claim that its verdict depends on, in the first edition of the rules."""
 
 READ = """
-import json, sys
+import importlib, json, pkgutil, sys
 from spatialnb import studies
+own = {study.id: study.claims for study in studies.STUDIES.values()}
+for name in sorted(part.name for part in pkgutil.iter_modules(studies.__path__)):
+    module = importlib.import_module("spatialnb.studies." + name)
+    if hasattr(module, "STUDY"):  # also those without a page, and claims that are no Claim
+        study = module.STUDY
+        own[study.id] = study.claims or getattr(module, "CLAIMS", ())
 claims = [
-    {"chapter": c.chapter, "key": c.key, "words": c.words,
+    {"chapter": chapter, "key": c.key, "words": c.words,
      **{name: getattr(c, name, None) for name in sys.argv[1:]}}
-    for study in studies.STUDIES.values() for c in study.claims
+    for chapter, found in own.items() for c in found
 ]
 json.dump(claims, sys.stdout)
 """
@@ -184,19 +197,19 @@ def history() -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 def first_records(states: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
     """By claim: for each of its seeds the commit with which it could first be judged."""
-    from spatialnb import studies
-    from spatialnb.execution import planning
-    from spatialnb.study import metrics
-
     added, place = added_records(), order()
     found = {}
-    for study in studies.STUDIES.values():
+    for study in map(studies.get, [*studies.STUDIES, *studies.WITHOUT_PAGE]):
         grid = study.configs()
-        for claim in study.claims:
-            if (claim.chapter, claim.key) not in states:
+        for claim in study.claims or of_spread(study.id):
+            key = (study.id, claim.key)
+            if key not in states:
                 continue
-            of_pairs = any(metrics.metric(name).kind == "pair" for name in claim.metrics)
-            arms = [grid[arm] for arm in claim.arms]
+            of_pairs = isinstance(claim, Claim) and any(
+                metrics.metric(name).kind == "pair" for name in claim.metrics
+            )
+            own = claim.arms if isinstance(claim, Claim) else (claim.arm, claim.against)
+            arms = [grid[arm] for arm in own]
             if of_pairs:
                 names = [
                     [f"pairs/{planning.pair_id(*pair)}" for pair in study.pairs_of(arm)]
@@ -209,8 +222,13 @@ def first_records(states: set[tuple[str, str]]) -> dict[tuple[str, str], list[st
                 for together in zip(*names, strict=True)
                 if all(name in added for name in together)
             ]
-            found[claim.chapter, claim.key] = sorted(commits, key=place.__getitem__)
+            found[key] = sorted(commits, key=place.__getitem__)
     return found
+
+
+def of_spread(study: str) -> tuple[SpreadClaim, ...]:
+    """The claims about spread of a study; most have none."""
+    return m2_spread.CLAIMS if study == m2_spread.STUDY.id else ()
 
 
 def _commit(commit: str) -> dict[str, str]:

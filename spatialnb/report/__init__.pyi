@@ -33,6 +33,12 @@ from .robustness_tables import (
 )
 from .sparsity_table import shares
 from .specification_curve import specification_curve
+from .spread_table import (
+    spread_findings,
+    spread_numbers,
+    spread_rows,
+    spread_verdicts,
+)
 from .style import figure
 from .summary_box import glance
 from .tables import frame, table, table_rows
@@ -91,6 +97,10 @@ __all__ = [
     "shares",
     "side_by_side",
     "specification_curve",
+    "spread_findings",
+    "spread_numbers",
+    "spread_rows",
+    "spread_verdicts",
     "table",
     "table_rows",
     "tally",

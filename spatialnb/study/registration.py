@@ -93,4 +93,9 @@ def _all() -> dict[tuple[str, str], Registration]:
 
 def registration(claim: Claim) -> Registration | None:
     """The claim's registration; None where there is none, as for a claim of your own."""
-    return _all().get((claim.chapter, claim.key))
+    return registered(claim.chapter, claim.key)
+
+
+def registered(chapter: str, key: str) -> Registration | None:
+    """The same by the claim's chapter and key: not every claim is a :class:`Claim`."""
+    return _all().get((chapter, key))

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from spatialnb import report, studies
+from spatialnb.studies import m2_spread
 from spatialnb.study import inference
 from spatialnb.study.claims import Claim
 from spatialnb.study.judging import Case, case, judge_cases, verdict_at_margins
 from spatialnb.study.log_protocol import INFERRED, LOG_PROTOCOLS
-from spatialnb.study.registration import registration
+from spatialnb.study.registration import registered, registration
 from spatialnb.study.robustness import (
     VARIATIONS,
     Robustness,
@@ -182,9 +183,15 @@ def test_every_claim_is_registered_and_those_of_the_first_edition_before_their_r
     chapters = [study for part in ("I", "II") for study in studies.part(part)]
     drafts = {study.id for study in chapters if study.dataset == study.quick.dataset}
     claims = [one for study in chapters if study.id not in drafts for one in study.claims]
+    spread = [(m2_spread.STUDY.id, one.key) for one in m2_spread.CLAIMS]
     assert [(row["chapter"], row["key"]) for row in stored()["claims"]] == [
-        (one.chapter, one.key) for one in claims
+        *((one.chapter, one.key) for one in claims),
+        *spread,
     ]
+    for chapter, key in spread:
+        registered_before = registered(chapter, key)
+        assert registered_before is not None
+        assert registered_before.written_before
     for one in claims:
         known = registration(one)
         assert known is not None

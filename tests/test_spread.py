@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spatialnb import studies
+from spatialnb import report, studies
 from spatialnb.studies import m2_spread as m2
 from spatialnb.study.spread import SpreadClaim, judge_spread, less_spread, spread_ratio
 
@@ -48,7 +48,7 @@ def test_the_ratio_lies_in_its_interval_which_is_the_same_each_time() -> None:
 
 
 def test_two_seeds_are_too_few() -> None:
-    with pytest.raises(ValueError, match="claim a: expected at least three seeds"):
+    with pytest.raises(ValueError, match="claim a: expected at least 10 seeds"):
         findings([claim("a", "x", "y")], x=WIDE[:2], y=NARROW[:2])
 
 
@@ -69,3 +69,23 @@ def test_what_suggested_the_claims_is_what_the_first_twenty_seeds_show() -> None
     for one in m2.CLAIMS:
         a, b = (list(shown.samples(arm, "accuracy").values()) for arm in (one.arm, one.against))
         assert one.seen == pytest.approx(np.std(a) / np.std(b), abs=0.006)
+
+
+def test_the_table_says_what_was_judged_and_on_which_seeds() -> None:
+    results = m2.STUDY.recorded()
+    assert results is not None
+    found = report.spread_findings(results, m2.CLAIMS)
+    shown = report.spread_verdicts(results, m2.CLAIMS)
+    for one in found:
+        assert one.n == 20
+        assert one.claim.words in shown.html
+        assert report.spread_numbers(results, m2.CLAIMS)[f"m2-{one.claim.key}"] == one.verdict
+    assert "Written on" in shown.html
+
+
+def test_fewer_seeds_than_planned_decide_nothing_and_five_show_nothing() -> None:
+    some = m2.STUDY.run(seeds="20-31", train=False)
+    assert {one.verdict for one in report.spread_findings(some, m2.CLAIMS)} == {"not judged"}
+    few = m2.STUDY.run(seeds="20-24", train=False)
+    assert report.spread_findings(few, m2.CLAIMS) == []
+    assert "takes at least 10 seeds" in report.spread_verdicts(few, m2.CLAIMS).html

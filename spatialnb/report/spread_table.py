@@ -15,16 +15,13 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.study.inference import Interval
 from spatialnb.study.registration import registered
 from spatialnb.study.results import Results
-from spatialnb.study.spread import SpreadClaim, SpreadFinding, judge_spread
-
-FEWEST = 3
-"""Seeds that a spread is judged on at least."""
+from spatialnb.study.spread import FEWEST, SpreadClaim, SpreadFinding, judge_spread
 
 
 def spread_findings(results: Results, claims: Sequence[SpreadClaim]) -> list[SpreadFinding]:
     """The claims judged; none is on a quick edition or on fewer seeds than were planned.
 
-    Empty where there are fewer than :data:`FEWEST` seeds.
+    Empty where there are fewer seeds than a spread takes.
     """
     if len(results.seeds) < FEWEST:
         return []
@@ -82,6 +79,8 @@ def spread_verdicts(results: Results, claims: Sequence[SpreadClaim]) -> Shown:
         "Ratio: the standard deviation of accuracy over seeds, of the arm to that of the arm it is "
         "compared with, and its 95 % bootstrap interval. Suggested by: the ratio on the seeds that "
         "the claim was read from, which have no part in the verdict."
+        if found
+        else f"A spread takes at least {FEWEST} seeds, so no claim is judged."
     )
     study = results.study.id
     rules = "".join(

@@ -337,8 +337,9 @@ def cell(published: Mapping[str, Any]) -> str:
 
 
 def _source(name: str, value: Any) -> str:
-    if name == "seeds" and value == tuple(range(len(value))):
-        return f"list(range({len(value)}))"
+    if name == "seeds" and len(value) > 1 and value == tuple(range(value[0], value[-1] + 1)):
+        start = f"{value[0]}, " if value[0] else ""
+        return f"list(range({start}{value[-1] + 1}))"
     text = json.dumps(list(value) if isinstance(value, tuple) else value)
     return text
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ NO_LESS = 0.8
 """A ratio of standard deviations from which on a reduction does not count as one."""
 RESAMPLES = 9_999
 """Bootstrap samples of a ratio's interval."""
+FEWEST = 10
+"""Seeds that a spread is judged on at least: of fewer, a bootstrap sample may have no spread."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def spread_ratio(
 
 
 def judge_spread(
-    claims: Sequence[SpreadClaim], samples: Callable[[str], Mapping[int, float]]
+    claims: Sequence[SpreadClaim], samples: Callable[[str], Mapping[Any, float]]
 ) -> list[SpreadFinding]:
     """Findings of a study's claims about spread, in their order.
 
@@ -123,15 +126,15 @@ def judge_spread(
 
     Raises
     ------
-    ValueError : fewer than three seeds that both arms of a claim have.
+    ValueError : fewer than :data:`FEWEST` seeds that both arms of a claim have.
     """
     findings, before = [], True
     for claim in claims:
         left, right = samples(claim.arm), samples(claim.against)
         seeds = [seed for seed in left if seed in right]
-        if len(seeds) < 3:
+        if len(seeds) < FEWEST:
             raise ValueError(
-                f"claim {claim.key}: expected at least three seeds that both arms have, "
+                f"claim {claim.key}: expected at least {FEWEST} seeds that both arms have, "
                 f"got {len(seeds)}"
             )
         a, b = [left[seed] for seed in seeds], [right[seed] for seed in seeds]

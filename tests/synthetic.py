@@ -3,6 +3,7 @@
 import random
 
 from spatialnb.config.run import Run
+from spatialnb.priors.actions import CAPS
 from spatialnb.priors.kernels import Inverse, Linear
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import Record
@@ -83,10 +84,13 @@ def run_record(run, final=0.97, **epochs):
     rising = [final - 0.01 * (run.epochs - 1 - epoch) for epoch in range(run.epochs)]
     prune = {} if run.prune is None else {"pruned": pruned(run.prune, final)}
     zeros = {} if run.sparse is None else {"zeros": run.sparse.zeros}
+    permuted = {} if run.permuted_units is None else {"permuted_accuracy": final - 0.2}
     on = "validation" if run.validation_size else "test"
     quantities = {f"{on}_accuracy": rising, "train_loss": rising[::-1], f"{on}_loss": rising[::-1]}
-    if run.action == "cap":
+    if run.action in CAPS:
         quantities["cap_share"] = rising
+    if run.second is not None:
+        quantities["test_accuracy:second"] = rising
     if run.dead_neurons:
         quantities |= {f"dead:{layer}": rising for layer in (1, 2)}
     return Record(
@@ -95,7 +99,7 @@ def run_record(run, final=0.97, **epochs):
         outcome={
             "status": "finished",
             "epochs": {**quantities, **epochs},
-            "final": {"sparsity": {"0": 0.7, "2": 0.5, "overall": 0.647}, **zeros},
+            "final": {"sparsity": {"0": 0.7, "2": 0.5, "overall": 0.647}, **zeros, **permuted},
             **prune,
         },
     )

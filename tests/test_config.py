@@ -283,6 +283,7 @@ OTHER: dict[str, Any] = {
     "second": SecondTask(),
     "activation": "leaky_relu",
     "dead_neurons": True,
+    "permuted_units": 3,
     "learning_rate": 0.001,
     "learning_rate_decay": "linear",
     "folded": ("update",),

@@ -144,6 +144,7 @@ def test_every_setting_that_intervenes_has_its_intervention() -> None:
         "decay": Decay(target=Uniform(value=0.0)),
         "folded": ("update",),
         "dead_neurons": True,
+        "permuted_units": 2,
         "schedule": Sharpen(k_start=3.0, k_end=9.0),
     }
     for name, value in asked.items():

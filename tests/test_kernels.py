@@ -21,6 +21,7 @@ from spatialnb.priors.kernels import (
     Linear,
     Scaled,
     Shuffled,
+    Thresholded,
     Uniform,
     kernels,
     share_below,
@@ -103,6 +104,7 @@ def test_distances_in_single_precision_give_strengths_in_double(name: str) -> No
         "shuffled": Shuffled(kernel=Linear()),
         "averaged": Averaged(kernel=Linear()),
         "scaled": Scaled(kernel=Linear()),
+        "thresholded": Thresholded(kernel=Linear()),
         "blend": Blend(start=Uniform(), end=Linear(), weight=0.5),
     }
     kernel = composed.get(name) or kernels.get(name)()
@@ -213,6 +215,33 @@ def test_the_units_of_a_scaled_kernel_are_those_of_the_layers_own_weights() -> N
         share = (layer.weight.detach().abs() > cap).double().mean().item()
         # 40,000 weights: a standard error of 0.001; five of them.
         assert share == pytest.approx(0.0455, abs=0.005)
+
+
+# ── Thresholded ─────────────────────────────────────────────────────────────────────────────────
+
+
+@PROPERTY
+@given(plain, shapes, st.floats(0.01, 1.0))
+def test_a_thresholded_kernel_is_the_kernel_or_nothing(
+    kernel: Kernel, shape: tuple[int, int], least: float
+) -> None:
+    between = layer_distance(*shape)
+    whole = kernel.strength(between)
+    found = Thresholded(kernel=kernel, least=least).strength(between)
+    assert torch.equal(found != 0.0, whole >= least)
+    assert torch.equal(found[found != 0.0], whole[whole >= least])
+
+
+def test_what_the_log_calls_sparse_is_zero_under_a_threshold() -> None:
+    between = layer_distance(256, 3072)
+    for k, share in ((15.0, 0.647), (100.0, 0.942)):
+        kernel = Thresholded(kernel=Exponential(k=k))
+        assert float((kernel.strength(between) == 0.0).double().mean()) == pytest.approx(
+            share, abs=0.005
+        )
+        assert (
+            kernel.share_below(0.01) == kernel.share_below(0.1) == Exponential(k=k).share_below(0.1)
+        )
 
 
 # ── Share of small strengths ────────────────────────────────────────────────────────────────────
@@ -330,6 +359,9 @@ def test_sharpening_changes_the_rate_alone_inside_a_shuffle_or_an_average_too() 
     assert sharpened(Scaled(kernel=Averaged(kernel=kernel), factor=2.0), 15) == Scaled(
         kernel=Averaged(kernel=Exponential(k=15.0, floor=0.2)), factor=2.0
     )
+    assert sharpened(Thresholded(kernel=kernel), 15) == Thresholded(
+        kernel=Exponential(k=15.0, floor=0.2)
+    )
 
 
 def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
@@ -355,6 +387,7 @@ def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
         (lambda: Shuffled(kernel=Shuffled(kernel=Linear())), r"already shuffled"),
         (lambda: Averaged(kernel=Linear(), power=3), r"Averaged\.power: expected 1 .*, got 3"),
         (lambda: Averaged(kernel=Linear(), power=0), r"Averaged\.power: .* 2 \(root mean"),
+        (lambda: Thresholded(kernel=Linear(), least=0.0), r"Thresholded\.least: expected 0 <"),
         (lambda: Scaled(kernel=Linear(), factor=0.0), r"Scaled\.factor: expected a number > 0"),
         (lambda: Shuffled(kernel=Linear(), seed=-1), r"Shuffled\.seed: expected 0 to"),
         (lambda: Shuffled(kernel=Linear(), seed=2**64), r"Shuffled\.seed: expected 0 to"),

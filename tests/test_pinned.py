@@ -51,7 +51,7 @@ def test_a_chapter_makes_its_own_claims() -> None:
 @pytest.mark.parametrize("chapter", [name for name in PINNED if name[0] == "c" and name != "c5"])
 def test_claims_are_judged_in_order_when_all_seeds_are_there(chapter: str) -> None:
     """Part I's are judged in test_studies.py, and the pairs of c5 in its own file."""
-    study = STUDIES[chapter]
+    study = get(chapter)
     findings = synthetic.results(study).findings()
     assert [found.claim.key for found in findings] == [claim.key for claim in study.claims]
     assert not [found for found in findings if found.verdict == "not judged"]

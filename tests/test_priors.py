@@ -34,7 +34,9 @@ from spatialnb.priors.parametrization import (
 from spatialnb.priors.schedules import Anneal, Sharpen, Static
 from spatialnb.training import networks
 
-ACTIONS = ("multiply", "normalise", "cap")
+EXACT = ("multiply", "normalise", "cap", "soft_cap")
+"""Actions whose gradient is their own."""
+ACTIONS = (*EXACT, "cap_scaled_gradient")
 KERNELS: tuple[Kernel, ...] = (Linear(), Exponential(), Gaussian(), Shuffled(kernel=Inverse()))
 
 
@@ -98,7 +100,7 @@ def test_cap_holds_a_weight_between_plus_and_minus_its_strength() -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.label())
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("name", EXACT)
 def test_gradients_of_an_action_are_those_of_finite_differences(name: str, kernel: Kernel) -> None:
     strength = kernel.strength(layer_distance(4, 5))
     weight = 2.0 * torch.rand(4, 5, generator=made(), dtype=torch.float64) - 1.0
@@ -120,7 +122,40 @@ def test_the_gradient_of_a_capped_weight_is_nought_beyond_and_unscaled_within() 
     assert weight.grad.tolist() == [[0.0, 0.0, 1.0]]
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+def test_a_soft_cap_stays_within_the_strength_and_is_the_weight_near_zero() -> None:
+    weight = torch.tensor([[50.0, -50.0, 1e-3]], requires_grad=True)
+    found = actions.soft_cap(weight, torch.tensor([[0.5, 0.5, 0.5]]))
+    assert found[0].tolist() == pytest.approx([0.5, -0.5, 1e-3], rel=1e-4)
+    found.sum().backward()
+    assert weight.grad is not None
+    assert weight.grad[0].tolist() == pytest.approx([0.0, 0.0, 1.0], abs=1e-4)
+    nothing = actions.soft_cap(torch.ones(1, 1), torch.zeros(1, 1))
+    assert nothing.tolist() == [[0.0]]
+
+
+def test_a_cap_with_scaled_gradients_has_the_caps_value_and_the_products_gradient() -> None:
+    weight = torch.tensor([[0.9, -0.9, 0.1]], requires_grad=True)
+    strength = torch.tensor([[0.5, 0.5, 0.5]])
+    found = actions.cap_scaled_gradient(weight, strength)
+    assert torch.equal(found, actions.cap(weight, strength))
+    found.sum().backward()
+    assert weight.grad is not None
+    assert weight.grad.tolist() == [[0.0, 0.0, 0.5]]
+
+
+def test_a_target_that_keeps_the_sign_is_of_the_size_alone() -> None:
+    layer = nn.Linear(2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[-0.75, 0.25]]))
+    kept = DecayTarget(layer, Uniform(value=0.5), 2.0, keep_sign=True)
+    assert kept().item() == pytest.approx(2.0 * 2 * 0.25**2)
+    assert kept.distance() == pytest.approx(0.25)
+    kept().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad[0].tolist() == pytest.approx([-1.0, -1.0])  # toward -0.5 and 0.5
+
+
+@pytest.mark.parametrize("name", EXACT)
 def test_gradients_through_an_attached_layer_are_those_of_finite_differences(name: str) -> None:
     layer = attach(nn.Linear(5, 4).double(), Exponential(), action=name)
     parameters = tuple(tensor.detach().clone().requires_grad_() for tensor in layer.parameters())

@@ -20,7 +20,16 @@ from spatialnb.priors.kernels import (
     Shuffled,
     Uniform,
 )
-from spatialnb.priors.schedules import Anneal, Reshuffled, Schedule, Sharpen, Static, progress
+from spatialnb.priors.schedules import (
+    EASES,
+    Anneal,
+    Eased,
+    Reshuffled,
+    Schedule,
+    Sharpen,
+    Static,
+    progress,
+)
 
 PROPERTY = settings(deadline=None, max_examples=60)
 BETWEEN = layer_distance(6, 9)
@@ -31,10 +40,12 @@ rates = st.floats(0.01, 200.0)
 kernels: st.SearchStrategy[Kernel] = st.sampled_from(
     [Uniform(), Linear(), Exponential(), Gaussian(), Inverse(), Shuffled(kernel=Exponential())]
 )
+eases = st.sampled_from(list(EASES))
 schedules: st.SearchStrategy[Schedule] = st.one_of(
     st.builds(Static, kernel=kernels),
     st.builds(Anneal, start=kernels, end=kernels),
     st.builds(Sharpen, k_start=rates, k_end=rates),
+    st.builds(Eased, schedule=st.builds(Anneal, start=kernels, end=kernels), ease=eases),
     st.builds(Reshuffled, schedule=st.builds(Sharpen, k_start=rates, k_end=rates)),
 )
 
@@ -50,6 +61,30 @@ def test_progress_runs_from_zero_to_one_and_never_back(epochs: int) -> None:
 
 def test_progress_is_a_function_of_the_epoch_as_the_protocol_says() -> None:
     assert [progress(epoch, 5) for epoch in range(5)] == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+@PROPERTY
+@given(eases, unit, unit)
+def test_an_eased_schedule_goes_from_the_start_to_the_end_and_never_back(
+    ease: str, one: float, other: float
+) -> None:
+    found = EASES[ease]
+    assert (found(0.0), found(1.0)) == (0.0, pytest.approx(1.0))
+    assert found(min(one, other)) <= found(max(one, other))
+    kernel = Anneal(start=Exponential(), end=Uniform())
+    eased = Eased(schedule=kernel, ease=ease)
+    assert torch.equal(
+        eased.at(one).strength(BETWEEN), kernel.at(min(1.0, found(one))).strength(BETWEEN)
+    )
+
+
+def test_late_waits_for_two_thirds() -> None:
+    assert [EASES["late"](at) for at in (0.0, 0.5, 2 / 3, 1.0)] == pytest.approx([0, 0, 0, 1])
+
+
+def test_an_unknown_ease_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown ease 'slow'"):
+        Eased(schedule=Static(), ease="slow")
 
 
 @pytest.mark.parametrize(("epoch", "epochs"), [(0, 0), (-1, 5), (5, 5), (0, -1)])

@@ -23,8 +23,8 @@ _KAIMING = (
 )
 _NO_PRIOR = ("folded", "decay", "second", "sparse", "prune")
 _ONE_TASK = (
-    "activation and dead_neurons: expected a multilayer perceptron and one task; leave out network "
-    "and second"
+    "activation, dead_neurons and permuted_units: expected a multilayer perceptron and one task; "
+    "leave out network and second"
 )
 _NOT_FOLDED = "sparse and prune: expected one task, and a prior that is not folded"
 _ON_A_LINE = "positions: decay, second and folded take neurons on a line; leave positions out"
@@ -47,6 +47,7 @@ EXCLUSIONS = (
     ),
     Exclusion("activation", ("network", "second"), _ONE_TASK),
     Exclusion("dead_neurons", ("network", "second"), _ONE_TASK),
+    Exclusion("permuted_units", ("network", "second"), _ONE_TASK),
     Exclusion("initialisation", ("network", "second", "sparse"), _KAIMING),
     Exclusion("input_scaling", ("second",), "second: text is not scaled; leave input_scaling out"),
     Exclusion("network", _MLP, f"network: {', '.join(_MLP)} are those of a multilayer perceptron"),

@@ -44,16 +44,20 @@ LARGEST_SEED = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Decay:
-    r"""Decay toward a target: the penalty $\lambda \sum (W - T)^2$. Report, v9.
+    r"""Decay toward a target: the penalty $\lambda \sum (W - T)^2$. Log, v9.
 
-    `target` is a kernel whose strengths are T; `weight` is $\lambda$.
+    `target` is a kernel whose values are T; `weight` is $\lambda$. With `keep_sign` the penalty is
+    $\lambda \sum (|W| - T)^2$: a weight decays to the size T with the sign that it has.
     """
 
     target: Kernel
     weight: float = 1e-4
+    keep_sign: bool | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.keep_sign is False:  # one decay has one id
+            object.__setattr__(self, "keep_sign", None)
         _at_least("Decay.weight", self.weight, 0.0)
 
 
@@ -100,7 +104,10 @@ class Run:
     activation : ``leaky_relu`` in the place of ReLU, 0.01 x below 0, in a multilayer perceptron.
     dead_neurons : record the share of dead neurons of each hidden layer of a multilayer perceptron
         after every epoch, see :mod:`spatialnb.training.interventions.dead_units`.
-    action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``.
+    permuted_units : measure the trained network so many times with the units of its hidden layers
+        in a random order, see :mod:`spatialnb.training.interventions.permuted_units`.
+    action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``, ``soft_cap``,
+        ``cap_scaled_gradient``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.
     second : a second task, or none. The first hidden width is then that of the adapters, which each
@@ -141,6 +148,7 @@ class Run:
     input_scaling: str | None = None
     activation: str | None = None
     dead_neurons: bool | None = None
+    permuted_units: int | None = None
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
     decay: Decay | None = None
@@ -210,6 +218,7 @@ class Run:
         for name, least in (
             ("train_size", 1),
             ("validation_size", 1),
+            ("permuted_units", 1),
             ("weight_decay", 0),
             ("batch_size", 1),
             ("epochs", 1),

@@ -26,7 +26,7 @@ ROW_NORM = math.sqrt(2.0)
 """Row norm that Kaiming initialisation gives: ``fan_in`` weights of variance ``2 / fan_in``."""
 
 actions: Functions[Action] = Functions("action")
-"""Every action by name: multiply, normalise, cap, and your own."""
+"""Every action by name: multiply, normalise, three caps, and your own."""
 register = actions.register
 """Decorator: make an action known by a name; see :class:`~spatialnb.registry.Functions`."""
 
@@ -54,3 +54,29 @@ def normalise(weight: Tensor, strength: Tensor) -> Tensor:
 def cap(weight: Tensor, strength: Tensor) -> Tensor:
     r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. Beyond the cap there is no gradient."""
     return weight.clamp(-strength, strength)
+
+
+@register("soft_cap")
+def soft_cap(weight: Tensor, strength: Tensor) -> Tensor:
+    r"""$W_\text{eff} = K \tanh(W / K)$, and 0 where K is 0.
+
+    A cap whose gradient falls smoothly, $1 - \tanh^2(W / K)$: v8 asks what softer boundaries do.
+    """
+    import torch
+
+    cap = torch.where(strength == 0.0, 1.0, strength)
+    return strength * torch.tanh(weight / cap)
+
+
+@register("cap_scaled_gradient")
+def cap_scaled_gradient(weight: Tensor, strength: Tensor) -> Tensor:
+    r"""The value of ``cap``, with the gradient of ``multiply`` inside the cap: K, and 0 beyond.
+
+    v8 asks whether it is the scaled gradient by which multiplying does better than a cap.
+    """
+    scaled = weight * strength
+    return (weight.detach() + (scaled - scaled.detach())).clamp(-strength, strength)
+
+
+CAPS = ("cap", "soft_cap", "cap_scaled_gradient")
+"""Actions by which the kernel bounds the size of a weight."""

@@ -267,6 +267,34 @@ class Scaled(Kernel):
         return f"{self.factor:g} / √(fan in) times {self.kernel.label()}"
 
 
+@register("thresholded")
+@dataclass(frozen=True, kw_only=True)
+class Thresholded(Kernel):
+    r"""Another kernel with real zeros: $K$ where $K \ge t$, and 0 below. `least` is t.
+
+    The log calls kernel values below 0.1 sparse. Here such weights are zero, and get no gradient.
+    Under sharpening, more and more of them are.
+    """
+
+    kernel: Kernel
+    least: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if not 0.0 < self.least <= 1.0:
+            raise ValueError(f"Thresholded.least: expected 0 < least <= 1, got {self.least}")
+
+    def strength(self, distance: Tensor) -> Tensor:
+        strength = self.kernel.strength(distance)
+        return strength * (strength >= self.least)
+
+    def share_below(self, threshold: float) -> float:
+        return self.kernel.share_below(max(threshold, self.least))
+
+    def label(self) -> str:
+        return f"{self.kernel.label()}, 0 below {self.least:g}"
+
+
 @register("blend")
 @dataclass(frozen=True, kw_only=True)
 class Blend(Kernel):
@@ -287,13 +315,13 @@ class Blend(Kernel):
 
 
 def sharpened(kernel: Kernel, k: float) -> Kernel:
-    """The same kernel with another rate k, inside a shuffled, an averaged or a scaled one too.
+    """The same kernel with another rate k, also inside one that changes another kernel's values.
 
     Raises
     ------
     TypeError : the kernel has no rate k.
     """
-    if isinstance(kernel, Shuffled | Averaged | Scaled):
+    if isinstance(kernel, Shuffled | Averaged | Scaled | Thresholded):
         return dataclasses.replace(kernel, kernel=sharpened(kernel.kernel, k))
     if not any(part.name == "k" for part in dataclasses.fields(kernel)):  # type: ignore[arg-type]
         raise TypeError(f"{type(kernel).__name__} has no rate k to sharpen; use Exponential")

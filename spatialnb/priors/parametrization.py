@@ -198,7 +198,7 @@ def spatial_priors(model: nn.Module) -> Iterator[tuple[nn.Linear, SpatialPrior]]
 def capped_share(model: nn.Module) -> float:
     r"""Share of learned weights that lie beyond their strength, $|W| > K$, over all layers.
 
-    With the action ``cap``: how many weights the cap touches. Report, v8.
+    With a cap as action: how many weights the cap touches. Report, v8.
     """
     touched = total = 0
     for layer, part in spatial_priors(model):
@@ -221,12 +221,15 @@ class DecayTarget:
     model : the model, before or after :func:`attach`; the learned weight is meant.
     target : the kernel T; ``Uniform(value=0.0)`` is ordinary decay to zero.
     weight : $\lambda$, at least 0.
+    keep_sign : penalise $(|W| - T)^2$ instead, which leaves a weight its sign.
     """
 
-    def __init__(self, model: nn.Module, target: Kernel, weight: float) -> None:
+    def __init__(
+        self, model: nn.Module, target: Kernel, weight: float, keep_sign: bool = False
+    ) -> None:
         if not weight >= 0.0:
             raise ValueError(f"decay weight: expected a number >= 0, got {weight}")
-        self.weight = weight
+        self.weight, self.keep_sign = weight, keep_sign
         learned = [learned_weight(layer) for _, layer in _choose(model, None)]
         self._pairs = [
             (w, target.strength(layer_distance(*w.shape)).to(w.device, w.dtype)) for w in learned
@@ -234,14 +237,17 @@ class DecayTarget:
 
     def __call__(self) -> Tensor:
         """The penalty, a scalar to be added to the loss."""
-        parts = [(weight - target).square().sum() for weight, target in self._pairs]
+        parts = [off.square().sum() for off in self._off()]
         return self.weight * torch.stack(parts).sum()
 
     @torch.no_grad()
     def distance(self) -> float:
-        r"""Root mean square of $W - T$ over all weights."""
-        total = sum(float((weight - target).square().sum()) for weight, target in self._pairs)
+        r"""Root mean square of $W - T$, or of $|W| - T$, over all weights."""
+        total = sum(float(off.square().sum()) for off in self._off())
         return math.sqrt(total / sum(weight.numel() for weight, _ in self._pairs))
+
+    def _off(self) -> list[Tensor]:
+        return [(w.abs() if self.keep_sign else w) - target for w, target in self._pairs]
 
 
 def learned_weight(layer: nn.Linear) -> Tensor:

@@ -7,10 +7,12 @@ Source: report, v4 (from one kernel to another) and v10 (sharpening).
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spatialnb.priors.kernels import Blend, Exponential, Kernel, Shuffled, Uniform, sharpened
-from spatialnb.registry import Registry, check_fields
+from spatialnb.registry import Registry, check_fields, unknown
 
 
 class Schedule:
@@ -121,3 +123,33 @@ class Reshuffled(Schedule):
         digest = hashlib.sha256(f"{self.seed} {float(progress).hex()}".encode()).digest()
         seed = int.from_bytes(digest[:8], "big") >> 1
         return Shuffled(kernel=self.schedule.at(progress), seed=seed)
+
+
+EASES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda progress: (1.0 - math.cos(math.pi * progress)) / 2.0,
+    "late": lambda progress: max(0.0, 3.0 * progress - 2.0),
+}
+"""From progress to progress, each from 0 to 1."""
+
+
+@register("eased")
+@dataclass(frozen=True, kw_only=True)
+class Eased(Schedule):
+    r"""Another schedule at another pace: ``cosine`` or ``late``.
+
+    `ease` takes progress p to $(1 - \cos \pi p) / 2$, slow at both ends, or to $\max(0, 3 p - 2)$,
+    nothing in the first two thirds. Log, v7: "the decay schedule was wrong (linear may not be
+    optimal)".
+    """
+
+    schedule: Schedule
+    ease: str
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.ease not in EASES:
+            raise ValueError(unknown("ease", self.ease, EASES))
+
+    def at(self, progress: float) -> Kernel:
+        _check(progress)
+        return self.schedule.at(EASES[self.ease](progress))

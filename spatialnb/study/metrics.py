@@ -324,6 +324,13 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("dead", 100.0),
     ),
+    "permuted_accuracy": _Known(
+        title="test accuracy with hidden units permuted",
+        unit="%",
+        digits=2,
+        margin=0.5,
+        read=lambda outcome, part, number: 100.0 * float(outcome["final"]["permuted_accuracy"]),
+    ),
     "target_distance": _Known(
         title="distance to the target",
         title_at="distance to the target after epoch {}",

@@ -9,6 +9,7 @@ from torch import nn
 from spatialnb.config.intervention import Intervention
 from spatialnb.config.run import Run
 from spatialnb.priors import parametrization
+from spatialnb.priors.actions import CAPS
 from spatialnb.priors.schedules import Static
 from spatialnb.training import networks
 
@@ -34,7 +35,7 @@ class AttachedPrior(Intervention):
         parametrization.step(self.training.model, self.training.run.schedule, progress)
 
     def measure(self) -> dict[str, float]:
-        """With the action ``cap``, the share of weights that lie beyond their cap."""
-        if self.training.run.action != "cap":
+        """With a cap as action, the share of learned weights that lie beyond it."""
+        if self.training.run.action not in CAPS:
             return {}
         return {"cap_share": parametrization.capped_share(self.training.model)}

@@ -23,7 +23,10 @@ class DecayToTarget(Intervention):
         return None if run.decay is None else cls(decay=run.decay)
 
     def begin(self, training: Training) -> Part:
-        return _Decaying(DecayTarget(training.model, self.decay.target, self.decay.weight))
+        decay = self.decay
+        return _Decaying(
+            DecayTarget(training.model, decay.target, decay.weight, bool(decay.keep_sign))
+        )
 
 
 class _Decaying(Part):

@@ -9,6 +9,7 @@ from spatialnb.training.interventions.dead_units import DeadUnits
 from spatialnb.training.interventions.decay_to_target import DecayToTarget
 from spatialnb.training.interventions.fixed_weights import FixedWeights
 from spatialnb.training.interventions.folded_prior import FoldedPrior
+from spatialnb.training.interventions.permuted_units import PermutedUnits
 from spatialnb.training.interventions.pruning import Pruning
 from spatialnb.training.interventions.sparse_weights import SparseWeights
 
@@ -19,6 +20,7 @@ BUILT_IN = (
     AttachedPrior,
     DecayToTarget,
     DeadUnits,
+    PermutedUnits,
     Pruning,  # last: it measures copies of the network that the others have left
 )
 """The package's own, each with a setting of :class:`~spatialnb.config.run.Run`, in the order in

@@ -1,0 +1,98 @@
+"""c8c: four of the five reasons by which the log explains v7, each as arms of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.config.run import Run, SecondTask
+from spatialnb.priors.kernels import Exponential, Inverse, Kernel, Shuffled, Uniform
+from spatialnb.priors.schedules import Anneal, Eased, Schedule
+from spatialnb.studies import v07_two_tasks as v7
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+PLAIN, SPATIAL = v7.STUDY.arms["no spatial"], v7.STUDY.arms["spatial decay"]
+WIDER, DEEPER = (256, 256, 256), (256, 128, 128, 128, 128)
+MOSTLY_SHARED = (64, 512, 512)
+"""Narrow adapters and a wide trunk: most weights of CIFAR-10's side belong to both tasks."""
+
+
+def fading(
+    first: Kernel, second: Kernel, ease: str | None = None, hidden: tuple[int, ...] = v7.HIDDEN
+) -> Run:
+    """Two kernels, one a task, that fade to none; at a pace of :class:`Eased` where named."""
+
+    def schedule(kernel: Kernel) -> Schedule:
+        linear = Anneal(start=kernel, end=Uniform())
+        return linear if ease is None else Eased(schedule=linear, ease=ease)
+
+    return Run(
+        hidden=hidden, schedule=schedule(first), second=SecondTask(schedule=schedule(second))
+    )
+
+
+KERNELS = (Exponential(), Shuffled(kernel=Exponential(), seed=1000))
+"""v7's, one a task."""
+APART = (Exponential(k=15.0), Inverse(floor=0.0))
+"""Near positions for one task, far ones for the other."""
+
+REASONS: dict[str, tuple[str, str]] = {
+    "cosine": ("cosine decay", "no spatial"),
+    "late": ("late decay", "no spatial"),
+    "wider": ("wider, spatial decay", "wider, no spatial"),
+    "deeper": ("deeper, spatial decay", "deeper, no spatial"),
+    "apart": ("kernels apart", "no spatial"),
+    "shared": ("mostly shared, spatial decay", "mostly shared, no spatial"),
+}
+"""By reason: the arm with kernels, and the one without that it is compared with."""
+WORDS = {
+    "cosine": "With kernels that fade as a cosine",
+    "late": "With kernels that fade in the last third alone",
+    "wider": "In a wider shared part, with fading kernels",
+    "deeper": "In a deeper shared part, with fading kernels",
+    "apart": "With kernels that prefer opposite distances",
+    "shared": "Where most weights are shared, with fading kernels",
+}
+
+STUDY = Study(
+    id="c8c",
+    title="Two tasks: the reasons of v7",
+    section="",
+    question="The log gives reasons why kernels did not help two tasks. Does removing one help?",
+    changes="Changes relative to v7: the pace at which kernels fade, the shared part's width and "
+    "depth, kernels that differ more, and a network of which most is shared.",
+    arms={
+        "no spatial": PLAIN,
+        "spatial decay": SPATIAL,
+        "cosine decay": fading(*KERNELS, ease="cosine"),
+        "late decay": fading(*KERNELS, ease="late"),
+        "wider, no spatial": replace(PLAIN, hidden=WIDER),
+        "wider, spatial decay": fading(*KERNELS, hidden=WIDER),
+        "deeper, no spatial": replace(PLAIN, hidden=DEEPER),
+        "deeper, spatial decay": fading(*KERNELS, hidden=DEEPER),
+        "kernels apart": fading(*APART),
+        "mostly shared, no spatial": replace(PLAIN, hidden=MOSTLY_SHARED),
+        "mostly shared, spatial decay": fading(*KERNELS, hidden=MOSTLY_SHARED),
+    },
+    baseline="no spatial",
+    metrics=("accuracy", "accuracy:second"),
+    seeds=tuple(range(10)),
+    quick=Quick(dataset="quick-colours", second="quick-text", epochs=2, seeds=(0, 1)),
+    claims=tuple(
+        Claim(
+            chapter="c8c",
+            key=f"{reason}-{task}",
+            words=f"{WORDS[reason]}, {name} gains on no kernels.",
+            rule="beats",
+            arm=arm,
+            against=against,
+            metric=metric,
+            note="If so, this was a reason.",
+        )
+        for reason, (arm, against) in REASONS.items()
+        for task, name, metric in (
+            ("cifar10", "CIFAR-10", "accuracy"),
+            ("imdb", "IMDB", "accuracy:second"),
+        )
+    ),
+)

@@ -1,0 +1,40 @@
+"""c8d: the first reason by which the log explains v7, "12 epochs isn't enough"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.studies import v07_two_tasks as v7
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+STUDY = Study(
+    id="c8d",
+    title="Two tasks with more time",
+    section="",
+    question="Do kernels that fade help two tasks where there are forty epochs?",
+    changes="Changes relative to v7: 40 epochs instead of 12.",
+    arms={
+        name: replace(v7.STUDY.arms[name], epochs=40) for name in ("no spatial", "spatial decay")
+    },
+    baseline="no spatial",
+    metrics=("accuracy", "accuracy:second"),
+    seeds=tuple(range(10)),
+    quick=Quick(dataset="quick-colours", second="quick-text", epochs=3, seeds=(0, 1)),
+    claims=tuple(
+        Claim(
+            chapter="c8d",
+            key=f"longer-{task}",
+            words=f"After 40 epochs, with fading kernels, {name} gains on no kernels.",
+            rule="beats",
+            arm="spatial decay",
+            against="no spatial",
+            metric=metric,
+            note="If so, twelve epochs were too few.",
+        )
+        for task, name, metric in (
+            ("cifar10", "CIFAR-10", "accuracy"),
+            ("imdb", "IMDB", "accuracy:second"),
+        )
+    ),
+)

@@ -89,6 +89,9 @@ def run_record(run, final=0.97, **epochs):
     quantities = {f"{on}_accuracy": rising, "train_loss": rising[::-1], f"{on}_loss": rising[::-1]}
     if run.action in CAPS:
         quantities["cap_share"] = rising
+    if run.rotation:
+        kinds = ("angle", "angle_from_start", "norm", "sign_flips")
+        quantities |= {f"{kind}:{layer}": rising for kind in kinds for layer in (0, 2, 4)}
     if run.second is not None:
         quantities["test_accuracy:second"] = rising
     if run.dead_neurons:

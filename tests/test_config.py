@@ -284,6 +284,8 @@ OTHER: dict[str, Any] = {
     "activation": "leaky_relu",
     "dead_neurons": True,
     "permuted_units": 3,
+    "rotation": True,
+    "reparametrisation": "weight_norm",
     "learning_rate": 0.001,
     "learning_rate_decay": "linear",
     "folded": ("update",),

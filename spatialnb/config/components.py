@@ -44,7 +44,7 @@ initialisations: Functions[Initialisation] = Functions(
 """What a run can ask for instead of Kaiming normal weights and zero biases."""
 optimizers: Functions[MakeOptimizer] = Functions(
     "optimizer",
-    {name: f"spatialnb.training.optimizers:{name}" for name in ("adam", "sgd", "adamw")},
+    {name: f"spatialnb.training.optimizers:{name}" for name in ("adam", "sgd", "adamw", "madam")},
 )
 """The optimisers that a run can ask for."""
 DECAYING: list[str] = ["adamw"]

@@ -71,6 +71,12 @@ EXCLUSIONS = (
         "prune: the epoch after it has a constant learning rate and no decay; leave out "
         "learning_rate_decay and decay",
     ),
+    Exclusion("rotation", ("second",), "rotation: expected one task; leave second out"),
+    Exclusion(
+        "reparametrisation",
+        (*_NO_PRIOR, "asymmetric", "permuted_units"),
+        f"reparametrisation: expected no {', '.join(_NO_PRIOR)}, asymmetric or permuted_units",
+    ),
     Exclusion("asymmetric", _NO_PRIOR, f"asymmetric: expected no {', '.join(_NO_PRIOR)}"),
 )
 """Every pair of settings that cannot be given together."""

@@ -36,6 +36,8 @@ RECIPE = 1
 
 POSITIONS = ("plane",)
 """Where neurons can stand besides on a line."""
+REPARAMETRISATIONS = ("weight_norm", "learned_scalar")
+"""How a weight can be written without a prior."""
 INPUT_SCALINGS = ("unit", "centred")
 """How images can be scaled besides being standardised."""
 LARGEST_SEED = 2**31 - 1
@@ -106,13 +108,17 @@ class Run:
         after every epoch, see :mod:`spatialnb.training.interventions.dead_units`.
     permuted_units : measure the trained network so many times with the units of its hidden layers
         in a random order, see :mod:`spatialnb.training.interventions.permuted_units`.
+    rotation : record after every epoch how far weight vectors turn, see
+        :mod:`spatialnb.training.interventions.rotation`.
+    reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
+        :mod:`spatialnb.training.interventions.reparametrised`.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``, ``soft_cap``,
         ``cap_scaled_gradient``.
     schedule : the kernel, as a function of progress.
     decay : a penalty toward a target, or none.
     second : a second task, or none. The first hidden width is then that of the adapters, which each
         task has of its own, and the prior acts on the layers between the others.
-    optimizer : ``adam``, ``sgd`` with momentum 0.9, or ``adamw``.
+    optimizer : ``adam``, ``sgd`` with momentum 0.9, ``adamw``, or ``madam``.
     learning_rate : greater than 0.
     weight_decay : of ``adamw`` alone: a step of learning rate $\eta$ first multiplies every learned
         parameter by $1 - \eta \lambda$, $\lambda$ being this number.
@@ -149,6 +155,8 @@ class Run:
     activation: str | None = None
     dead_neurons: bool | None = None
     permuted_units: int | None = None
+    rotation: bool | None = None
+    reparametrisation: str | None = None
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
     decay: Decay | None = None
@@ -185,8 +193,9 @@ class Run:
 
     def _settle(self) -> None:
         """Give settings that mean the same one form, because one run has one id."""
-        if self.dead_neurons is False:
-            object.__setattr__(self, "dead_neurons", None)
+        for name in ("dead_neurons", "rotation"):
+            if getattr(self, name) is False:
+                object.__setattr__(self, name, None)
         if self.interventions == ():
             object.__setattr__(self, "interventions", None)
         if self.folded is not None:
@@ -209,6 +218,9 @@ class Run:
         if self.input_scaling is not None and self.input_scaling not in INPUT_SCALINGS:
             known = unknown("input_scaling", self.input_scaling, dict.fromkeys(INPUT_SCALINGS))
             raise ValueError(f"{known} Leave input_scaling out to standardise.")
+        if self.reparametrisation not in (None, *REPARAMETRISATIONS):
+            ways = dict.fromkeys(REPARAMETRISATIONS)
+            raise ValueError(unknown("reparametrisation", str(self.reparametrisation), ways))
         if self.learning_rate_decay is not None:
             lr_schedules.decays.check(self.learning_rate_decay)
 
@@ -263,8 +275,10 @@ class Run:
         """What goes only with a certain prior, or with none."""
         if self.folded is not None and self.action != "multiply":
             raise ValueError("folded: only the action multiply can be folded, without decay")
-        if self.asymmetric is not None and (self.action, self.schedule) != ("multiply", Static()):
-            raise ValueError("asymmetric: expected a network without a prior")
+        plain = (self.action, self.schedule) == ("multiply", Static())
+        for name in ("asymmetric", "reparametrisation"):
+            if getattr(self, name) is not None and not plain:
+                raise ValueError(f"{name}: expected a network without a prior")
         by_kernel = self.prune is not None and "kernel" in self.prune.by
         if by_kernel and isinstance(self.schedule.at(1.0), Uniform | Averaged):
             raise ValueError(

@@ -324,6 +324,23 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_epoch("dead", 100.0),
     ),
+    **{
+        name: _Known(
+            title=title,
+            title_at=f"{title}, epoch {{}}",
+            with_part="{}, layer {}",
+            unit=unit,
+            digits=digits,
+            number="optional",
+            read=_epoch(name, scale),
+        )
+        for name, title, unit, digits, scale in (
+            ("angle", "angle that weight vectors turn in an epoch", "°", 2, 1.0),
+            ("angle_from_start", "angle of weight vectors to their start", "°", 1, 1.0),
+            ("norm", "norm of weight vectors", "", 3, 1.0),
+            ("sign_flips", "weights that change sign in an epoch", "%", 2, 100.0),
+        )
+    },
     "permuted_accuracy": _Known(
         title="test accuracy with hidden units permuted",
         unit="%",

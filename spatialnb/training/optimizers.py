@@ -33,6 +33,52 @@ def adamw(parameters: Iterable[Tensor], run: Run) -> Optimizer:
     return torch.optim.AdamW(parameters, lr=run.learning_rate, weight_decay=decay, fused=True)
 
 
+def madam(parameters: Iterable[Tensor], run: Run) -> Optimizer:
+    """Madam, which multiplies weights: see :class:`Madam`."""
+    return Madam(parameters, lr=run.learning_rate)
+
+
+class Madam(Optimizer):
+    r"""Multiplicative updates, $w \leftarrow w\, e^{-\eta\, \mathrm{sign}(w)\, \hat g}$.
+
+    $\hat g$ is the gradient over the root of its mean square, $\beta = 0.999$, within $\pm 10$;
+    $|w|$ is held to three times the root mean square that the layer starts with. No weight changes
+    its sign. Biases, which start at 0 and would stay there, take $b \leftarrow b - \eta \hat g$.
+
+    Source: Bernstein et al. 2020, learning compositional functions via multiplicative weight
+    updates.
+    """
+
+    BETA, BOUND, LARGEST = 0.999, 10.0, 3.0
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step; the gradients stay in place."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                self._update(weight, group["lr"])
+
+    def _update(self, weight: Tensor, rate: float) -> None:
+        state, gradient = self.state[weight], weight.grad
+        if gradient is None:
+            return
+        if not state:
+            state["steps"], state["square"] = 0, torch.zeros_like(weight)
+            state["largest"] = self.LARGEST * float(weight.square().mean().sqrt())
+        state["steps"] += 1
+        state["square"].mul_(self.BETA).addcmul_(gradient, gradient, value=1.0 - self.BETA)
+        size = (state["square"] / (1.0 - self.BETA ** state["steps"])).sqrt()
+        unit = torch.where(size > 0.0, gradient / size, 0.0).clamp_(-self.BOUND, self.BOUND)
+        if weight.dim() < 2:
+            weight.sub_(unit, alpha=rate)
+        else:
+            weight.mul_(torch.exp(-rate * unit * weight.sign()))
+            weight.clamp_(-state["largest"], state["largest"])
+
+
 def make(run: Run, model: nn.Module) -> Optimizer:
     """The optimiser of a run, of all parameters of its network."""
     return optimizers.get(run.optimizer)(model.parameters(), run)

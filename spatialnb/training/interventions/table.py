@@ -11,6 +11,8 @@ from spatialnb.training.interventions.fixed_weights import FixedWeights
 from spatialnb.training.interventions.folded_prior import FoldedPrior
 from spatialnb.training.interventions.permuted_units import PermutedUnits
 from spatialnb.training.interventions.pruning import Pruning
+from spatialnb.training.interventions.reparametrised import Reparametrised
+from spatialnb.training.interventions.rotation import Rotation
 from spatialnb.training.interventions.sparse_weights import SparseWeights
 
 BUILT_IN = (
@@ -18,7 +20,9 @@ BUILT_IN = (
     FoldedPrior,
     SparseWeights,  # before the prior: zeros are made in the learned weights as they were drawn
     AttachedPrior,
+    Reparametrised,
     DecayToTarget,
+    Rotation,
     DeadUnits,
     PermutedUnits,
     Pruning,  # last: it measures copies of the network that the others have left

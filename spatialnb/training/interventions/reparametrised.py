@@ -1,0 +1,57 @@
+"""Other ways to write a weight than the prior's: weight normalisation, and a scalar that learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.kernels import Averaged, Exponential
+from spatialnb.training import networks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reparametrised(Intervention):
+    r"""The weight of every linear layer is written in another way.
+
+    ``weight_norm``: $W = g\, V / \lVert V \rVert$ by row, g and V learned, torch's own. It starts
+    at the drawn weights. Salimans and Kingma 2016.
+
+    ``learned_scalar``: $W = s V$ with one learned number s a layer, which starts at the mean of the
+    exponential kernel, where the fixed scalar of that kernel stays.
+    """
+
+    kind: str
+
+    @classmethod
+    def asked_by(cls, run: Run) -> Reparametrised | None:
+        return None if run.reparametrisation is None else cls(kind=run.reparametrisation)
+
+    def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
+        for _, layer in networks.linear_layers(model):
+            if self.kind == "weight_norm":
+                parametrizations.weight_norm(layer, dim=0)
+            else:
+                kernel = Averaged(kernel=Exponential()).strength(
+                    layer_distance(*layer.weight.shape)
+                )
+                parametrize.register_parametrization(
+                    layer, "weight", LearnedScalar(float(kernel[0, 0]))
+                )
+
+
+class LearnedScalar(nn.Module):
+    r"""$s V$ with a learned number s, which starts at `start`."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.scalar = nn.Parameter(torch.tensor(start))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The effective weight (out, in) of the learned one."""
+        return self.scalar * weight

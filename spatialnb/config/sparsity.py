@@ -13,8 +13,11 @@ from spatialnb.registry import check_fields, unknown
 
 METHODS = ("static", "set", "rigl")
 """Ways to train with zeros: places that stay, SET, and RigL."""
-PLACES = ("random", "band")
-"""Where the weights are at the start: anywhere, or at the nearest connections."""
+PLACES = ("random", "band", "nearest", "window")
+"""Where the weights are at the start: anywhere, at a layer's nearest connections, at each unit's
+nearest inputs, or in a square window of pixels."""
+LAYERS = ("first",)
+"""Which layers can be sparse besides all of them."""
 CRITERIA = ("kernel", "magnitude", "random")
 """What is set to zero after a training: smallest strengths, smallest effective weights, any."""
 
@@ -31,12 +34,18 @@ class Sparse:
         every 100 steps until 75 % of the training a share that falls from 30 % by a cosine gives
         way to weights where the gradient is largest). New weights start at zero in both.
     places : where the weights are at the start: ``random``, an Erdős–Rényi graph with a given
-        number of edges, or ``band``, the nearest connections.
+        number of edges; ``band``, the nearest connections of a layer; ``nearest``, as many for
+        every unit, its nearest inputs by the run's positions, the channels of a pixel together on
+        the plane; ``window``, a square of pixels around each unit of the first layer. See
+        :mod:`spatialnb.training.local_masks`.
+    layers : ``first`` for the first layer alone, where ``random`` gives every unit as many inputs
+        as ``nearest`` does; every layer without it.
     """
 
     zeros: float
     method: str = "static"
     places: str = "random"
+    layers: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -47,6 +56,15 @@ class Sparse:
         ):
             if value not in known:
                 raise ValueError(unknown(f"Sparse.{what}", value, dict.fromkeys(known)))
+        if self.layers not in (None, *LAYERS):
+            layers = dict.fromkeys(LAYERS)
+            raise ValueError(
+                unknown("Sparse.layers", str(self.layers), layers) + " Leave it out for all layers."
+            )
+        if self.places == "window" and self.layers is None:
+            raise ValueError("Sparse: a window is of pixels; set layers to first")
+        if self.places == "band" and self.layers is not None:
+            raise ValueError("Sparse: a band is of every layer; for the first one take nearest")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from spatialnb.config.intervention import Intervention, Part
 from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Sparse
 from spatialnb.priors import parametrization
-from spatialnb.training import networks, sparse_optimizers
+from spatialnb.training import local_masks, networks, sparse_optimizers
 from spatialnb.training.context import Training
 from spatialnb.training.determinism import generator
 from spatialnb.training.sparse_optimizers import Masked
@@ -20,7 +20,7 @@ from spatialnb.training.sparse_optimizers import Masked
 
 @dataclass(frozen=True, kw_only=True)
 class SparseWeights(Intervention):
-    """The weights of every linear layer under a mask."""
+    """The weights of every linear layer, or of the first, under a mask."""
 
     sparse: Sparse
 
@@ -29,11 +29,11 @@ class SparseWeights(Intervention):
         return None if run.sparse is None else cls(sparse=run.sparse)
 
     def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
-        sparse_optimizers.start(*self._masks(model, generator(run.seed, "mask")))
+        sparse_optimizers.start(*self._masks(model, run, shape, generator(run.seed, "mask")))
 
     def begin(self, training: Training) -> Part:
         random = generator(training.run.seed, "mask")
-        weights, masks = self._masks(training.model, random)
+        weights, masks = self._masks(training.model, training.run, training.data.shape, random)
         optimizer, steps = training.optimizer, training.steps
         if self.sparse.method == "set":
             epoch = training.steps_per_epoch
@@ -47,12 +47,38 @@ class SparseWeights(Intervention):
         return _Sparse(training.model, held)
 
     def _masks(
-        self, model: nn.Module, random: torch.Generator
+        self, model: nn.Module, run: Run, shape: tuple[int, ...], random: torch.Generator
     ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """The learned weights of a network, and the mask of each at the start."""
+        """The learned weights that are sparse, and the mask of each at the start."""
         layers = networks.linear_layers(model)
         weights = [parametrization.learned_weight(layer) for _, layer in layers]
-        return weights, sparse_optimizers.masks(weights, self.sparse, random)
+        if self.sparse.layers is None and self.sparse.places in ("random", "band"):
+            return weights, sparse_optimizers.masks(weights, self.sparse, random)
+        chosen = weights[:1] if self.sparse.layers == "first" else weights
+        between = networks.distances(run, model, shape)
+        return chosen, tuple(
+            self._by_unit(place, weight, between[place], run, shape, random).to(weight.device)
+            for place, weight in enumerate(chosen)
+        )
+
+    def _by_unit(
+        self,
+        place: int,
+        weight: Tensor,
+        distance: Tensor,
+        run: Run,
+        shape: tuple[int, ...],
+        random: torch.Generator,
+    ) -> Tensor:
+        """The mask of a layer, the `place`-th, in which every unit keeps as many inputs."""
+        sparse, out, inputs = self.sparse, *weight.shape
+        if sparse.places == "window":
+            return local_masks.window(shape, out, sparse.zeros, run.permuted_pixels)
+        channels = shape[0] if place == 0 and len(shape) == 3 else 1
+        kept = local_masks.kept_inputs(sparse.zeros, inputs, channels)
+        if sparse.places == "random":
+            return local_masks.random((out, inputs), kept, random)
+        return local_masks.nearest(distance, kept, channels if run.positions == "plane" else 1)
 
 
 class _Sparse(Part):

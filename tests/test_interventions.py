@@ -145,6 +145,8 @@ def test_every_setting_that_intervenes_has_its_intervention() -> None:
         "folded": ("update",),
         "dead_neurons": True,
         "permuted_units": 2,
+        "augmentation": "crop_flip",
+        "dropout": 0.5,
         "rotation": True,
         "reparametrisation": "weight_norm",
         "schedule": Sharpen(k_start=3.0, k_end=9.0),

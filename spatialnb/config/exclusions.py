@@ -71,6 +71,20 @@ EXCLUSIONS = (
         "prune: the epoch after it has a constant learning rate and no decay; leave out "
         "learning_rate_decay and decay",
     ),
+    Exclusion(
+        "dropout",
+        ("network", "second", "prune"),
+        "dropout: expected a multilayer perceptron, one task and no pruning; leave out network, "
+        "second and prune",
+    ),
+    Exclusion(
+        "augmentation", ("second", "prune"), "augmentation: expected no second task and no prune"
+    ),
+    Exclusion(
+        "label_smoothing",
+        ("second", "prune"),
+        "label_smoothing: expected no second task and no prune",
+    ),
     Exclusion("rotation", ("second",), "rotation: expected one task; leave second out"),
     Exclusion(
         "reparametrisation",

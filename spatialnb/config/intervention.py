@@ -37,6 +37,10 @@ class Part:
     def start_epoch(self, progress: float) -> None:
         """Called before each epoch; `progress` goes from 0 in the first to 1 in the last."""
 
+    def augment(self, x: Tensor) -> Tensor:
+        """Called with the inputs of every training batch (batch, features); gives what is used."""
+        return x
+
     def penalty(self) -> Tensor:
         """A scalar that is added to the loss of every batch. Slower, as autograd takes it."""
         raise NotImplementedError

@@ -36,6 +36,8 @@ RECIPE = 1
 
 POSITIONS = ("plane",)
 """Where neurons can stand besides on a line."""
+AUGMENTATIONS = ("crop_flip",)
+"""How training images can be changed."""
 REPARAMETRISATIONS = ("weight_norm", "learned_scalar")
 """How a weight can be written without a prior."""
 INPUT_SCALINGS = ("unit", "centred")
@@ -108,6 +110,9 @@ class Run:
         after every epoch, see :mod:`spatialnb.training.interventions.dead_units`.
     permuted_units : measure the trained network so many times with the units of its hidden layers
         in a random order, see :mod:`spatialnb.training.interventions.permuted_units`.
+    augmentation : ``crop_flip``: training images moved by up to 4 pixels and mirrored at random.
+    dropout : share of hidden units, between 0 and 1, that is left out of every training step.
+    label_smoothing : share of the target, between 0 and 1, that is spread over all classes.
     rotation : record after every epoch how far weight vectors turn, see
         :mod:`spatialnb.training.interventions.rotation`.
     reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
@@ -155,6 +160,9 @@ class Run:
     activation: str | None = None
     dead_neurons: bool | None = None
     permuted_units: int | None = None
+    augmentation: str | None = None
+    dropout: float | None = None
+    label_smoothing: float | None = None
     rotation: bool | None = None
     reparametrisation: str | None = None
     action: str = "multiply"
@@ -218,6 +226,9 @@ class Run:
         if self.input_scaling is not None and self.input_scaling not in INPUT_SCALINGS:
             known = unknown("input_scaling", self.input_scaling, dict.fromkeys(INPUT_SCALINGS))
             raise ValueError(f"{known} Leave input_scaling out to standardise.")
+        if self.augmentation not in (None, *AUGMENTATIONS):
+            ways = dict.fromkeys(AUGMENTATIONS)
+            raise ValueError(unknown("augmentation", str(self.augmentation), ways))
         if self.reparametrisation not in (None, *REPARAMETRISATIONS):
             ways = dict.fromkeys(REPARAMETRISATIONS)
             raise ValueError(unknown("reparametrisation", str(self.reparametrisation), ways))
@@ -241,6 +252,10 @@ class Run:
             value = getattr(self, name)
             if value is not None and value <= 0.0:
                 raise ValueError(f"{name}: expected a number > 0, got {value}")
+        for name in ("dropout", "label_smoothing"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < 1.0:
+                raise ValueError(f"{name}: expected a share between 0 and 1, got {value:g}")
         if (self.initialisation == "normal") != (self.initial_std is not None):
             raise ValueError(
                 "initial_std: expected with the initialisation normal, and with no other"

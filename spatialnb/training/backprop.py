@@ -33,7 +33,9 @@ _MEAN, _IGNORE = 1, -100  # how cross_entropy itself calls the operations below 
 
 
 def loss_and_gradients(
-    model: nn.Module, penalties: Sequence[Callable[[], Tensor]] = ()
+    model: nn.Module,
+    penalties: Sequence[Callable[[], Tensor]] = (),
+    label_smoothing: float = 0.0,
 ) -> LossAndGradients:
     """Loss and gradients of a network, in the fastest way that is known for it.
 
@@ -41,15 +43,18 @@ def loss_and_gradients(
     ----------
     model : gives logits (batch, classes).
     penalties : scalars whose gradients are added; the loss that is returned leaves them out.
+    label_smoothing : share of the target that is spread evenly over the classes; the loss that is
+        returned is that of the labels themselves.
     """
-    if not penalties and is_plain(model):
+    if not penalties and not label_smoothing and is_plain(model):
         return WrittenOut(model)
 
     def by_autograd(x: Tensor, y: Tensor) -> Tensor:
-        loss = cross_entropy(model(x), y)
+        logits = model(x)
+        loss = cross_entropy(logits, y, label_smoothing=label_smoothing)
         model.zero_grad()
         sum([penalty() for penalty in penalties], loss).backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        return cross_entropy(logits.detach(), y) if label_smoothing else loss.detach()
 
     return by_autograd
 

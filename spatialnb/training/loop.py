@@ -130,7 +130,9 @@ class _Stepper:
 
     def __init__(self, training: Training, parts: Sequence[Part]) -> None:
         penalties = [part.penalty for part in parts if part.overrides("penalty")]
-        self._gradients = backprop.loss_and_gradients(training.model, penalties)
+        smoothing = training.run.label_smoothing or 0.0
+        self._gradients = backprop.loss_and_gradients(training.model, penalties, smoothing)
+        self._augment = [part.augment for part in parts if part.overrides("augment")]
         self._optimizer = training.optimizer
         self._before = [part.before_step for part in parts if part.overrides("before_step")]
         self._after = [part.after_step for part in parts if part.overrides("after_step")]
@@ -138,6 +140,8 @@ class _Stepper:
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Train on a batch; its mean cross-entropy, without penalties."""
+        for augment in self._augment:
+            x = augment(x)
         loss = self._gradients(x, y)
         wanted = [before() is not False for before in self._before]
         if all(wanted):

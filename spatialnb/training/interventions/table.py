@@ -5,8 +5,10 @@ from __future__ import annotations
 from spatialnb.config.intervention import Intervention
 from spatialnb.config.run import Run
 from spatialnb.training.interventions.attached_prior import AttachedPrior
+from spatialnb.training.interventions.augmentation import CropAndFlip
 from spatialnb.training.interventions.dead_units import DeadUnits
 from spatialnb.training.interventions.decay_to_target import DecayToTarget
+from spatialnb.training.interventions.dropout import Dropout
 from spatialnb.training.interventions.fixed_weights import FixedWeights
 from spatialnb.training.interventions.folded_prior import FoldedPrior
 from spatialnb.training.interventions.permuted_units import PermutedUnits
@@ -21,6 +23,8 @@ BUILT_IN = (
     SparseWeights,  # before the prior: zeros are made in the learned weights as they were drawn
     AttachedPrior,
     Reparametrised,
+    CropAndFlip,
+    Dropout,
     DecayToTarget,
     Rotation,
     DeadUnits,

@@ -1,0 +1,62 @@
+"""Training images moved and mirrored at random, as is usual for CIFAR-10."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from spatialnb.config.intervention import Intervention
+from spatialnb.config.run import Run
+
+PADDING = 4
+"""Pixels that are added at each side before an image is cut out again. He et al. 2016."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropAndFlip(Intervention):
+    """Every training image is padded with zeros, cropped at random and mirrored half of the time.
+
+    The zeros are those of the network's inputs: the mean of a channel where images are
+    standardised. Test images are left as they are.
+    """
+
+    @classmethod
+    def asked_by(cls, run: Run) -> CropAndFlip | None:
+        return None if run.augmentation is None else cls()
+
+    def augment(self, x: Tensor) -> Tensor:
+        return crop_and_flip(x, self.training.data.shape, self.training.generator)
+
+
+def crop_and_flip(x: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+    """Images (batch, features) with each moved by up to 4 pixels and maybe mirrored.
+
+    Parameters
+    ----------
+    x : images, flattened channel by channel.
+    shape : of one image, (channels, height, width).
+    generator : the only source of chance, on the processor.
+
+    Raises
+    ------
+    ValueError : `shape` is not that of an image.
+    """
+    if len(shape) != 3:
+        raise ValueError(f"augmentation: only images can be cropped, got inputs {tuple(shape)}")
+    channels, height, width = shape
+    count = len(x)
+    offsets = torch.randint(0, 2 * PADDING + 1, (2, count, 1), generator=generator)
+    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    rows = offsets[0] + torch.arange(height)
+    columns = torch.arange(width).expand(count, width)
+    columns = offsets[1] + torch.where(mirrored, columns.flip(1), columns)
+    padded = pad(x.view(count, channels, height, width), (PADDING,) * 4)
+    image = torch.arange(count)[:, None, None, None]
+    channel = torch.arange(channels)[:, None, None]
+    place = (part.to(x.device) for part in (image, channel, rows[:, None, :, None]))
+    moved = padded[(*place, columns[:, None, None, :].to(x.device))]
+    return moved.reshape(count, -1)

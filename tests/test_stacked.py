@@ -27,6 +27,7 @@ RUNS = {
     ),
     "a falling rate": replace(BASE, learning_rate=0.01, learning_rate_decay="linear", seed=2),
     "another rate": replace(BASE, learning_rate=0.0005),
+    "AdamW": replace(BASE, optimizer="adamw", weight_decay=0.3, learning_rate_decay="cosine"),
     "on the plane": replace(BASE, schedule=SHARPENING, positions="plane", permuted_pixels=3),
 }
 
@@ -77,6 +78,22 @@ def test_what_stands_beside_a_run_does_not_change_it(data: datasets.Dataset) -> 
     (alone,) = batched.train([RUNS["static"]], data)
     beside = batched.train([RUNS["sharpening"], RUNS["static"], RUNS["another seed"]], data)[1]
     assert near(alone, beside)
+
+
+def test_runs_of_one_seed_share_their_batches_and_come_back_in_order(
+    data: datasets.Dataset,
+) -> None:
+    arms = [BASE, RUNS["static"], RUNS["AdamW"]]
+    runs = [replace(arm, seed=seed) for arm in arms for seed in (3, 1)]
+    assert batched.by_seed(runs) == ([0, 2, 4, 1, 3, 5], 2)
+    assert batched.by_seed(runs[:5]) == ([0, 1, 2, 3, 4], 5)  # a seed without one of the arms
+    for ours, run in zip(batched.train(runs, data), runs, strict=True):
+        assert near(ours, loop.train(run, data).outcome), run.id
+
+
+def test_a_graph_is_for_cuda(data: datasets.Dataset) -> None:
+    with pytest.raises(ValueError, match="graph: only CUDA records graphs"):
+        batched.train([BASE], data, graph=True)
 
 
 def test_a_run_that_blows_up_fails_by_itself(data: datasets.Dataset) -> None:

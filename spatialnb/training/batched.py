@@ -179,9 +179,8 @@ class _Stack:
             history.outcome({"sparsity": sparsity(run, self.model, between)})
             for run, history, between in zip(self.runs, histories, self.distances, strict=True)
         ]
-        return [
-            outcome for _, outcome in sorted(zip(self.given, outcomes, strict=True), key=_first)
-        ]
+        by_place = dict(zip(self.given, outcomes, strict=True))
+        return [by_place[place] for place in range(len(outcomes))]
 
     def _set_strengths(self, at: float) -> None:
         """Every layer's strengths (R, out, in) at this progress, in place where there are some."""

@@ -6,6 +6,8 @@ import math
 
 from spatialnb import studies
 from spatialnb.studies import c7a_search as c7a
+from spatialnb.studies import c9a_search as c9a
+from spatialnb.studies import c9b_wider_search as c9b
 
 
 def test_every_arm_is_tried_at_the_same_draws_and_never_sees_a_test_image() -> None:
@@ -39,3 +41,21 @@ def test_a_study_without_a_page_can_be_named_and_is_in_no_list() -> None:
     assert [study.id for study in studies.select(["m1"])] == ["m1"]
     assert not set(studies.WITHOUT_PAGE) & {*studies.STUDIES, *studies.PAGES}
     assert "m1" not in {study.id for study in studies.select(["all"])}
+
+
+def test_sparse_arms_are_tried_at_the_first_draws_and_are_sparse_in_the_first_layer_alone() -> None:
+    for study in (c9a, c9b):
+        for name, runs in study.GRID.items():
+            assert [run.learning_rate for run in runs.values()] == [
+                recipe.learning_rate for recipe in c7a.RECIPES[:20]
+            ]
+            for run in runs.values():
+                assert run.validation_size == 5000
+                assert name == "dense" or (run.sparse is not None and run.sparse.layers == "first")
+        assert len({run.id for run in study.STUDY.arms.values()}) == 20 * len(study.ARMS)
+
+
+def test_a_search_takes_the_place_of_the_permutation_from_c3() -> None:
+    assert c9a.ARMS["permuted"].permuted_pixels == c7a.ARMS["permuted, k = 15"].permuted_pixels
+    assert c9a.ARMS["line"].positions is None
+    assert c9a.ARMS["nearest"].positions == "plane"

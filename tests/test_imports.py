@@ -24,6 +24,7 @@ SHOWN = (
     "report.glue_numbers(found); report.table(found); report.dots(found); report.verdicts(found)"
 )
 """A chapter with pairs, as its notebook shows it."""
+JUDGED = "judge', 'book/judge/results.csv', 'book/judge/claims.toml"
 BACKENDS = (
     "from concurrent.futures import ThreadPoolExecutor; "
     "from spatialnb.execution.accelerator import Accelerator; Accelerator('cuda', stack=9); "
@@ -61,6 +62,7 @@ def test_every_package_has_its_own_layers_checked() -> None:
         (COMMAND.format("--help"), HEAVY),
         (COMMAND.format("status"), HEAVY),
         (SHOWN, {"torch"}),
+        (COMMAND.format(JUDGED), {"torch", "sklearn"}),
         (BACKENDS, HEAVY),
     ],
     ids=[
@@ -68,6 +70,7 @@ def test_every_package_has_its_own_layers_checked() -> None:
         "spatialnb --help",
         "spatialnb status",
         "a chapter from its records",
+        "an experiment of one's own",
         "backends",
     ],
 )
@@ -82,6 +85,10 @@ found = sorted({heavy!r} & set(sys.modules))
 sys.exit(f"imported: {{found}}" if found else 0)
 """
     ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
     )
     assert ended.returncode == 0, ended.stderr

@@ -33,6 +33,7 @@ Examples:
   spatialnb run v05 --epochs 30 --seeds 0-2   a chapter with other parameters
   spatialnb compare rerun                     that beside the published runs
   spatialnb verify --sample 5                 published runs trained again
+  spatialnb judge results.csv claims.toml     an experiment of your own
   spatialnb status                            what is recorded, what is missing
   spatialnb data check                        which data sets are at hand
 """
@@ -578,19 +579,26 @@ def status(store: Path | None, as_json: bool) -> None:
         click.echo(f"another result for a recorded configuration: {path}", err=True)
 
 
-@main.command()
-@click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
-@click.option(
+edition_option = click.option(
     "--edition",
     type=int,
     default=2,
     show_default=True,
     help="Of the rules, 1 or 2; the second amends the first.",
 )
+
+alpha_option = click.option(
+    "--alpha", type=float, default=0.05, show_default=True, help="Size of every test."
+)
+
+
+@main.command()
+@click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
+@edition_option
 @click.option(
     "--margin", type=float, help="Points of accuracy that do not matter.  [default: each claim's]"
 )
-@click.option("--alpha", type=float, default=0.05, show_default=True, help="Size of every test.")
+@alpha_option
 @click.option(
     "--correction",
     default="chapter",
@@ -659,6 +667,69 @@ def ledger(
             click.echo(f"{'':20}{size.rstrip()}, n = {row['n']}{said}")
     for text in (f"{count} {verdict}" for verdict, count in report.tally(findings).items()):
         click.echo(text.replace("ledger-", "").replace("-", " "))
+    if warning := report.few_seeds(findings):
+        click.echo(warning)
+
+
+@main.command()
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("claims", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@edition_option
+@click.option(
+    "--margin", type=float, help="The difference that does not matter.  [default: each claim's]"
+)
+@alpha_option
+@click.option(
+    "--correction",
+    default="chapter",
+    show_default=True,
+    help="For many comparisons: none, chapter (Holm, over the file or each of its chapters), "
+    "ledger (Holm, over all), fdr (over all).",
+)
+@click.option("--seeds", type=Seeds(), help="Such as 0-4.  [default: all]")
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+def judge(
+    results: Path,
+    claims: Path,
+    edition: int,
+    margin: float | None,
+    alpha: float,
+    correction: str,
+    seeds: tuple[int, ...] | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Judge an experiment of your own: RESULTS, a CSV, and CLAIMS, a TOML file.
+
+    RESULTS has a row a run: seed, arm, and one or more metrics. CLAIMS has a table [[claim]] for
+    each claim: key, rule, arm, against, metric, margin. Nothing of it need have to do with kernels.
+    """
+    from spatialnb import report
+    from spatialnb.study import experiment
+    from spatialnb.study.judging import Settings
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other; leave out one of the two")
+    settings = Settings(
+        edition=edition,
+        margin=margin,
+        alpha=alpha,
+        correction=correction,  # type: ignore[arg-type]
+        seeds=seeds,
+    )
+    measured = experiment.read_results(results)
+    stated = experiment.read_claims(claims, measured, margin)
+    findings = experiment.findings(stated, measured, settings)
+    rows = report.judged_rows(findings)
+    if as_json:
+        _echo_json(rows)
+    elif as_csv:
+        import pandas as pd
+
+        click.echo(pd.DataFrame(rows).to_csv(index=False), nl=False)
+    else:
+        click.echo(report.judged_text(findings))
 
 
 @main.command()

@@ -8,9 +8,10 @@ from .comparison import (
 from .cost import cost, cost_numbers
 from .display import Shown
 from .figures import curves, dots, trade_off
-from .findings import ledger, ledger_rows, tally, verdicts
+from .findings import few_seeds, ledger, ledger_rows, tally, verdicts
 from .formatting import banner, glue_numbers, numbers
 from .interpolation_figure import lines
+from .judged import judged, judged_rows, judged_text
 from .kernels import idea_figure, kernel_figure
 from .metric_grid import side_by_side
 from .population_tables import (
@@ -71,11 +72,15 @@ __all__ = [
     "curves",
     "dots",
     "expected_numbers",
+    "few_seeds",
     "figure",
     "frame",
     "glance",
     "glue_numbers",
     "idea_figure",
+    "judged",
+    "judged_rows",
+    "judged_text",
     "judge_populations",
     "kernel_figure",
     "latency_table",

@@ -15,7 +15,7 @@ from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, plain
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
-from spatialnb.study.claims import Finding
+from spatialnb.study.claims import FEW, Finding
 from spatialnb.study.log_protocol import LOG_PROTOCOLS
 from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
@@ -31,6 +31,20 @@ def mark(verdict: str) -> str:
     """A verdict by shape and word, as HTML; its colour only repeats them."""
     symbol, name = SYMBOLS[verdict], escape(verdict)
     return f'<span class="verdict {name.replace(" ", "-")}">{symbol} {name}</span>'
+
+
+def few_seeds(findings: Sequence[Finding]) -> str:
+    """A sentence where verdicts rest on fewer than five seeds; empty where none does."""
+    counts = sorted(finding.interval.n for finding in findings if finding.few)
+    if not counts:
+        return ""
+    least, most = counts[0], counts[-1]
+    rest = "1 verdict rests" if len(counts) == 1 else f"{len(counts)} verdicts rest"
+    return (
+        f"{rest} on fewer than {FEW} seeds or pairs (n = "
+        + (f"{least}" if least == most else f"{least} to {most}")
+        + f"): take {'it' if len(counts) == 1 else 'them'} as provisional, and run more seeds."
+    )
 
 
 def _shown(
@@ -63,13 +77,16 @@ def _shown(
             " Wins: the share of seeds on which D is above 0, an estimate of P(A > B) on a fresh "
             "seed. Written: whether the claim is older than its first record."
         )
+    warning = few_seeds(findings)
     html = (
         as_html(data, "Claims and verdicts", "findings", corner="claim")
+        + (f"<p><strong>{warning}</strong></p>" if warning else "")
         + f"<p>{note}</p>"
         + downloads(stem, pd.DataFrame(ledger_rows(findings)))
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
-    return Shown(html, as_text(data, "Claims and verdicts"))
+    text = as_text(data, "Claims and verdicts")
+    return Shown(html, f"{text}\n{warning}" if warning else text)
 
 
 def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
@@ -112,6 +129,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "decides_low": json_number(finding.interval.low),
         "decides_high": json_number(finding.interval.high),
         "first_edition": finding.first,
+        "few_seeds": finding.few,
         "less_than_margin": finding.small,
         "margin": finding.claim.margin if finding.claim.rule != "between" else None,
         "wins": finding.wins,

@@ -22,6 +22,8 @@ Verdict = Literal["holds", "exceeded", "tied", "contradicted", "undecided", "not
 place. The first edition of the rules knows neither."""
 Better = Literal["", "higher", "lower"]
 """Where D is better than claimed."""
+FEW = 5
+"""Seeds, or pairs of seeds, below which a verdict is shown with a warning."""
 EDITIONS = (1, 2)
 """Editions of the rules. Verdicts of both are kept."""
 Samples = Callable[[str, str], Mapping[Any, float]]
@@ -216,6 +218,11 @@ class Finding:
     def estimate(self) -> Interval:
         """The estimate with its own 95 % interval."""
         return self.single or self.interval
+
+    @property
+    def few(self) -> bool:
+        """Whether a verdict rests on fewer than :data:`FEW` seeds, or pairs of seeds."""
+        return self.verdict != "not judged" and self.interval.n < FEW
 
     @property
     def amended(self) -> bool:

@@ -141,6 +141,12 @@ def case(claim: Claim, samples: Samples, hits: Hits | None = None) -> Case:
         left_out = {str(key) for side in every for key in side} - {str(key) for key in keys}
         means = [{key: sum(s[key] for s in group) / len(group) for key in keys} for group in sides]
         if claim.as_share:
+            for key in keys:
+                if means[1][key] == 0.0:
+                    raise ValueError(
+                        f"claim {claim.chapter}/{claim.key}: no share can be taken of 0, which "
+                        f"{' and '.join(against)} has at {key}; leave out as_share"
+                    )
             values = [100.0 * means[0][key] / means[1][key] for key in keys]
         else:
             base = means[1] if against else dict.fromkeys(keys, claim.than)

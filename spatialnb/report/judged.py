@@ -1,0 +1,172 @@
+"""Verdicts on an experiment of your own: a table for a page, lines for a terminal, rows of data.
+
+As in the ledger, but for what only this book's chapters have: when a claim was written, what the
+log states. A metric may have any name, so the decimals are those of the claim's margin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from spatialnb.report.display import Shown, details
+from spatialnb.report.findings import few_seeds, mark
+from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number
+from spatialnb.report.html_tables import Cell, as_html, downloads
+from spatialnb.report.tables import json_number
+from spatialnb.study.claims import Claim, Finding
+
+
+def judged_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Findings as JSON data, one object a claim; ``low`` and ``high`` bound the 95 % interval of D.
+
+    ``decides_low`` and ``decides_high`` bound the interval that the verdict rests on, at ``level``.
+    """
+    return [_row(finding) for finding in findings]
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    claim, estimate = finding.claim, finding.estimate
+    return {
+        "chapter": claim.chapter,
+        "key": claim.key,
+        "claim": claim.words,
+        "verdict": finding.verdict,
+        "estimate": json_number(estimate.estimate),
+        "low": json_number(estimate.low),
+        "high": json_number(estimate.high),
+        "n": estimate.n,
+        "unit": claim.unit,
+        "margin": None if claim.rule == "between" else claim.margin,
+        "p": finding.p,
+        "p_corrected": finding.p_corrected,
+        "level": finding.level,
+        "decides_low": json_number(finding.interval.low),
+        "decides_high": json_number(finding.interval.high),
+        "less_than_margin": finding.small,
+        "few_seeds": finding.few,
+        "wins": finding.wins,
+        "reported": claim.reported,
+        "reported_in_interval": finding.reported_in_interval,
+        "comparison": finding.comparison,
+        "reason": finding.reason,
+        "rule": finding.rule,
+    }
+
+
+def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
+    """Every claim with its verdict, D with its 95 % interval, n and p, and the rules below.
+
+    Parameters
+    ----------
+    findings : as :func:`spatialnb.study.experiment.findings` gives them.
+    stem : how the files to download are called.
+    """
+    data = pd.DataFrame(
+        [_cells(finding) for finding in findings],
+        index=[finding.claim.words for finding in findings],
+        columns=["verdict", "D", "n", "p"],
+    )
+    rules = "".join(
+        f"<li>{escape(found.claim.words)} <em>{found.verdict}</em>: {escape(_why(found))}</li>"
+        for found in findings
+    )
+    warning = few_seeds(findings)
+    html = (
+        as_html(data, "Claims and verdicts", "findings", corner="claim")
+        + (f"<p><strong>{warning}</strong></p>" if warning else "")
+        + "<p>D with its 95 % interval; p of the test that the rule names, corrected where several "
+        "comparisons are.</p>"
+        + downloads(stem, pd.DataFrame(judged_rows(findings)))
+        + details("Why, and by which rule", f"<ul>{rules}</ul>")
+    )
+    return Shown(html, judged_text(findings))
+
+
+def judged_text(findings: Sequence[Finding]) -> str:
+    """The same for a terminal: each claim with its verdict, D and the reason; then a count."""
+    lines = []
+    for finding in findings:
+        size, p = _size(finding), _p(finding)
+        if finding.estimate.n:
+            size += f", n = {finding.estimate.n}" + ("" if p == NOTHING else f", p {p}")
+            below = [size, finding.reason]
+        else:
+            below = [finding.reason]
+        lines += [
+            f"{finding.verdict:14}{finding.claim.words}",
+            *(f"{'':14}{part}" for part in below),
+        ]
+    counts = Counter(str(finding.verdict) for finding in findings)
+    lines.append(", ".join(f"{counts[name]} {name}" for name in SYMBOLS if counts[name]))
+    warning = few_seeds(findings)
+    return "\n".join([*lines, warning] if warning else lines)
+
+
+def _size(finding: Finding, with_interval: bool = True) -> str:
+    """D with its interval, if asked for, and its unit."""
+    claim, estimate = finding.claim, finding.estimate
+    digits = _digits(claim)
+    parts = [number(estimate.estimate, digits, claim.is_difference)]
+    if with_interval:
+        parts.append(bounds(estimate, digits, claim.is_difference, empty=""))
+    if estimate.n:
+        parts.append(claim.unit)
+    return " ".join(part for part in parts if part)
+
+
+def _cells(finding: Finding) -> dict[str, Cell]:
+    claim, estimate, verdict = finding.claim, finding.estimate, str(finding.verdict)
+    return {
+        "verdict": Cell(
+            f"{SYMBOLS[verdict]} {verdict}",
+            below="by less than the margin" if finding.small else "",
+            sort=list(SYMBOLS).index(verdict),
+            markup=mark(verdict),
+        ),
+        "D": Cell(
+            _size(finding, with_interval=False),
+            below=bounds(estimate, _digits(claim), claim.is_difference, empty=""),
+            sort=estimate.estimate,
+        ),
+        "n": Cell(str(estimate.n)),
+        "p": Cell(_p(finding).removeprefix("= "), sort=_p_value(finding)),
+    }
+
+
+def _p_value(finding: Finding) -> float:
+    """The p value, corrected where it is; NaN where there is none."""
+    p = finding.p if finding.p_corrected is None else finding.p_corrected
+    return math.nan if p is None else p
+
+
+def _p(finding: Finding) -> str:
+    p = _p_value(finding)
+    if math.isnan(p):
+        return NOTHING
+    return "< 0.0001" if p < 1e-4 else f"= {p:.4f}"
+
+
+def _digits(claim: Claim) -> int:
+    """Decimals that show a tenth of the margin, or a hundredth of the bounds' distance."""
+    size = claim.margin
+    if claim.rule == "between":
+        assert claim.low is not None
+        assert claim.high is not None
+        size = (claim.high - claim.low) / 10.0 or 1.0
+    return min(max(1 - math.floor(math.log10(size)), 0), 9)
+
+
+def _why(finding: Finding) -> str:
+    note = f" {finding.claim.note}" if finding.claim.note else ""
+    said = f"{finding.reason}.{note} Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %."
+    if finding.p_corrected is not None:
+        said += f" p before the correction: {finding.p:.2g}."
+    if finding.wins is not None:
+        said += f" D is above 0 on {100 * finding.wins:.0f} % of seeds."
+    return said

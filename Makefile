@@ -12,7 +12,7 @@ QUICK := -m "not slow"
 NOTEBOOKS := $(wildcard book/*.ipynb)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all check book pdf browser format bench faults audit lock clean
+.PHONY: help setup test test-all check book page pdf browser format bench faults audit lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: setup ## lint, format, layers and types
 
 book: setup ## build the book, and say where to open it
 	@$(BIN)/python tools/build_book.py
+
+page: setup ## build one page alone, in seconds: make page PAGE=v05
+	@$(BIN)/python tools/build_page.py "$(PAGE)"
 
 pdf: setup ## print the book as one PDF; needs Chromium
 	@test -f _build/html/index.html || $(BIN)/python tools/build_book.py

@@ -45,6 +45,14 @@ class Book:
         notebook = new.new_notebook(cells=cells, metadata={"kernelspec": kernel})
         nbformat.write(notebook, self.folder / "book" / f"{name}.ipynb")
 
+    def build_page(self, name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "tools" / "build_page.py"), name, str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def build(self) -> subprocess.CompletedProcess[str]:
         pages = sorted(path.stem for path in (self.folder / "book").glob("p*.*"))
         toc = {"format": "jb-book", "root": "book/index"}
@@ -259,6 +267,66 @@ def test_a_warning_inside_a_notebook_fails_the_build(book: Book) -> None:
         ended = book.build()
         assert ended.returncode != 0
         assert "p1.ipynb" in ended.stderr
+
+
+# ── One page alone ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_page_is_built_alone_whatever_the_others_are(book: Book) -> None:
+    book.notebook("p1", "raise ValueError('another chapter')")
+    book.notebook("p2", RUNS)
+    book.page(
+        "p3", "# Third\n\n{ref}`there`, {doc}`p1`, [p1](p1.ipynb), {cite}`Kaiming2015`, $x$\n"
+    )
+    for name in ("p2", "book/p3.md"):
+        ended = book.build_page(name)
+        assert ended.returncode == 0, ended.stderr
+        assert "WARNING" not in ended.stderr
+    page = book.folder / "_build" / "page" / "html" / "book" / "p3.html"
+    assert page.as_uri() in ended.stdout
+    assert "<mjx-container" in page.read_text("utf-8")
+    assert not book.html.exists()
+
+
+def test_a_broken_page_fails_alone_too(book: Book) -> None:
+    book.notebook("p1", "raise ValueError('a broken chapter')")
+    ended = book.build_page("p1")
+    assert ended.returncode == 1
+    assert "a broken chapter" in ended.stderr
+    assert "book/p1.ipynb is not in order" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("v99", "unknown page 'v99'; known: index, v01, v02."),
+        ("", "name one of index, v01, v02"),
+    ],
+)
+def test_a_page_that_is_not_there_is_named_with_those_that_are(
+    book: Book, name: str, said: str
+) -> None:
+    book.page("v01_one", "# One\n")
+    book.page("v02_two", "# Two\n")
+    ended = book.build_page(name)
+    assert ended.returncode == 2
+    assert ended.stderr == said + "\n"
+    assert not (book.folder / "_build").exists()
+
+
+@pytest.mark.parametrize("tool", ["build_book.py", "build_page.py"])
+def test_a_tool_explains_itself_and_leaves_nothing(tool: str, tmp_path: Path) -> None:
+    for words, code in ((["--help"], 0), (["nowhere", "nowhere"], 2)):
+        ended = subprocess.run(
+            [sys.executable, str(ROOT / "tools" / tool), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert ended.returncode == code
+        assert "usage: " in ended.stdout + ended.stderr or "holds no book" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 HOSTILE = '<img src=x onerror="alert(1)">**b** [a](javascript:z)'

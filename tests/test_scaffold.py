@@ -132,10 +132,9 @@ def test_a_throwaway_chapter_is_written_and_runs_and_builds_and_passes(tmp_path)
     chosen = " or ".join([STEM, *EVERY_CHAPTER])
     told = call("pytest", "-q", "-m", "not slow", "-k", chosen, *files)
     assert re.search(r"^\d{3} passed, \d+ deselected", told, re.MULTILINE), told
-    # The book of this page alone: that of all pages is built by `make book`.
-    (copy / "_toc.yml").write_text(f"format: jb-book\nroot: book/{STEM}\n")
+    # This page alone, as `make page` does: that of all pages is built by `make book`.
     ended = subprocess.run(
-        [sys.executable, "tools/build_book.py", "."],
+        [sys.executable, "tools/build_page.py", "v12", "."],
         cwd=copy,
         env=environment,
         capture_output=True,
@@ -143,6 +142,6 @@ def test_a_throwaway_chapter_is_written_and_runs_and_builds_and_passes(tmp_path)
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    page = (copy / "_build" / "html" / "book" / f"{STEM}.html").read_text()
+    page = (copy / "_build" / "page" / "html" / "book" / f"{STEM}.html").read_text()
     assert "A draft" in page
     assert TITLE in page

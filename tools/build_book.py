@@ -16,6 +16,7 @@ Why something is done is said. To do all anew: `rm -r _build`.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
 import gc
@@ -35,6 +36,8 @@ from spatialnb.execution.cores import cores
 
 READ = (".doctrees", "jupyter_execute")
 """What Sphinx keeps of pages that were read."""
+PROJECT = Path(__file__).parents[1]
+"""The book that is built where none is named."""
 PAGES_AT_ONCE = 2
 """A process reads so many pages before it hands over; Sphinx's 10 leave cores idle at the end."""
 
@@ -159,8 +162,21 @@ def clean(built: Path, cache: Path, again: list[str] | None) -> None:
         (built / ".doctrees" / name).with_suffix(".doctree").unlink(missing_ok=True)
 
 
-def run_sphinx(source: Path, cache: Path, fresh: bool) -> int:
-    """Read pages, all or those that are not kept as they were read, and write all."""
+def run_sphinx(
+    source: Path,
+    cache: Path,
+    fresh: bool,
+    contents: Path | None = None,
+    built: Path | None = None,
+    **settings: Any,
+) -> int:
+    """Read pages, all or those that are not kept as they were read, and write all.
+
+    Parameters
+    ----------
+    contents, built : the table of contents and the folder for the pages, if not the book's own.
+    settings : of Sphinx, besides the book's.
+    """
     from jupyter_book.sphinx import build_sphinx
     from jupyter_cache import get_cache
     from jupyter_cache.executors import utils
@@ -175,11 +191,11 @@ def run_sphinx(source: Path, cache: Path, fresh: bool) -> int:
     gc.set_threshold(500_000, 20, 100)  # most of what is made stays: pages, as trees of nodes
     return build_sphinx(
         source,
-        source / "_build" / "html",
+        (built or source / "_build") / "html",
         path_config=source / "_config.yml",
         noconfig=True,
         confoverrides={
-            "external_toc_path": str(source / "_toc.yml"),
+            "external_toc_path": str(contents or source / "_toc.yml"),
             "latex_individualpages": False,
             "nb_execution_mode": "cache",
             "nb_execution_cache_path": str(cache),
@@ -187,6 +203,7 @@ def run_sphinx(source: Path, cache: Path, fresh: bool) -> int:
             # and its traceback is shown.
             "nb_execution_raise_on_error": False,
             "nb_execution_show_tb": True,
+            **settings,
         },
         force_all=True,
         freshenv=fresh,
@@ -219,6 +236,14 @@ def state(built: Path, *names: str) -> str:
     return hashlib.sha256(repr(sorted(listed)).encode()).hexdigest()
 
 
+def folder_of_a_book(given: str) -> Path:
+    """The folder that an argument names. ValueError where it holds no book."""
+    folder = Path(given).resolve()
+    if not (folder / "_config.yml").is_file():
+        raise ValueError(f"{folder} holds no book: there is no _config.yml in it")
+    return folder
+
+
 def _address(built: Path) -> str:
     return (built / "html" / "index.html").as_uri()
 
@@ -235,5 +260,10 @@ def _write(path: Path, content: Any) -> None:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1]
-    sys.exit(build(folder.resolve()))
+    parser = argparse.ArgumentParser(description="Build the book into _build/html.")
+    parser.add_argument("folder", nargs="?", default=PROJECT, help="with _config.yml and _toc.yml")
+    try:
+        asked = folder_of_a_book(parser.parse_args().folder)
+    except ValueError as error:
+        parser.error(str(error))
+    sys.exit(build(asked))

@@ -26,6 +26,7 @@ from .priors.kernels import (
 )
 from .priors.parametrization import (
     DecayTarget,
+    LeftAloneWarning,
     SpatialPrior,
     attach,
     baked_copy,
@@ -49,6 +50,7 @@ __all__ = [
     "Gaussian",
     "Inverse",
     "Kernel",
+    "LeftAloneWarning",
     "Linear",
     "Record",
     "RecordError",

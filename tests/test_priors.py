@@ -300,7 +300,8 @@ def test_the_feed_forward_layers_of_a_transformer_take_a_prior_by_name(training:
 
 
 def test_every_linear_layer_of_a_transformer_includes_its_attention_output() -> None:
-    block = attach(nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=12), Linear())
+    block = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=12)
+    attach(block, Linear(), layers=["*"])
     carrying = {id(layer) for layer, _ in spatial_priors(block)}
     assert carrying == {id(block.linear1), id(block.linear2), id(block.self_attn.out_proj)}
 

@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, spectral_norm, weight_
 
 from spatialnb import (
     Exponential,
+    LeftAloneWarning,
     Sharpen,
     attach,
     baked_copy,
@@ -186,6 +187,48 @@ def test_layers_are_chosen_by_name_pattern_or_function() -> None:
     assert carrying(attach(mlp(), KERNEL, layers=lambda name, layer: layer.out_features > 4)) == [
         "0"
     ]
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3)], "2 Conv2d layers"),
+        (
+            [parametrizations.weight_norm(nn.Conv1d(1, 2, 3)), nn.GRU(2, 3)],
+            "1 Conv1d .* 1 GRU layer",
+        ),
+        ([nn.LazyConv2d(2, 3)], "1 LazyConv2d layer"),
+        ([nn.MultiheadAttention(4, 2)], "1 MultiheadAttention layer"),
+    ],
+    ids=["convolutions", "parametrized and recurrent", "lazy", "attention"],
+)
+def test_layers_that_are_left_alone_are_counted_unless_layers_are_chosen(
+    others: list[nn.Module], said: str
+) -> None:
+    def model() -> nn.Sequential:
+        return nn.Sequential(nn.Linear(6, 5), *copy.deepcopy(others))
+
+    with pytest.warns(LeftAloneWarning, match=f"^attach left {said} alone: a prior acts on nn.Lin"):
+        attach(model(), KERNEL)
+    for layers in (["0"], ["*"], lambda name, layer: True):
+        attach(model(), KERNEL, layers=layers)  # a warning would be an error
+    untouched = model()
+    with pytest.raises(LeftAloneWarning):  # warnings are errors, as in these tests
+        attach(untouched, KERNEL)
+    assert not list(spatial_priors(untouched))
+
+
+def test_a_lazy_layer_takes_a_prior_once_it_has_a_shape() -> None:
+    model = nn.Sequential(nn.LazyLinear(5), nn.ReLU(), nn.Linear(5, 3))
+    with pytest.raises(ValueError, match="layer '0' has no shape yet; call the model once on a ba"):
+        attach(model, KERNEL)
+    model(X)
+    assert carrying(attach(model, KERNEL)) == ["0", "2"]
+
+
+def test_layers_without_positions_or_without_a_matrix_are_not_counted() -> None:
+    others = [nn.Embedding(9, 6), nn.LayerNorm(6), nn.BatchNorm1d(6), nn.PReLU()]
+    attach(nn.Sequential(*others, nn.Linear(6, 5)), KERNEL)
 
 
 def test_a_pattern_or_a_function_that_chooses_nothing_is_refused() -> None:

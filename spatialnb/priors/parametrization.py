@@ -13,12 +13,16 @@ from __future__ import annotations
 import copy
 import fnmatch
 import math
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import ParametrizationList
 
 from spatialnb.priors.actions import actions
 from spatialnb.priors.geometry import layer_distance
@@ -30,6 +34,10 @@ M = TypeVar("M", bound=nn.Module)
 
 Layers = Sequence[str] | Callable[[str, nn.Linear], bool]
 """Which linear layers: names or patterns of names, or a function of a name and a layer."""
+
+
+class LeftAloneWarning(UserWarning):
+    """:func:`attach` chose the layers itself, and the model has weights that it put no prior on."""
 
 
 class SpatialPrior(nn.Module):
@@ -81,7 +89,8 @@ def attach(
 
     Initialise first: what ``nn.init`` writes into a layer's ``weight`` afterwards is lost, because
     that is computed anew from the learned weight each time. Where anything is wrong, no layer is
-    changed. Layers of other kinds, such as convolutions, are left as they are.
+    changed. Layers of other kinds, such as convolutions, are left as they are, and a
+    :class:`LeftAloneWarning` counts them unless `layers` says which ones are meant.
 
     Parameters
     ----------
@@ -90,7 +99,7 @@ def attach(
     action : ``multiply``, ``normalise``, ``cap``, or a registered one.
     layers : names of the layers, as in ``model.named_modules()``, or patterns such as
         ``"blocks.*.mlp.*"``; or a function from a name and a layer to whether it gets the prior;
-        all linear ones without it.
+        all linear ones without it, as with ``["*"]``.
     distances : for each of these layers, in their order, the distances (out, in) of its
         connections, such as :func:`spatialnb.priors.geometry.plane` gives; without it each layer's
         neurons stand evenly on a line.
@@ -112,6 +121,13 @@ def attach(
             part = SpatialPrior(action, between, weight.dtype).to(weight.device)
         part.set_kernel(kernel)
         parts.append(part)
+    if layers is None and (others := _left_alone(model)):
+        warnings.warn(
+            f"attach left {others} alone: a prior acts on nn.Linear. Name the layers, or pass "
+            'layers=["*"] for all linear ones, to say that this is meant',
+            LeftAloneWarning,
+            stacklevel=2,
+        )
     for (_, layer), part in zip(chosen, parts, strict=True):  # nothing is wrong from here on
         parametrize.register_parametrization(layer, "weight", part)
         cast(Any, type(layer)).reset_parameters = _refuse_reset
@@ -163,6 +179,25 @@ def baked_copy(model: M) -> M:
 def effective_state_dict(model: nn.Module) -> dict[str, Tensor]:
     """The ``state_dict`` that a model without the prior takes, effective weights in it."""
     return dict(baked_copy(model).state_dict())
+
+
+def _left_alone(model: nn.Module) -> str:
+    """The layers with weights of two axes or more that are not linear, ``2 Conv2d layers``.
+
+    An embedding is none of them: it maps tokens, which have no positions.
+    """
+    counts: Counter[str] = Counter()
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Embedding | nn.EmbeddingBag | ParametrizationList):
+            continue
+        own = [weight for weight in module._parameters.values() if weight is not None]
+        if parametrize.is_parametrized(module):
+            own += cast(nn.ModuleDict, module.parametrizations).parameters()
+        if any(is_lazy(weight) or weight.dim() > 1 for weight in own):
+            counts[parametrize.type_before_parametrizations(module).__name__] += 1
+    return " and ".join(
+        f"{count} {kind} layer{'s' if count > 1 else ''}" for kind, count in counts.items()
+    )
 
 
 def _bake_first(parts: Any) -> None:
@@ -349,6 +384,10 @@ def _check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) ->
                 f"layer {name!r} has no weight of its own to put a prior on, as under the older "
                 "torch.nn.utils.weight_norm; take that off first, or leave the layer out of layers"
             )
+        if is_lazy(layer.weight):
+            raise ValueError(
+                f"layer {name!r} has no shape yet; call the model once on a batch before attach"
+            )
         places = used[_identity(layer.weight)]
         if len(places) > 1:
             others = ", ".join(place for place in places if place != f"{name}.weight".lstrip("."))
@@ -361,6 +400,6 @@ def _check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) ->
 
 def _identity(parameter: Tensor) -> tuple[str, int]:
     """The same for two parameters with one memory; where there is none, for one object."""
-    if parameter.device.type == "meta" or parameter.numel() == 0:
+    if is_lazy(parameter) or parameter.device.type == "meta" or parameter.numel() == 0:
         return "without memory", id(parameter)
     return str(parameter.device), parameter.data_ptr()

@@ -38,12 +38,20 @@ COMMANDS = {
     "publish": ["STUDY...", "--seeds", "--dry-run"],
     "new": ["CHAPTER TITLE"],
     "status": ["--store", "--json"],
-    "ledger": ["--edition", "--margin", "--alpha", "--correction", "--seeds", "--json"],
+    "ledger": [
+        "[STUDY]...",
+        "--edition",
+        "--margin",
+        "--alpha",
+        "--correction",
+        "--seeds",
+        "--json",
+    ],
     "judge": [
         *("RESULTS CLAIMS", "--edition", "--margin", "--alpha", "--correction", "--seeds"),
         *("--json", "--csv"),
     ],
-    "tables": ["--store", "--json"],
+    "tables": ["[STUDY]...", "--store", "--json"],
     "data": ["check"],
     "data check": ["--root"],
 }
@@ -633,6 +641,66 @@ def test_the_published_ledger_is_json_with_estimates_inside_their_intervals():
     for row in rows:
         if row["verdict"] != "not judged" or row["n"] > 1:
             assert row["low"] <= row["estimate"] <= row["high"]
+
+
+@pytest.fixture
+def own_chapter(one_chapter, monkeypatch):
+    """Beside the chapter of the log one that the log does not have, on three of its seeds."""
+    own = synthetic.study(
+        id="v12",
+        title="My own",
+        section="",
+        reported=(),
+        seeds=(0, 1, 2),
+        pairs=False,
+        metrics=("accuracy",),
+        claims=(dataclasses.replace(synthetic.CLAIMS[0], chapter="v12", reported=None),),
+    )
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": ONE, "v12": own})
+    return own
+
+
+def test_chapters_of_your_own_are_a_part_of_their_own(own_chapter):
+    lines = call("ledger").output.splitlines()
+    start = lines.index("Your chapters")
+    assert not [line for line in lines[:start] if "v12" in line]
+    assert lines[start + 1].startswith("v12  holds         Linear beats none.")
+    assert (
+        "1 verdict rests on fewer than 5 seeds or pairs (n = 3): take it as provisional"
+        in lines[-1]
+    )
+    assert [row["chapter"] for row in as_json(call("ledger", "--json"))] == ["v01", "v01", "v12"]
+
+    lines = call("tables").output.splitlines()
+    start = lines.index("Your chapters")
+    assert not [line for line in lines[:start] if "v12" in line]
+    assert [line.split()[:2] for line in lines[start + 2 :]] == [
+        ["v12", arm] for arm in own_chapter.arms
+    ]
+    rows = [row for row in as_json(call("tables", "--json")) if row["chapter"] == "v12"]
+    assert {row["reported"] for row in rows} == {None}
+    assert {row["n"] for row in rows} == {3}
+
+
+def test_a_family_of_claims_stays_as_it_is_with_a_chapter_of_your_own(own_chapter, monkeypatch):
+    both = as_json(call("ledger", "--json", "--correction", "ledger"))
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": ONE})
+    assert as_json(call("ledger", "--json", "--correction", "ledger")) == both[:2]
+
+
+def test_the_ledger_and_the_tables_of_chapters_that_are_named(own_chapter):
+    assert "Your chapters" not in call("ledger", "v12").output
+    assert [row["chapter"] for row in as_json(call("ledger", "v12", "--json"))] == ["v12"]
+    rows = as_json(call("tables", "v01", "--json"))
+    assert len({(row["arm"], row["metric"]) for row in rows}) == len(rows) == 6
+    assert [row["reported"] for row in rows].count(None) == 3
+    assert "unknown study 'v13'" in call("ledger", "v13").output
+    assert "exclude each other" in call("ledger", "v12", "--controls").output
+
+
+def test_seeds_that_a_chapter_of_your_own_does_not_have_leave_its_claims_unjudged(own_chapter):
+    rows = as_json(call("ledger", "--json", "--seeds", "0,3"))
+    assert [row["verdict"] == "not judged" for row in rows] == [False, True, True]
 
 
 # ── Tables ──────────────────────────────────────────────────────────────────────────────────────

@@ -364,3 +364,11 @@ def test_what_was_reported_stands_in_the_tables_own_units():
 def test_a_record_that_failed_is_still_behind_the_table():
     found = results(failed=[("none", 1)])
     assert failed_record(found.study.configs()["none"][1]).id in report.table(found).html
+
+
+@pytest.mark.parametrize(("count", "said"), [(4, True), (12, False)])
+def test_verdicts_on_few_seeds_say_so_below_their_table(count, said):
+    few = study(seeds=tuple(range(count)))
+    shown = report.verdicts(results(few))
+    for text in (shown.html, shown.text):
+        assert ("on fewer than 5 seeds or pairs (n = 2 to 4): take them as prov" in text) is said

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spatialnb.commands import scaffold
 
@@ -40,8 +41,13 @@ def test_a_chapter_is_a_study_a_notebook_a_test_and_a_line_of_the_contents(check
         "_toc.yml",
     ]
     after = (checkout / "_toc.yml").read_text()
-    assert f"v11_high_sparsity\n  - file: book/{STEM}\n- caption: Part II" in after
-    assert after.replace(f"  - file: book/{STEM}\n", "") == before
+    part = f"- caption: Your chapters\n  chapters:\n  - file: book/{STEM}\n"
+    assert f"c6d_other_networks\n{part}- caption: The whole" in after
+    assert after.replace(part, "") == before
+    scaffold.new("v13", "Another", checkout)
+    later = (checkout / "_toc.yml").read_text()
+    assert later == after.replace(part, f"{part}  - file: book/v13_another\n")
+    yaml.safe_load(later)
 
 
 @pytest.mark.parametrize(("chapter", "after"), [("c7", "c6d_other_networks"), ("c7b", "c6d_other")])

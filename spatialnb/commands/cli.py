@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spatialnb.execution.backend import Backend
     from spatialnb.execution.planning import PairSpec
     from spatialnb.records.store import Store
+    from spatialnb.study.claims import Finding
     from spatialnb.study.parameters import Parsed
     from spatialnb.study.study import Study
 
@@ -37,6 +38,10 @@ Examples:
   spatialnb status                            what is recorded, what is missing
   spatialnb data check                        which data sets are at hand
 """
+
+
+YOURS = "Your chapters"
+"""What the part of chapters of your own is called."""
 
 
 class Seeds(click.ParamType[tuple[int, ...]]):
@@ -593,6 +598,7 @@ alpha_option = click.option(
 
 
 @main.command()
+@click.argument("chosen", metavar="[STUDY]...", nargs=-1)
 @click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
 @edition_option
 @click.option(
@@ -617,6 +623,7 @@ alpha_option = click.option(
 @store_option
 @json_option
 def ledger(
+    chosen: tuple[str, ...],
     controls: bool,
     edition: int,
     margin: float | None,
@@ -627,15 +634,18 @@ def ledger(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Every claim of the report with its verdict, judged again from the records.
+    """Every claim of the log with its verdict, judged again from the records.
 
-    Without options by the published rules; with them under another margin, level, correction or
-    choice of seeds, or by the rules of the first edition.
+    Those of your own chapters stand below, as a part of their own; with STUDY (such as v05 or c2)
+    the claims of these chapters alone. Without options by the published rules; with them under
+    another margin, level, correction or choice of seeds, or by the rules of the first edition.
     """
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
     from spatialnb.study.judging import Settings
 
+    if chosen and controls:
+        raise click.UsageError("--controls and STUDY exclude each other; leave out one of the two")
     settings = Settings(
         edition=edition,
         margin=margin,
@@ -644,15 +654,30 @@ def ledger(
         seeds=seeds,
         population=population,  # type: ignore[arg-type]
     )
-    judged = studies.controls if controls else studies.ledger
     where = default_store((store,) if store else (), only_read=True)
     _say_if_nothing_is_published(where)
-    findings = judged(where, settings)
-    rows = report.ledger_rows(findings)
+    if chosen:
+        parts = {"": studies.judge(studies.select(chosen), settings, where)}
+    elif controls:
+        parts = {"": studies.controls(where, settings)}
+    else:
+        parts = {"": studies.ledger(where, settings)}
+        if studies.part("yours"):
+            parts[YOURS] = studies.yours(where, settings)
     if as_json:
-        _echo_json(rows)
+        _echo_json([row for findings in parts.values() for row in report.ledger_rows(findings)])
         return
-    for row in rows:
+    for name, findings in parts.items():
+        if name:
+            click.echo(f"\n{name}")
+        _echo_findings(findings)
+
+
+def _echo_findings(findings: Sequence[Finding]) -> None:
+    """Two lines a claim, a count of the verdicts, and a warning where n is small."""
+    from spatialnb import report
+
+    for row in report.ledger_rows(findings):
         first = row.get("first_edition", row["verdict"])
         amended = (
             "" if first == row["verdict"] else f"  (first edition: {first or 'no such claim'})"
@@ -733,10 +758,15 @@ def judge(
 
 
 @main.command()
+@click.argument("chosen", metavar="[STUDY]...", nargs=-1)
 @store_option
 @json_option
-def tables(store: Path | None, as_json: bool) -> None:
-    """Every cell that the report prints, with ours beside it."""
+def tables(chosen: tuple[str, ...], store: Path | None, as_json: bool) -> None:
+    """Every cell that the log prints, with ours beside it.
+
+    Those of your own chapters stand below, as a part of their own; with STUDY (such as v05 or c2)
+    every arm and metric of these chapters alone.
+    """
     import pandas as pd
 
     from spatialnb import report, studies
@@ -744,17 +774,29 @@ def tables(store: Path | None, as_json: bool) -> None:
 
     where = default_store((store,) if store else (), only_read=True)
     _say_if_nothing_is_published(where)
-    rows = [
-        row
-        for study in studies.STUDIES.values()
-        for row in report.table_rows(study, study.recorded(where))
-    ]
+    if chosen:
+        parts = {"": (studies.select(chosen), True)}
+    else:
+        parts = {"": (studies.part("I"), False), YOURS: (studies.part("yours"), True)}
+    rows = {
+        name: [
+            row
+            for study in listed
+            for row in report.table_rows(study, study.recorded(where), whole=whole)
+        ]
+        for name, (listed, whole) in parts.items()
+    }
     if as_json:
-        _echo_json(rows)
+        _echo_json([row for part in rows.values() for row in part])
         return
     columns = ["chapter", "arm", "metric", "reported", "mean", "sd", "n"]
-    data = pd.DataFrame(rows)[columns].astype({"mean": float, "sd": float})
-    click.echo(data.to_string(index=False, na_rep="-", float_format="{:.4g}".format))
+    floats = {"reported": float, "mean": float, "sd": float}
+    for name, part in rows.items():
+        if name and part:
+            click.echo(f"\n{name}")
+        if part or not name:
+            data = pd.DataFrame(part, columns=[*columns, "low", "high"])[columns].astype(floats)
+            click.echo(data.to_string(index=False, na_rep="-", float_format="{:.4g}".format))
 
 
 @main.group()

@@ -17,7 +17,10 @@ from spatialnb.study import parameters
 from spatialnb.study.parameters import PARAMETERS
 
 ID = re.compile(r"v\d\d|c[1-9][a-z]?")
-"""What a chapter's id looks like: ``v12`` in Part I, ``c7`` or ``c7b`` in Part II."""
+"""What a chapter's id looks like: ``v12`` among your chapters, ``c7`` or ``c7b`` in Part II."""
+
+YOURS = "- caption: Your chapters\n  chapters:\n"
+"""The part of the contents that chapters of your own stand in; it comes with the first of them."""
 
 MODULE = '''"""{id}: {title}."""
 
@@ -127,7 +130,7 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
 
     Parameters
     ----------
-    chapter : its id, such as ``v12``, or ``c7`` or ``c7b`` in Part II.
+    chapter : its id, such as ``v12`` for a chapter of your own, or ``c7`` or ``c7b`` in Part II.
     title : its title, at most 60 characters.
     root : the checkout; that of this package without it.
 
@@ -208,11 +211,14 @@ def _number(chapter: str) -> str:
 
 
 def _with_line(contents: str, line: str, part: str) -> str:
-    """The table of contents with a line after the last chapter's of that part, ``v`` or ``c``."""
-    chapters = list(re.finditer(rf"^  - file: book/{part}\d\w?_.*\n", contents, re.MULTILINE))
+    """The table of contents with a line more: ``c`` ends Part II, ``v`` your chapters after it."""
+    if part == "v" and YOURS in contents:
+        start = contents.index(YOURS) + len(YOURS)
+        listed = re.compile(r"(?:  .*\n)*").match(contents, start)
+        assert listed is not None  # it matches nothing, too
+        return contents[: listed.end()] + line + contents[listed.end() :]
+    chapters = list(re.finditer(r"^  - file: book/c\d\w?_.*\n", contents, re.MULTILINE))
     if not chapters:
-        raise ValueError(
-            f"_toc.yml lists no chapter 'book/{part}..._...' after which to put the new one"
-        )
+        raise ValueError("_toc.yml lists no chapter 'book/c..._...' after which to put the new one")
     end = chapters[-1].end()
-    return contents[:end] + line + contents[end:]
+    return contents[:end] + (YOURS if part == "v" else "") + line + contents[end:]

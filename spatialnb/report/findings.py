@@ -20,6 +20,9 @@ from spatialnb.study.log_protocol import LOG_PROTOCOLS
 from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
 
+CAPTION = "Claims and verdicts"
+"""What a table of findings is called."""
+
 
 def verdicts(results: Results) -> Shown:
     """The claims of a study: verdict, reported, ours with interval, and n."""
@@ -52,6 +55,7 @@ def _shown(
     words: Sequence[str | Cell],
     stem: str,
     origin: bool = False,
+    title: str = CAPTION,
 ) -> Shown:
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
@@ -79,13 +83,13 @@ def _shown(
         )
     warning = few_seeds(findings)
     html = (
-        as_html(data, "Claims and verdicts", "findings", corner="claim")
+        as_html(data, title, "findings", corner="claim")
         + (f"<p><strong>{warning}</strong></p>" if warning else "")
         + f"<p>{note}</p>"
         + downloads(stem, pd.DataFrame(ledger_rows(findings)))
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )
-    text = as_text(data, "Claims and verdicts")
+    text = as_text(data, title)
     return Shown(html, f"{text}\n{warning}" if warning else text)
 
 
@@ -151,11 +155,15 @@ def _origin(finding: Finding) -> dict[str, Any]:
 
 
 def ledger(
-    findings: Sequence[Finding], pages: Mapping[str, str] | None = None, name: str = "ledger"
+    findings: Sequence[Finding],
+    pages: Mapping[str, str] | None = None,
+    name: str = "ledger",
+    title: str = CAPTION,
 ) -> Shown:
     """Every claim with its chapter and verdict, and the numbers as CSV and JSON.
 
-    `pages` are the chapters' pages by id, to link to; `name` is that of the files.
+    `pages` are the chapters' pages by id, to link to; `name` is that of the files, `title` the
+    table's.
     """
     words = [
         Cell(
@@ -165,7 +173,7 @@ def ledger(
         )
         for place, finding in enumerate(findings)
     ]
-    return _shown(findings, words, name, origin=True)
+    return _shown(findings, words, name, origin=True, title=title)
 
 
 def chapter_link(chapter: str, pages: Mapping[str, str]) -> str:

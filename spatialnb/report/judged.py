@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from spatialnb.report.display import Shown, details
-from spatialnb.report.findings import few_seeds, mark
+from spatialnb.report.findings import CAPTION, few_seeds, mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number
 from spatialnb.report.html_tables import Cell, as_html, downloads
 from spatialnb.report.tables import json_number
@@ -78,7 +78,7 @@ def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
     )
     warning = few_seeds(findings)
     html = (
-        as_html(data, "Claims and verdicts", "findings", corner="claim")
+        as_html(data, CAPTION, "findings", corner="claim")
         + (f"<p><strong>{warning}</strong></p>" if warning else "")
         + "<p>D with its 95 % interval; p of the test that the rule names, corrected where several "
         "comparisons are.</p>"

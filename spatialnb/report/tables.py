@@ -109,31 +109,38 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     return Shown(html, as_text(data, title) + "\n" + "\n".join(notes))
 
 
-def table_rows(study: Study, results: Results | None) -> list[dict[str, Any]]:
-    """Every cell that the report prints, with ours beside it, as JSON data.
+def table_rows(study: Study, results: Results | None, whole: bool = False) -> list[dict[str, Any]]:
+    """Every cell that the log prints, with ours beside it, as JSON data.
 
     Without results, ours are null and n is 0.
+
+    Parameters
+    ----------
+    whole : every arm by every metric of the chapter, whether the log prints it or not.
     """
+    printed = {(cell.arm, cell.metric): cell for cell in study.reported}
+    every = [(arm, metric) for metric in study.metrics for arm in study.arms] if whole else []
+    places = dict.fromkeys([*printed, *every])
     ours = {
         (row.arm, name): row.ours
-        for name in dict.fromkeys(cell.metric for cell in study.reported)
+        for name in dict.fromkeys(metric for _, metric in places)
         for row in (summarise(results, name) if results else ())
     }
-    cells = [(cell, ours.get((cell.arm, cell.metric), EMPTY)) for cell in study.reported]
+    cells = [(place, printed.get(place), ours.get(place, EMPTY)) for place in places]
     return [
         {
             "chapter": study.id,
-            "arm": cell.arm,
-            "metric": cell.metric,
-            "reported": cell.value,
-            "reported_sd": cell.sd,
+            "arm": arm,
+            "metric": metric,
+            "reported": cell and cell.value,
+            "reported_sd": cell and cell.sd,
             "mean": json_number(interval.estimate),
             "sd": json_number(interval.sd),
             "low": json_number(interval.low),
             "high": json_number(interval.high),
             "n": interval.n,
         }
-        for cell, interval in cells
+        for (arm, metric), cell, interval in cells
     ]
 
 

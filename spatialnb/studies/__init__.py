@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable
+from typing import Literal
 
 from spatialnb.records.store import Store
 from spatialnb.registry import unknown
@@ -84,19 +85,41 @@ def controls(store: Store | None = None, settings: Settings = PUBLISHED) -> list
     return judge(part("II"), settings, store)
 
 
-def part(name: str) -> list[Study]:
-    """The studies of Part ``I``, on the report, or of Part ``II``, the controls."""
-    if name == "I":
-        return [study for study in STUDIES.values() if study.section]
-    return [study for study in STUDIES.values() if study.id.startswith("c")]
+def yours(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
+    """Every claim of your own chapters with its verdict: a family of its own.
+
+    Where none of them has the seeds that the settings ask for, no claim is judged.
+    """
+    return judge(part("yours"), settings, store, any_seeds=True)
+
+
+def part(name: Literal["I", "II", "yours"]) -> list[Study]:
+    """The studies of Part ``I``, on the log, of Part ``II``, the controls, or of ``yours``.
+
+    A chapter of your own is one with neither a section of the log nor an id of Part II.
+    """
+    log = [study for study in STUDIES.values() if study.section]
+    controls = [study for study in STUDIES.values() if study.id.startswith("c")]
+    if name == "yours":
+        return [study for study in STUDIES.values() if study not in log and study not in controls]
+    return log if name == "I" else controls
 
 
 def judge(
-    chosen: Iterable[Study], settings: Settings = PUBLISHED, store: Store | None = None
+    chosen: Iterable[Study],
+    settings: Settings = PUBLISHED,
+    store: Store | None = None,
+    any_seeds: bool = False,
 ) -> list[Finding]:
     """Every claim of these studies, judged from the records under the settings.
 
     A correction over the ledger takes all of them as one family.
+
+    Parameters
+    ----------
+    chosen : the studies.
+    settings, store : how claims are judged, and where the records are.
+    any_seeds : leave claims unjudged for want of seeds, instead of raising.
 
     Raises
     ------
@@ -106,7 +129,8 @@ def judge(
     chosen = list(chosen)
     whole = {study.id: study.recorded(store) for study in chosen}
     decided = {name: found for name, found in whole.items() if found and found.decides}
-    _check_seeds(settings, decided.values())
+    if not any_seeds:
+        _check_seeds(settings, decided.values())
     cases = [found.cases() for found in decided.values()]
     judged = dict(zip(decided, judge_cases(cases, settings), strict=True))
     findings: list[Finding] = []

@@ -36,7 +36,8 @@ COMMANDS = {
     "compare": ["FOLDER", "--json"],
     "verify": ["[STUDY]...", "--sample", "--seed"],
     "publish": ["STUDY...", "--seeds", "--dry-run"],
-    "new": ["CHAPTER TITLE"],
+    "new": ["CHAPTER TITLE", "--dataset", "--epochs", "--seeds", "--set"],
+    "pin": ["STUDY..."],
     "status": ["--store", "--json"],
     "ledger": [
         "[STUDY]...",

@@ -39,8 +39,8 @@ def test_runs_keep_their_ids_and_claims_their_rules() -> None:
 
 
 def test_the_arms_of_a_chapter_are_different_runs() -> None:
-    for chapter, pinned in PINNED.items():
-        assert len(set(pinned["arms"].values())) == len(pinned["arms"]), chapter
+    for study in STUDIES.values():
+        assert len({run.id for run in study.arms.values()}) == len(study.arms), study.id
 
 
 def test_a_chapter_makes_its_own_claims() -> None:

@@ -507,13 +507,54 @@ def _near(path: Path) -> Path:
 @main.command()
 @click.argument("chapter")
 @click.argument("title")
-def new(chapter: str, title: str) -> None:
-    """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions"."""
+@click.option("--dataset", help="Such as mnist or cifar10-jpeg.  [default: a draft on a quick one]")
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: 12, of a draft 2]")
+@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: 0-19, of a draft 0-1]")
+@set_option
+def new(
+    chapter: str,
+    title: str,
+    dataset: str | None,
+    epochs: int | None,
+    seeds: tuple[int, ...] | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions".
+
+    It takes the settings of `spatialnb run`: with the arms of a trial (--set arms=...) the study
+    has these arms, and a claim on each to begin with. Their kernels must be in the package.
+    """
     from spatialnb.commands import scaffold
 
-    for path in scaffold.new(chapter, title):
+    named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
+    given = _parsed(seeds, {"epochs": epochs, "dataset": dataset, **named})
+    for path in scaffold.new(chapter, title, given=given):
         click.echo(f"{_near(path)}")
-    click.echo("It runs as it is: make book. How to go on: book/extend.md")
+    short = f"make page PAGE={chapter}"
+    if dataset is None:
+        click.echo(f"It runs as it is: {short}. How to go on: book/extend.md")
+    else:
+        click.echo(
+            f"Now state question and claims, then: spatialnb pin {chapter}; commit; "
+            f"spatialnb train {chapter}; {short}. See book/extend.md"
+        )
+
+
+@main.command()
+@click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
+def pin(studies: tuple[str, ...]) -> None:
+    """Write down what of STUDY (such as v12) must stay: ids, rules, parameters.
+
+    Ids of the arms' runs and rules of the claims go into tests/pinned.json, and the parameters into
+    the notebook. What has published records is not changed any more.
+    """
+    from spatialnb.commands import pin
+    from spatialnb.studies import select
+
+    for study in select(studies):
+        for path in pin.pin(study):
+            click.echo(f"{_near(path)}: written")
+        click.echo(f"{study.id}: {len(study.arms)} arms and {len(study.claims)} claims are pinned")
 
 
 @main.command()

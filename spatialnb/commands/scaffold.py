@@ -1,90 +1,31 @@
-"""A new chapter: its study, its notebook, its line in the contents, and a test.
+"""A new chapter: its study, its notebook, its line in the contents.
 
-It runs, builds and passes as it is written, on a quick edition, and says that it is a draft.
+Without a data set it runs, builds and passes as it is written, on a quick edition, and says that it
+is a draft. Tests of every chapter try it, too, so that it needs none of its own.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spatialnb.commands import study_source
 from spatialnb.config.run import Run
+from spatialnb.datasets import edition
 from spatialnb.records import store as records_store
 from spatialnb.records.store import write_once
+from spatialnb.report.formatting import slug
 from spatialnb.studies import STUDIES
 from spatialnb.study import parameters
-from spatialnb.study.parameters import PARAMETERS
+from spatialnb.study.parameters import PARAMETERS, Parsed
 
 ID = re.compile(r"v\d\d|c[1-9][a-z]?")
 """What a chapter's id looks like: ``v12`` among your chapters, ``c7`` or ``c7b`` in Part II."""
 
 YOURS = "- caption: Your chapters\n  chapters:\n"
 """The part of the contents that chapters of your own stand in; it comes with the first of them."""
-
-MODULE = '''"""{id}: {title}."""
-
-from spatialnb.config.run import Run
-from spatialnb.priors.kernels import Exponential
-from spatialnb.priors.schedules import Static
-from spatialnb.study.claims import Claim
-from spatialnb.study.study import Quick, Study
-
-# A draft: a small data set that needs no download and decides nothing. For the real one, say
-# dataset="cifar10-jpeg" (or mnist), epochs=12 and seeds=tuple(range(20)); commit; then train.
-BASE = Run(dataset="quick-colours", epochs=2)
-
-STUDY = Study(
-    id="{id}",
-    title="{title}",
-    section="",
-    question="What does the kernel change here?",
-    changes="Nothing yet: a draft.",
-    arms={{
-        "none": BASE,
-        "exponential": Run(
-            dataset=BASE.dataset, epochs=BASE.epochs, schedule=Static(kernel=Exponential(k=3.0))
-        ),
-    }},
-    baseline="none",
-    seeds=(0, 1),
-    quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1)),
-    # A claim and its rule are committed before the runs that decide it are made.
-    claims=(
-        Claim(
-            chapter="{id}",
-            key="exponential-beats-none",
-            words="The exponential kernel beats none.",
-            rule="beats",
-            arm="exponential",
-            against="none",
-        ),
-    ),
-)
-'''
-"""A new chapter's study."""
-
-TEST = '''"""{id} · {title}: its grid, as it is meant."""
-
-from spatialnb.studies import get
-
-STUDY = get("{id}")
-
-
-def test_the_arms_are_those_of_the_question():
-    assert list(STUDY.arms) == ["none", "exponential"]
-
-
-def test_the_arms_are_different_runs_of_the_same_seed():
-    runs = [arm[0] for arm in STUDY.configs().values()]
-    assert len({{run.id for run in runs}}) == len(runs)
-    assert {{run.seed for run in runs}} == {{STUDY.seeds[0]}}
-
-
-def test_every_claim_compares_arms_that_are_there():
-    assert all(arm in STUDY.arms for claim in STUDY.claims for arm in claim.arms)
-'''
-"""A new chapter's test."""
 
 PROMPTS = {
     "code_prompt_show": "Parameters of this chapter",
@@ -112,9 +53,8 @@ CELLS = (
     ("code", "report.curves(results)", ("hide-input",)),
     (
         "markdown",
-        "The plain network reaches {{glue:text}}`{id}-none-accuracy`; the exponential kernel\n"
-        "changes that by {{glue:text}}`{id}-exponential-minus-none` points. Numbers in the\n"
-        "text come from the records, by keys that `report.numbers(results)` lists.",
+        "The plain network reaches {{glue:text}}`{id}-none-accuracy`; {differences}.\n"
+        "Numbers in the text come from the records, by keys that `report.numbers(results)` lists.",
         (),
     ),
     ("markdown", "## Verdicts", ()),
@@ -125,7 +65,9 @@ CELLS = (
 """A new chapter's notebook: kind, source and tags of each cell."""
 
 
-def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
+def new(
+    chapter: str, title: str, root: Path | None = None, given: Parsed | None = None
+) -> list[Path]:
     """Write a new chapter into a checkout, and return its files, the table of contents last.
 
     Parameters
@@ -133,10 +75,12 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
     chapter : its id, such as ``v12`` for a chapter of your own, or ``c7`` or ``c7b`` in Part II.
     title : its title, at most 60 characters.
     root : the checkout; that of this package without it.
+    given : the chapter's data set, epochs, seeds, other settings and arms, as for a re-run; without
+        a data set it is a draft on a quick edition.
 
     Raises
     ------
-    ValueError : an id or a title that does not fit, or an id that is taken.
+    ValueError : an id, a title or an arm that does not fit, or an id that is taken.
     FileNotFoundError : `root` is no checkout of the book.
     FileExistsError : one of the files is there already; then none is written.
     """
@@ -159,14 +103,16 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
         raise FileNotFoundError(f"no _toc.yml in {root}: make a new chapter in a checkout")
     module = f"{chapter}_{'_'.join(words)}"
     named = {"id": chapter, "number": _number(chapter), "title": title, "module": module}
+    given = given or Parsed()
+    base, arms, seeds = _planned(given)
+    source = study_source.module({"id": chapter, "title": title}, base, arms, seeds)
     files = {
-        root / "spatialnb" / "studies" / f"{module}.py": MODULE.format(**named),
-        root / "book" / f"{module}.ipynb": _notebook(named),
-        root / "tests" / f"test_{module}.py": TEST.format(**named),
+        root / "spatialnb" / "studies" / f"{module}.py": source,
+        root / "book" / f"{module}.ipynb": _notebook(named, base, arms, seeds),
     }
     for path in files:
         taken = [path, *path.parent.glob(f"{path.name.split('_')[0]}_*{path.suffix}")]
-        if path.exists() or (path.parent.name != "tests" and len(taken) > 1):
+        if path.exists() or len(taken) > 1:
             raise FileExistsError(f"{taken[-1]} is there already; nothing was written")
     listed = _with_line(contents.read_text("utf-8"), f"  - file: book/{module}\n", chapter[0])
     for path, text in files.items():
@@ -176,21 +122,41 @@ def new(chapter: str, title: str, root: Path | None = None) -> list[Path]:
     return [*files, contents]
 
 
-def _notebook(named: dict[str, str]) -> str:
+def _planned(given: Parsed) -> tuple[Run, dict[str, Run], tuple[int, ...]]:
+    """The base, the other arms and the seeds of a chapter that is given these parameters."""
+    draft = "dataset" not in given
+    fields = {PARAMETERS[name].field or name: value for name, value in given.items()}
+    asked: dict[str, Any] = {"dataset": "quick-colours", "epochs": 2} if draft else {}
+    asked |= {name: value for name, value in fields.items() if name not in ("seeds", "arms")}
+    base = Run(**asked)
+    edition(base.dataset)
+    named = given.get("arms") or {"exponential": {"kind": "exponential", "k": 3.0}}
+    if "none" in named:
+        raise ValueError("arms: 'none' is the chapter's own, the network without a prior")
+    arms = {name: parameters.arm(name, arm, base) for name, arm in named.items()}
+    return base, arms, given.get("seeds", tuple(range(2 if draft else 20)))
+
+
+def _notebook(
+    named: dict[str, str], base: Run, arms: Mapping[str, Run], seeds: Sequence[int]
+) -> str:
     """The house template of a chapter, as stored: no outputs."""
     import nbformat
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-    base = Run(dataset="quick-colours", epochs=2)
     published = {
-        "seeds": (0, 1),
+        "seeds": tuple(seeds),
         "epochs": base.epochs,
         "dataset": base.dataset,
-        **{name: getattr(base, part.field) for name, part in PARAMETERS.items() if part.field},
+        **_same(base, arms),
         "arms": {},
         "definitions": (),
     }
-    filled = {**named, "parameters": parameters.cell(published)}
+    differences = ",\n".join(
+        f"{arm} changes that by {{glue:text}}`{named['id']}-{slug(arm)}-minus-none` points"
+        for arm in arms
+    )
+    filled = {**named, "parameters": parameters.cell(published), "differences": differences}
     cells = []
     for place, (kind, source, tags) in enumerate(CELLS):
         make: Any = new_code_cell if kind == "code" else new_markdown_cell
@@ -203,6 +169,16 @@ def _notebook(named: dict[str, str]) -> str:
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return str(nbformat.writes(new_notebook(cells=cells, metadata=metadata))) + "\n"
+
+
+def _same(base: Run, arms: Mapping[str, Run]) -> dict[str, Any]:
+    """The settings that can be given to the chapter, as they are the same in all arms."""
+    runs = [base, *arms.values()]
+    return {
+        name: getattr(base, part.field)
+        for name, part in PARAMETERS.items()
+        if part.field and len({getattr(run, part.field) for run in runs}) == 1
+    }
 
 
 def _number(chapter: str) -> str:

@@ -289,17 +289,21 @@ def test_gluing_in_a_notebook_shows_each_text_as_it_is_under_its_key(monkeypatch
     import myst_nb.ext.glue as glue
     from myst_nb.core.variables import format_plain_text
 
-    shown = {}
+    shown, calls = {}, []
 
     def keep(data, raw, metadata):
+        calls.append((data, raw, metadata))
         text = data["application/papermill.record/text/plain"]
         shown[metadata["scrapbook"]["name"]] = format_plain_text(text, "")  # as on a page
 
     shell = core.InteractiveShell.instance()
     try:
+        monkeypatch.setattr("IPython.display.display", keep)
         monkeypatch.setattr(glue, "ipy_display", keep)
-        report.glue_numbers(results())
+        glue.glue("zero-at-the-end", "66.30", display=False)
         report.glue_numbers({"zero-at-the-end": "66.30"})
+        assert calls[0] == calls[1]  # which a page is given by myst_nb itself
+        report.glue_numbers(results())
     finally:
         shell.history_manager.end_session()
         core.InteractiveShell.clear_instance()

@@ -40,6 +40,8 @@ def test_nothing_unpickles_a_file(path: Path) -> None:
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(str(node.module).split(".")[0])
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "needed":
+            imported.add(ast.literal_eval(node.args[0]).split(".")[0])
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             module = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
             named = {keyword.arg for keyword in node.keywords}

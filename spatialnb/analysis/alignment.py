@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, linear, relu
 
 from spatialnb.analysis import similarity
+from spatialnb.extras import needed
 
 STARTS = 5
 """How many random numberings the search for a matching starts from; the best one is kept."""
@@ -121,7 +122,7 @@ def inner(first: Network, second: Network) -> float:
 def _ascend(
     first: Network, second: Network, order: list[Tensor], generator: torch.Generator
 ) -> list[Tensor]:
-    from scipy.optimize import linear_sum_assignment  # here: only pairs need it
+    linear_sum_assignment = needed("scipy.optimize").linear_sum_assignment  # only pairs need it
 
     order = list(order)
     changed = True

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spatialnb import extras
 from spatialnb.commands.backend_options import BackendOptions, backend_options, workers_option
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class Group(click.Group):
                 "\nStopped. What is finished is recorded; the same command goes on.", err=True
             )
             ctx.exit(130)
+        except ModuleNotFoundError as error:
+            said = extras.sentence(error, f"spatialnb {ctx.invoked_subcommand}")
+            if said is None or ctx.find_root().params.get("debug"):
+                raise
+            raise click.ClickException(said) from error
         except (ValueError, TypeError, OSError, RuntimeError) as error:
             if ctx.find_root().params.get("debug"):
                 raise
@@ -253,6 +259,7 @@ def run(
         for study in select(studies)
     ]
     # No training for a page that cannot be made, or not be left there.
+    extras.check("papermill", "nbconvert", "ipykernel", "latex2mathml", "pandas", "scipy")
     rerun.check_folder([planned.study for planned in plans], out)
     configs = [config for planned in plans for config in planned.configs]
     pairs = [pair for planned in plans for pair in planned.pairs]

@@ -16,6 +16,7 @@ from typing import Any
 
 from spatialnb.config import components, intervention, lr_schedules
 from spatialnb.config.run import Run
+from spatialnb.extras import needed
 from spatialnb.priors import actions, kernels, schedules
 from spatialnb.priors.kernels import Kernel
 from spatialnb.priors.schedules import Schedule
@@ -147,7 +148,7 @@ def packed() -> bytes:
     found = kinds()
     if not found:
         return pickle.dumps(found)
-    import cloudpickle  # here: only user-defined kinds need it
+    cloudpickle = needed("cloudpickle")  # here: only user-defined kinds need it
 
     homes = {kind.__module__ for _, _, kind in found} & set(sys.modules) - {"__main__"}
     for home in homes:

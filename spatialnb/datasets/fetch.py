@@ -11,6 +11,7 @@ from spatialnb.datasets.catalogue import Edition
 from spatialnb.datasets.published import SOURCES, missing, read_checked
 from spatialnb.datasets.root import default_root
 from spatialnb.datasets.sources import Packed
+from spatialnb.extras import needed
 
 
 def fetch(entry: Edition, root: Path) -> None:
@@ -45,7 +46,7 @@ def fetch(entry: Edition, root: Path) -> None:
 
 
 def _retrieve(source: Packed, root: Path) -> None:
-    import pooch  # here: in a notebook its import warns that it has no widgets for its bar
+    pooch = needed("pooch")  # here: in a notebook its import warns that its bar has no widgets
 
     pooch.retrieve(
         source.url,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from spatialnb.datasets.content import split_names
+from spatialnb.extras import needed
 
 CHUNK = 5_000  # images counted at a time, for which wide integers are made
 
@@ -30,26 +31,28 @@ def jpeg_tensors(files: Mapping[str, bytes], size: tuple[int, int]) -> dict[str,
     ------
     ValueError : a file is not a JPEG of that size.
     """
+    image = needed("PIL.Image")  # here: most data sets are no JPEG files
     labels = sorted({name.split("/")[1] for name in files})
     tensors = {}
     for split in ("train", "test"):
         names = split_names(files, split)
         x = np.empty((len(names), 3, *size), dtype=np.uint8)
         for row, name in zip(x, names, strict=True):
-            row[:] = _decode(name, files[name], size).transpose(2, 0, 1)
+            row[:] = _decode(image, name, files[name], size).transpose(2, 0, 1)
         tensors[f"{split}.x"] = torch.from_numpy(x)
         tensors[f"{split}.y"] = torch.tensor([labels.index(name.split("/")[1]) for name in names])
     return image_tensors(tensors, channels=3)
 
 
-def _decode(name: str, content: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _decode(image: Any, name: str, content: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels (height, width, 3) of a file, by the module ``PIL.Image``."""
     height, width = size
     try:
         # The decoder alone: for images this small, reading the headers in Python takes as long.
-        image = Image.frombytes("RGB", (width, height), content, "jpeg", "RGB", "")
+        decoded = image.frombytes("RGB", (width, height), content, "jpeg", "RGB", "")
     except (OSError, ValueError) as error:
         raise ValueError(f"{name} is not a JPEG of {height}x{width} pixels ({error})") from error
-    return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(height, width, 3)
+    return np.frombuffer(decoded.tobytes(), dtype=np.uint8).reshape(height, width, 3)
 
 
 def image_tensors(tensors: Mapping[str, Tensor], channels: int) -> dict[str, Tensor]:

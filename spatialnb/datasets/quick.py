@@ -14,6 +14,7 @@ from torch import Tensor
 from spatialnb.datasets.catalogue import Edition
 from spatialnb.datasets.content import digest
 from spatialnb.datasets.images import image_tensors
+from spatialnb.extras import needed
 
 Made = tuple[dict[str, Tensor], str]  # tensors, and the digest of what they were made from
 
@@ -23,9 +24,7 @@ def digits(entry: Edition) -> Made:
 
     The test split is the last 397, most of them by other writers than the first 1,400.
     """
-    from sklearn.datasets import load_digits
-
-    pixels, labels = load_digits(return_X_y=True)
+    pixels, labels = needed("sklearn.datasets").load_digits(return_X_y=True)
     return _images(entry, (pixels * 15).astype(np.uint8), labels.astype(np.int64))
 
 

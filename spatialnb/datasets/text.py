@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from torch import Tensor
 
 from spatialnb.datasets.content import split_names
+from spatialnb.extras import needed
 
 
 def review_tensors(files: Mapping[str, bytes], features: int) -> dict[str, Tensor]:
@@ -50,16 +50,17 @@ def text_tensors(
     texts, labels : of "train" and "test".
     features : words kept; columns are in alphabetical order.
     """
+    text = needed("sklearn.feature_extraction.text")
     pattern = r"(?u)\b\w\w+\b"
-    counter = CountVectorizer(lowercase=True, token_pattern=pattern, ngram_range=(1, 1))
+    counter = text.CountVectorizer(lowercase=True, token_pattern=pattern, ngram_range=(1, 1))
     counts = counter.fit_transform(texts["train"])
     words = counter.get_feature_names_out()
     frequency = np.asarray(counts.sum(axis=0)).ravel()
     kept = np.sort(np.lexsort((np.arange(len(words)), -frequency))[:features])
-    chosen = CountVectorizer(
+    chosen = text.CountVectorizer(
         lowercase=True, token_pattern=pattern, ngram_range=(1, 1), vocabulary=list(words[kept])
     )
-    weigh = TfidfTransformer(norm="l2", use_idf=True, smooth_idf=True, sublinear_tf=False)
+    weigh = text.TfidfTransformer(norm="l2", use_idf=True, smooth_idf=True, sublinear_tf=False)
     rows = {
         "train": weigh.fit_transform(counts[:, kept]),
         "test": weigh.transform(chosen.transform(texts["test"])),

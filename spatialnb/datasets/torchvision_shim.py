@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.machinery
 import importlib.util
 from typing import Any
 
 import torch
+
+from spatialnb.extras import needed
 
 SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
@@ -27,7 +28,7 @@ def import_torchvision() -> Any:
     for name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, name):
             torch.library.define(f"torchvision::{name}", SCHEMA)
-    return importlib.import_module("torchvision")
+    return needed("torchvision")
 
 
 def _load_operators(folder: str) -> None:

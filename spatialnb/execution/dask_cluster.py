@@ -91,7 +91,7 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
         from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise RuntimeError(
-            "a cluster needs dask.distributed: pip install distributed, or in a checkout "
+            "a cluster needs dask.distributed: pip install 'spatialnb[cluster]', or in a checkout "
             "pip install -e '.[cluster]'"
         ) from error
     try:

@@ -9,4 +9,7 @@ Names are imported when they are first used: most chapters are shown without tor
 
 import lazy_loader
 
+from spatialnb.extras import explained
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explained(__getattr__, __name__)

@@ -17,6 +17,8 @@ from spatialnb.study import metrics
 from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
+GLUED = "application/papermill.record/"
+"""What a page quotes is an output of this kind, so that the page does not show it there, too."""
 NOTHING = "–"
 SYMBOLS = {
     "holds": "✓",
@@ -247,8 +249,11 @@ def glue_numbers(said: Results | Mapping[str, str]) -> None:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
         return
-    # Here, because it comes with the book and not with the package.
-    from myst_nb import glue
+    from IPython.core.formatters import format_display_data
+    from IPython.display import display
 
+    # As myst_nb.glue does, which comes with the book and not with a chapter that is run again.
     for key, text in (numbers(said) if isinstance(said, Results) else said).items():
-        glue(key, text, display=False)
+        shown, metadata = format_display_data(text)
+        named = {**metadata, "scrapbook": {"name": key, "mime_prefix": GLUED}}
+        display({GLUED + kind: part for kind, part in shown.items()}, raw=True, metadata=named)

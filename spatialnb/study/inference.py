@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from spatialnb.extras import needed
+
 Key = TypeVar("Key", bound=Hashable)
 Values = NDArray[np.float64]
 """Samples as an array."""
@@ -69,7 +71,7 @@ def mean_interval(samples: Sample, level: float = 0.95) -> Interval:
     ------
     ValueError : no samples, one that is not finite, or a level outside (0, 1).
     """
-    from scipy import stats  # here: importing scipy takes longer than the command line may
+    stats = needed("scipy.stats")  # here: importing scipy takes longer than the command line may
 
     if not 0.0 < level < 1.0:
         raise ValueError(f"level: expected 0 < level < 1, got {level}")
@@ -94,7 +96,7 @@ def prediction_interval(
     ------
     ValueError : fewer than two samples, or a count that is not at least 1.
     """
-    from scipy import stats
+    stats = needed("scipy.stats")
 
     if count < 1:
         raise ValueError(f"count: expected at least 1, got {count}")
@@ -125,7 +127,7 @@ def paired_difference(
 
 def t_test(samples: Sample) -> float:
     """Two-sided p value of "the mean is 0". 0 or 1 where the samples have no spread."""
-    from scipy import stats
+    stats = needed("scipy.stats")
 
     if isinstance(samples, Estimate):
         return min(1.0, 2.0 * _above(samples, abs(samples.mean), 0.0))
@@ -144,7 +146,7 @@ def equivalence(samples: Sample, margin: float, around: float = 0.0) -> float:
     ------
     ValueError : fewer than two samples, or a margin that is not > 0.
     """
-    from statsmodels.stats.weightstats import DescrStatsW
+    weightstats = needed("statsmodels.stats.weightstats")
 
     if not margin > 0.0:
         raise ValueError(f"margin: expected a number > 0, got {margin}")
@@ -155,7 +157,7 @@ def equivalence(samples: Sample, margin: float, around: float = 0.0) -> float:
     mean, sd, _ = _moments(values)
     if sd == 0.0:
         return float(not abs(mean - around) < margin)
-    return float(DescrStatsW(values).ttost_mean(around - margin, around + margin)[0])
+    return float(weightstats.DescrStatsW(values).ttost_mean(around - margin, around + margin)[0])
 
 
 def unpaired_difference(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
@@ -193,9 +195,9 @@ def unpaired_equivalence(a: Sequence[float], b: Sequence[float], margin: float) 
 
 
 def _welch(both: tuple[Values, Values]) -> Any:
-    from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+    weightstats = needed("statsmodels.stats.weightstats")
 
-    return CompareMeans(*map(DescrStatsW, both))
+    return weightstats.CompareMeans(*map(weightstats.DescrStatsW, both))
 
 
 def not_below(samples: Sample, bound: float) -> float:
@@ -203,7 +205,7 @@ def not_below(samples: Sample, bound: float) -> float:
 
     A small value says that the mean lies above the bound.
     """
-    from scipy import stats
+    stats = needed("scipy.stats")
 
     if isinstance(samples, Estimate):
         return _above(samples, samples.mean, bound)
@@ -215,7 +217,7 @@ def not_below(samples: Sample, bound: float) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P values corrected by Holm's step-down method, in the order given."""
-    from statsmodels.stats.multitest import multipletests
+    multipletests = needed("statsmodels.stats.multitest").multipletests
 
     if not len(p_values):
         return []
@@ -241,7 +243,7 @@ def holm_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
 
 def fdr(p_values: Sequence[float]) -> list[float]:
     """P values corrected by Benjamini and Hochberg's step-up method, in the order given."""
-    from statsmodels.stats.multitest import multipletests
+    multipletests = needed("statsmodels.stats.multitest").multipletests
 
     if not len(p_values):
         return []

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from spatialnb.extras import needed
 from spatialnb.study import inference
 from spatialnb.study.claims import Finding, Verdict
 from spatialnb.study.judging import (
@@ -211,7 +212,7 @@ def smallest_difference(n: int, sd: float, alpha: float = 0.05, power: float = 0
     n : seeds.
     sd : standard deviation of the differences over seeds.
     """
-    from statsmodels.stats.power import TTestPower
+    TTestPower = needed("statsmodels.stats.power").TTestPower
 
     return sd * float(TTestPower().solve_power(nobs=n, alpha=alpha, power=power))
 
@@ -221,7 +222,7 @@ def smallest_margin(n: int, sd: float, alpha: float = 0.05, power: float = 0.8) 
 
     Two one-sided tests of arms whose true difference is 0: the power is 2 P - 1, P that of one.
     """
-    from statsmodels.stats.power import TTestPower
+    TTestPower = needed("statsmodels.stats.power").TTestPower
 
     one_sided = (1.0 + power) / 2.0
     solve = TTestPower().solve_power

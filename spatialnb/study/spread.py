@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spatialnb.extras import needed
+
 ALPHA = 0.05
 """Size of each test of the sequence."""
 NO_LESS = 0.8
@@ -78,7 +80,7 @@ def less_spread(a: Sequence[float], b: Sequence[float]) -> float:
     It is Levene's test with the median as centre. For two samples its F is the square of a t
     statistic, so half of its p value is that of the direction seen.
     """
-    from scipy import stats
+    stats = needed("scipy.stats")
 
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     p = float(stats.levene(first, second, center="median").pvalue) / 2.0
@@ -94,7 +96,7 @@ def spread_ratio(
     Seeds are resampled, the two values of a seed together; the interval is bias-corrected and
     accelerated, from a fixed random state.
     """
-    from scipy import stats
+    stats = needed("scipy.stats")
 
     def ratio(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> object:
         return x.std(ddof=1, axis=axis) / y.std(ddof=1, axis=axis)

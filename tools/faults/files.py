@@ -166,7 +166,7 @@ def jpegs(trial: Trial) -> None:
         other = trial.chance.choice((big.getvalue(), b"GIF89a" * 20))
         damaged = mutant(whole.getvalue(), other, trial.chance)
         found = trial.read_or_refuse(
-            lambda: images._decode("x.jpg", damaged, (32, 32)),  # noqa: B023
+            lambda: images._decode(Image, "x.jpg", damaged, (32, 32)),  # noqa: B023
             "jpeg",
             ValueError,
         )

@@ -6,8 +6,8 @@ from synthetic import ARMS, CLAIMS, results, run_record, study
 from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Linear
 from spatialnb.priors.schedules import Static
-from spatialnb.records.store import Store
-from spatialnb.study.study import Quick, Reported
+from spatialnb.records.store import MissingError, Store
+from spatialnb.study.study import Quick, Reported, UnpublishableWarning
 
 
 def test_the_grid_is_every_arm_at_every_seed():
@@ -238,3 +238,76 @@ def test_run_looks_up_what_is_recorded_and_trains_nothing(tmp_path):
     found = one.run(store=store, progress=False)
     assert found.published
     assert found == made
+
+
+# ── Trained by a notebook alone ─────────────────────────────────────────────────────────────────
+
+DOUBT = "the code is not as it was committed: a.py"
+
+
+@pytest.fixture
+def made(monkeypatch, tmp_path):
+    """An empty store, and what would be trained, which is refused."""
+    monkeypatch.setattr("spatialnb.records.provenance.doubt", lambda: DOUBT)
+    monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path))
+    monkeypatch.setattr("spatialnb.records.store.published_folder", lambda: tmp_path / "none")
+    asked = []
+
+    def refuse(new_runs, *_, **__):
+        asked.append(new_runs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spatialnb.execution.recording.record_missing", refuse)
+    return asked
+
+
+def test_records_that_could_not_be_published_are_warned_of_before_a_notebook_trains(made):
+    with (
+        pytest.warns(UnpublishableWarning, match=f"cannot be published: {DOUBT}. Stop") as said,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        study().run(seeds=[0])
+    assert said[0].filename == __file__  # the line that asked for them
+    assert len(made) == 1
+
+
+def test_pairs_of_published_runs_are_warned_of_too(made, tmp_path):
+    for by_seed in results(study(seeds=(0, 1))).records.values():
+        for record in by_seed.values():
+            Store(tmp_path).add(record)
+    with pytest.warns(UnpublishableWarning), pytest.raises(KeyboardInterrupt):
+        study().run(seeds=[0, 1])
+    assert made == [[]]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dataset": "quick-digits"},
+        {"epochs": 2, "seeds": [0]},
+        {"seeds": [99]},
+    ],
+    ids=["a quick edition", "other epochs", "another seed"],
+)
+def test_what_is_not_published_anyway_is_made_without_a_warning(given, made):
+    with pytest.raises(KeyboardInterrupt):  # a warning would be an error
+        study().run(**given)
+    assert len(made) == 1
+
+
+def test_an_arm_of_ones_own_is_made_without_a_warning_where_the_others_are_recorded(made, tmp_path):
+    there = results(study(pairs=False, seeds=(0, 1)))
+    for by_seed in there.records.values():
+        for record in by_seed.values():
+            Store(tmp_path).add(record)
+    with pytest.raises(KeyboardInterrupt):
+        study(pairs=False).run(seeds=[0, 1], arms={"mine": {"kind": "gaussian"}})
+    assert [run.seed for run in made[0]] == [0, 1]
+
+
+def test_nothing_is_said_where_nothing_is_trained_or_anybody_can_find_the_code(made, monkeypatch):
+    with pytest.raises(MissingError):
+        study().run(seeds=[0], train=False)
+    monkeypatch.setattr("spatialnb.records.provenance.doubt", lambda: "")
+    with pytest.raises(KeyboardInterrupt):
+        study().run(seeds=[0])

@@ -320,28 +320,11 @@ def _parsed(seeds: tuple[int, ...] | None, others: dict[str, Any]) -> Parsed:
 def _say_if_unpublishable(
     studies: Iterable[Study], todo: Iterable[Run], more: bool = False
 ) -> None:
-    """Say before runs are trained that `publish` will refuse them, and why.
+    """Say before runs are trained that `publish` will refuse them, and why."""
+    from spatialnb.study.study import unpublishable
 
-    Parameters
-    ----------
-    studies : whose published grids the runs may belong to; others are not published anyway.
-    todo : the runs to train.
-    more : whether something else is made that may be published.
-    """
-    from spatialnb.datasets import edition
-    from spatialnb.records import provenance
-
-    wanted = {run.id for run in todo if not edition(run.dataset).quick}
-    grids = (runs for study in studies for runs in study.configs().values())
-    if not more and (not wanted or wanted.isdisjoint(run.id for runs in grids for run in runs)):
-        return
-    doubt = provenance.doubt()
-    if doubt:
-        click.echo(
-            f"What is made now cannot be published: {doubt}. Stop here (Ctrl-C) and put that right "
-            "if it is meant for the book; otherwise all is well.",
-            err=True,
-        )
+    if said := unpublishable(studies, todo, more):
+        click.echo(said, err=True)
 
 
 def _say_time(

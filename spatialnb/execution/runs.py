@@ -6,7 +6,7 @@ on where this one stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ def complete(
     backend: Backend | None = None,
     progress: bool = True,
     train: bool = True,
+    before: Callable[[Sequence[Run], Sequence[Pair]], None] | None = None,
 ) -> Completed:
     """Records of runs and of pairs of runs: looked up where recorded, made where missing.
 
@@ -58,6 +59,7 @@ def complete(
         one worker per core without it.
     progress : whether to show a bar.
     train : whether to train what is missing; without it that is an error.
+    before : called with the runs and the pairs that are missing, before they are made.
 
     Raises
     ------
@@ -86,6 +88,8 @@ def complete(
             f"{len(new_runs)} of {len(wanted)} runs and {len(new_pairs)} of {len(asked)} "
             "pairs are not recorded; `spatialnb train` makes them"
         )
+    if before is not None:
+        before(new_runs, new_pairs)
     # Imported only here: what is recorded is read without torch.
     from spatialnb.execution.process_pool import ProcessPool
     from spatialnb.execution.recording import record_missing

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spatialnb.config.run import Run
+from spatialnb.datasets import edition
 from spatialnb.execution import runs
+from spatialnb.records import provenance
 from spatialnb.records.store import MissingError, default_store
 from spatialnb.registry import unknown
 from spatialnb.study import metrics, parameters
@@ -18,7 +21,12 @@ from spatialnb.study.results import Results
 
 if TYPE_CHECKING:
     from spatialnb.execution.backend import Backend
+    from spatialnb.execution.planning import Pair
     from spatialnb.records.store import Store
+
+
+class UnpublishableWarning(UserWarning):
+    """Records are about to be made that ``spatialnb publish`` will refuse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +301,11 @@ class Study:
         given : parameters that are not parsed yet: ``arms``, see :meth:`with_arms`, and those of
             :meth:`configs`.
 
+        Warns
+        -----
+        UnpublishableWarning : records of the published grid are to be made, and nobody could find
+            the code behind them; said before anything is trained.
+
         Raises
         ------
         ValueError : parameters that are not this chapter's.
@@ -309,8 +322,15 @@ class Study:
             backend=backend,
             progress=progress,
             train=train,
+            before=study._warn_if_unpublishable,
         )
         return study._results(grid, done, store)
+
+    def _warn_if_unpublishable(self, todo: Sequence[Run], pairs: Sequence[Pair]) -> None:
+        measured = [run for pair in pairs for run in pair.runs]
+        said = unpublishable([self.without_added()], [*todo, *measured])
+        if said:
+            warnings.warn(said, UnpublishableWarning, stacklevel=4)  # where `run` was called
 
     def _results(
         self, grid: Mapping[str, Sequence[Run]], done: runs.Completed, store: Store | None
@@ -371,6 +391,30 @@ class Study:
         if not self.pairs:
             return []
         return [(a, b, self.measure) for a, b in zip(configs[::2], configs[1::2], strict=False)]
+
+
+def unpublishable(studies: Iterable[Study], todo: Iterable[Run], more: bool = False) -> str:
+    """A sentence where records that are to be made would be refused by ``spatialnb publish``.
+
+    Empty where they would not, or belong to no published grid: others are not published anyway.
+
+    Parameters
+    ----------
+    studies : whose published grids the runs may belong to.
+    todo : the runs that are to be made, or measured.
+    more : whether something else is made that may be published.
+    """
+    wanted = {run.id for run in todo if not edition(run.dataset).quick}
+    grids = (runs for study in studies for runs in study.configs().values())
+    if not more and (not wanted or wanted.isdisjoint(run.id for runs in grids for run in runs)):
+        return ""
+    doubt = provenance.doubt()
+    if not doubt:
+        return ""
+    return (
+        f"What is made now cannot be published: {doubt}. Stop here and put that right if it is "
+        "meant for the book; otherwise all is well."
+    )
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

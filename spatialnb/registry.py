@@ -71,6 +71,10 @@ class Registry(Generic[T]):
 
         return keep
 
+    def forget(self, name: str) -> None:
+        """Make a name free again."""
+        del self._kinds[name]
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
 
@@ -120,6 +124,10 @@ class Functions(Generic[F]):
             return function
 
         return keep
+
+    def forget(self, name: str) -> None:
+        """Make a name free again."""
+        del self._functions[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._functions)

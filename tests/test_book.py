@@ -261,6 +261,29 @@ def test_what_a_page_refers_to_must_be_there(book: Book, text: str, complaint: s
     assert complaint in ended.stderr
 
 
+TWICE = {
+    "the label 'here'": "(here)=\n## Here\n",
+    "the label 'there'": "(there)=\nNo title follows.\n",
+    "the equation 'sum'": "```{math}\n:label: sum\nx\n```\n",
+    "the term 'kernel'": "```{glossary}\nkernel\n: A function.\n```\n",
+}
+
+
+def test_a_name_on_two_pages_fails_the_build_whoever_reads_them(book: Book) -> None:
+    # More than five pages, so that they are read in parallel, the two by different processes.
+    for number in range(1, 9):
+        book.page(f"p{number}", f"# Page {number}\n\nWords of page {number}.\n")
+    book.page("p1", "# Page 1\n\n" + "\n".join(TWICE.values()))
+    in_order = book.build()
+    assert in_order.returncode == 0, in_order.stderr
+    book.page("p8", "# Page 8\n\n" + "\n".join(TWICE.values()))
+    for _ in range(2):  # with the other page as it was kept, and with all read again
+        ended = book.build()
+        assert ended.returncode != 0
+        for what in TWICE:
+            assert f"{what} stands in book/p1 too; rename one" in ended.stderr
+
+
 def test_a_warning_inside_a_notebook_fails_the_build(book: Book) -> None:
     book.notebook("p1", "import warnings\n\nwarnings.warn('old')")
     for _ in range(2):  # what was kept of the first build does not hide it from the second

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import synthetic
+import torch
 from click.testing import CliRunner
 from nbclient.exceptions import DeadKernelError
 from synthetic import ARMS, results, run_record, study
@@ -24,10 +25,11 @@ from test_rerun_page import looked_at
 from spatialnb import report
 from spatialnb.commands import own_kernel, publish, rerun, verify
 from spatialnb.commands.cli import main
+from spatialnb.config import user_definitions
 from spatialnb.config.run import Run
 from spatialnb.execution import planning
 from spatialnb.execution.in_process import InProcess
-from spatialnb.priors.kernels import Linear
+from spatialnb.priors.kernels import Linear, kernels
 from spatialnb.records import store as records_store
 from spatialnb.records.provenance import PACKAGE
 from spatialnb.records.store import RecordError, Store
@@ -321,6 +323,49 @@ def test_a_re_run_can_be_compared_wherever_its_folder_goes(quick, tmp_path):
     rows = json.loads(result.stdout)
     assert {row["outcome"] for row in rows} == {"not comparable"}
     assert "data quick-digits, not mnist" in rows[0]["reason"]
+
+
+EDGE = """
+from dataclasses import dataclass
+from spatialnb.priors.kernels import Kernel, register
+
+@register("test-rerun-edge")
+@dataclass(frozen=True, kw_only=True)
+class {name}(Kernel):
+    def strength(self, distance):
+        return 0.0 * distance.double() + {value}
+"""
+
+
+def test_two_chapters_of_one_folder_may_each_have_a_kernel_of_one_name(tmp_path):
+    store, out = Store(tmp_path / "store"), tmp_path / "out"
+    arms = {"edge": {"kind": "test-rerun-edge"}}
+    for chapter, name, value in (("v01", "One", 0.5), ("v02", "Other", 0.25)):
+        file = tmp_path / chapter / "kernel.py"
+        file.parent.mkdir()
+        file.write_text(EDGE.format(name=name, value=value))
+        given = parse({"definitions": [file], "dataset": "quick-digits", "epochs": 1, "seeds": [0]})
+        planned = rerun.plan(get(chapter), given | parse({"arms": arms}), [str(file)])
+        found = get(chapter).run(given, store=store, backend=InProcess(), progress=False, arms=arms)
+        rerun._keep_records(found, out, store)
+        rerun._note(planned, out)
+        user_definitions.forget(file)
+    assert "test-rerun-edge" not in list(kernels)
+
+    result = CliRunner().invoke(main, ["compare", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert {row["chapter"] for row in rows} == {"v01", "v02"}
+    for file in (out / "definitions").iterdir():  # the command leaves the last one's
+        user_definitions.forget(file)
+    means = {}
+    for loaded in rerun.load(out, get):
+        (kernel,) = (loaded.study.arms["edge"].schedule.kernel,)
+        means[loaded.study.id] = (type(kernel).__name__, float(kernel.strength(torch.ones(1))))
+        assert len(loaded.samples("edge", "accuracy")) == 1
+    assert means == {"v01": ("One", 0.5), "v02": ("Other", 0.25)}
+    for file in (out / "definitions").iterdir():
+        user_definitions.forget(file)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "other"}', '{"format": 3}'])

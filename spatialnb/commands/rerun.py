@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spatialnb.config import user_definitions
 from spatialnb.config.run import Run
 from spatialnb.datasets.root import CACHE_VARIABLE, DATA_VARIABLE, from_environment
 from spatialnb.execution.planning import PairSpec
@@ -204,8 +205,11 @@ def _environment(store: Store) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
+def load(folder: Path, known: Callable[[str], Study]) -> Iterator[Results]:
     """The results of a re-run's folder, from the records in it and the published ones.
+
+    Chapter after chapter, each with its own definitions: two of them may give one name to different
+    kernels, so look at one before you ask for the next.
 
     Raises
     ------
@@ -220,10 +224,18 @@ def load(folder: Path, known: Callable[[str], Study]) -> list[Results]:
     for name, given in sorted(_chapters(path).items()):
         files = [folder / DEFINITIONS / file for file in given.get("definitions", ())]
         settings[name] = {**given, "definitions": files}
-    return [
-        known(name).run(parameters.parse(given), store=store, train=False, progress=False)
-        for name, given in settings.items()
-    ]
+    return _results([(known(name), given) for name, given in settings.items()], store)
+
+
+def _results(
+    settings: Sequence[tuple[Study, Mapping[str, Any]]], store: Store
+) -> Iterator[Results]:
+    loaded: list[Path] = []
+    for study, given in settings:
+        for file in loaded:
+            user_definitions.forget(file)
+        loaded = given["definitions"]
+        yield study.run(parameters.parse(given), store=store, train=False, progress=False)
 
 
 def _chapters(path: Path) -> dict[str, dict[str, Any]]:

@@ -72,6 +72,18 @@ def load(path: Path | str) -> None:
         raise ValueError(f"definitions: {path}: {type(error).__name__}: {error}") from error
 
 
+def forget(path: Path | str) -> None:
+    """Take back what a file has registered, so that another file may use its names."""
+    path = Path(path).expanduser().resolve()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PREFIX) and _same_file(Path(str(module.__file__)), path):
+            del sys.modules[name]
+            for registry in REGISTRIES.values():
+                for word, kind in registry.items():
+                    if kind.__module__ == name:
+                        registry.forget(word)
+
+
 def _module_name(path: Path) -> str:
     """A name for the module of a file; files of one name in two folders are two modules.
 

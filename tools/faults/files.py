@@ -93,7 +93,7 @@ def manifest(trial: Trial) -> None:
             damaged = json.dumps(scrambled(whole, trial.chance)).encode()
         (trial.folder / rerun.MANIFEST).write_bytes(damaged)
         trial.read_or_refuse(
-            lambda: rerun.load(trial.folder, studies.get), repr(damaged), ValueError, OSError
+            lambda: list(rerun.load(trial.folder, studies.get)), repr(damaged), ValueError, OSError
         )
 
 

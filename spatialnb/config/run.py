@@ -294,6 +294,15 @@ class Run:
         for name in ("asymmetric", "reparametrisation"):
             if getattr(self, name) is not None and not plain:
                 raise ValueError(f"{name}: expected a network without a prior")
+        if self.sparse is not None and self.sparse.method == "st3" and not plain:
+            raise ValueError("sparse: the method st3 expects a network without a prior")
+        if self.sparse is not None and self.sparse.rounds is not None:
+            if self.epochs % self.sparse.rounds:
+                raise ValueError(
+                    f"sparse: {self.sparse.rounds} rounds do not divide {self.epochs} epochs"
+                )
+            if self.learning_rate_decay is not None:
+                raise ValueError("sparse: the method imp has a constant learning rate")
         by_kernel = self.prune is not None and "kernel" in self.prune.by
         if by_kernel and isinstance(self.schedule.at(1.0), Uniform | Averaged):
             raise ValueError(

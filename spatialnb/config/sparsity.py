@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from spatialnb.registry import check_fields, unknown
 
-METHODS = ("static", "set", "rigl")
-"""Ways to train with zeros: places that stay, SET, and RigL."""
+METHODS = ("static", "set", "rigl", "granet", "st3", "imp")
+"""Ways to train with zeros: places that stay, SET, RigL, GraNet, ST-3, and iterative magnitude
+pruning."""
 PLACES = ("random", "band", "nearest", "window")
 """Where the weights are at the start: anywhere, at a layer's nearest connections, at each unit's
 nearest inputs, or in a square window of pixels."""
@@ -32,12 +33,17 @@ class Sparse:
     method : ``static``; ``set`` (Mocanu et al. 2018: after every epoch but the last the smallest
         30 % of a layer's weights give way to as many at random places); ``rigl`` (Evci et al. 2020:
         every 100 steps until 75 % of the training a share that falls from 30 % by a cosine gives
-        way to weights where the gradient is largest). New weights start at zero in both.
+        way to weights where the gradient is largest), in both of which new weights start at zero;
+        ``granet`` (Liu et al. 2021: from half of the weights on, ever fewer are left, and some
+        grow again where the gradient is largest); ``st3`` (Vanderschueren and De Vleeschouwer 2023:
+        a soft threshold that rises, and gradients that pass through it); ``imp`` (Frankle and
+        Carbin 2019: trained, pruned and set back to the start, `rounds` times).
     places : where the weights are at the start: ``random``, an Erdős–Rényi graph with a given
         number of edges; ``band``, the nearest connections of a layer; ``nearest``, as many for
         every unit, its nearest inputs by the run's positions, the channels of a pixel together on
         the plane; ``window``, a square of pixels around each unit of the first layer. See
         :mod:`spatialnb.training.local_masks`.
+    rounds : of ``imp`` alone: into so many parts of equal length the training is divided.
     layers : ``first`` for the first layer alone, where ``random`` gives every unit as many inputs
         as ``nearest`` does; every layer without it.
     """
@@ -46,6 +52,7 @@ class Sparse:
     method: str = "static"
     places: str = "random"
     layers: str | None = None
+    rounds: int | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -61,6 +68,10 @@ class Sparse:
             raise ValueError(
                 unknown("Sparse.layers", str(self.layers), layers) + " Leave it out for all layers."
             )
+        if (self.method == "imp") != (self.rounds is not None):
+            raise ValueError("Sparse.rounds: expected with the method imp, and with no other")
+        if self.rounds is not None and self.rounds < 2:
+            raise ValueError(f"Sparse.rounds: expected at least 2, got {self.rounds}")
         if self.places == "window" and self.layers is None:
             raise ValueError("Sparse: a window is of pixels; set layers to first")
         if self.places == "band" and self.layers is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -119,6 +119,14 @@ class Masked:
             self.kept[place] = stay | grown
 
     @torch.no_grad()
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Keep so many of each layer's weights, the largest; the others are zero from here on."""
+        for place, (weight, mask) in enumerate(zip(self.weights, self.kept, strict=True)):
+            if numbers[place] < int(mask.sum()):
+                self.kept[place] = largest(weight.abs().masked_fill(~mask, -1.0), numbers[place])
+        self._hold()
+
+    @torch.no_grad()
     def _hold(self) -> None:
         for weight, mask in zip(self.weights, self.kept, strict=True):
             weight.mul_(mask)
@@ -190,6 +198,99 @@ class Rigl(Masked):
         share = 0.5 * REPLACED * (1.0 + math.cos(math.pi * (self._done - 1) / self._until))
         self.replace(share, _gradient)
         return False
+
+
+class Granet(Masked):
+    r"""GraNet: ever fewer weights, and of those that are left some grow anew where gradients ask.
+
+    Every 100 steps until 75 % of the training, instead of a step, each layer keeps its n largest
+    weights, $n = n_1 + (n_0 - n_1) (1 - t / 0.75 S)^3$ before step t of S, from $n_0$ to $n_1$;
+    then a share $\frac14 (1 + \cos(\pi t / 0.75 S))$ of these gives way to weights
+    where the gradient is largest. Liu et al. 2021, by layer.
+
+    Parameters
+    ----------
+    optimizer, weights, kept : as for :class:`Masked`; `kept` is the mask at the start.
+    left : how many weights each layer has at the end.
+    steps : of the whole training.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        weights: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        *,
+        left: Sequence[int],
+        steps: int,
+    ) -> None:
+        super().__init__(optimizer, weights, kept)
+        self._first, self._last = [int(mask.sum()) for mask in self.kept], list(left)
+        self._until = RIGL_UNTIL * steps
+        self._done, self._finished = 0, False
+
+    def before_step(self) -> bool:
+        """Now and then keep fewer weights and replace some, which takes the place of a step."""
+        due = self._done and self._done % RIGL_STEPS == 0 and not self._finished
+        self._done += 1
+        if not due:
+            return super().before_step()
+        at = min((self._done - 1) / self._until, 1.0)
+        self._finished = at == 1.0
+        self.keep(
+            [
+                round(last + (first - last) * (1.0 - at) ** 3)
+                for first, last in zip(self._first, self._last, strict=True)
+            ]
+        )
+        self.replace(0.25 * (1.0 + math.cos(math.pi * at)), _gradient)
+        return False
+
+
+class Iterative(Masked):
+    """Iterative magnitude pruning: trained, pruned, set back to the start, and trained again.
+
+    After each round but the last the largest weights of each layer stay, at the values that they
+    started with, and the optimiser starts anew. Their number falls by the same factor each time.
+    Frankle and Carbin 2019.
+
+    Parameters
+    ----------
+    optimizer, weights, kept : as for :class:`Masked`; `kept` is all of them.
+    left : how many weights each layer has in the last round.
+    rounds : how many there are.
+    start : all parameters as they were at the start, by the parameter.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        weights: Sequence[Tensor],
+        kept: Sequence[Tensor],
+        *,
+        left: Sequence[int],
+        rounds: int,
+        start: Mapping[Tensor, Tensor],
+    ) -> None:
+        super().__init__(optimizer, weights, kept)
+        self._left, self._rounds, self._start = list(left), rounds, dict(start)
+
+    @torch.no_grad()
+    def begin(self, number: int) -> None:
+        """Begin the round of that number, counted from 0."""
+        if number == 0:
+            return
+        share = number / (self._rounds - 1)
+        self.keep(
+            [
+                round(weight.numel() * (left / weight.numel()) ** share)
+                for weight, left in zip(self.weights, self._left, strict=True)
+            ]
+        )
+        for parameter, value in self._start.items():
+            parameter.copy_(value)
+        self.optimizer.state.clear()
+        self._hold()
 
 
 def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from spatialnb.priors import parametrization
 from spatialnb.training import local_masks, networks, sparse_optimizers
 from spatialnb.training.context import Training
 from spatialnb.training.determinism import generator
+from spatialnb.training.interventions import soft_threshold
 from spatialnb.training.sparse_optimizers import Masked
 
 
@@ -29,12 +31,22 @@ class SparseWeights(Intervention):
         return None if run.sparse is None else cls(sparse=run.sparse)
 
     def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
-        sparse_optimizers.start(*self._masks(model, run, shape, generator(run.seed, "mask")))
+        random = generator(run.seed, "mask")
+        weights, masks = self._masks(model, run, shape, random)
+        if self.sparse.method == "st3":
+            layers = networks.linear_layers(model)[: len(weights)]
+            soft_threshold.prepare([layer for _, layer in layers])
+        else:
+            sparse_optimizers.start(weights, self._at_the_start(masks, random))
 
     def begin(self, training: Training) -> Part:
         random = generator(training.run.seed, "mask")
         weights, masks = self._masks(training.model, training.run, training.data.shape, random)
         optimizer, steps = training.optimizer, training.steps
+        left = [int(mask.sum()) for mask in masks]
+        if self.sparse.method == "st3":
+            return soft_threshold.RisingThreshold(training, left)
+        masks = self._at_the_start(masks, random)
         if self.sparse.method == "set":
             epoch = training.steps_per_epoch
             held: Masked = sparse_optimizers.Set(
@@ -42,9 +54,33 @@ class SparseWeights(Intervention):
             )
         elif self.sparse.method == "rigl":
             held = sparse_optimizers.Rigl(optimizer, weights, masks, steps=steps)
+        elif self.sparse.method == "granet":
+            held = sparse_optimizers.Granet(optimizer, weights, masks, left=left, steps=steps)
+        elif self.sparse.rounds is not None:
+            start: dict[Tensor, Tensor] = {
+                part: part.detach().clone() for part in training.model.parameters()
+            }
+            pruned = sparse_optimizers.Iterative(
+                optimizer, weights, masks, left=left, rounds=self.sparse.rounds, start=start
+            )
+            return _InRounds(training, pruned, self.sparse.rounds)
         else:
             held = Masked(optimizer, weights, masks)
         return _Sparse(training.model, held)
+
+    def _at_the_start(self, masks: Sequence[Tensor], random: torch.Generator) -> tuple[Tensor, ...]:
+        """The masks that a method starts from, given those of as many weights as it ends with."""
+        if self.sparse.method == "imp":
+            return tuple(torch.ones_like(mask) for mask in masks)
+        if self.sparse.method != "granet":
+            return tuple(masks)
+        return tuple(
+            sparse_optimizers.largest(
+                torch.rand(mask.shape, generator=random) + mask.cpu(),
+                max(int(mask.sum()), mask.numel() // 2),
+            ).to(mask.device)
+            for mask in masks
+        )
 
     def _masks(
         self, model: nn.Module, run: Run, shape: tuple[int, ...], random: torch.Generator
@@ -79,6 +115,28 @@ class SparseWeights(Intervention):
         if sparse.places == "random":
             return local_masks.random((out, inputs), kept, random)
         return local_masks.nearest(distance, kept, channels if run.positions == "plane" else 1)
+
+
+class _InRounds(Part):
+    """Iterative magnitude pruning, by the epochs of a round."""
+
+    def __init__(self, training: Training, held: sparse_optimizers.Iterative, rounds: int) -> None:
+        self._model, self._held = training.model, held
+        self._epochs, self._epoch = training.run.epochs // rounds, 0
+
+    def start_epoch(self, progress: float) -> None:
+        if self._epoch % self._epochs == 0:
+            self._held.begin(self._epoch // self._epochs)
+        self._epoch += 1
+
+    def before_step(self) -> bool:
+        return self._held.before_step()
+
+    def after_step(self) -> None:
+        self._held.after_step()
+
+    def finish(self, outcome: dict[str, Any]) -> None:
+        outcome["final"]["zeros"] = networks.zeros(self._model)
 
 
 class _Sparse(Part):

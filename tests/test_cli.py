@@ -13,6 +13,7 @@ import pytest
 import synthetic
 from click.testing import CliRunner
 
+from spatialnb import studies
 from spatialnb.commands import rerun
 from spatialnb.commands.cli import main
 from spatialnb.datasets import published
@@ -659,6 +660,13 @@ def own_chapter(one_chapter, monkeypatch):
     )
     monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": ONE, "v12": own})
     return own
+
+
+def test_the_book_s_own_studies_are_no_chapters_of_yours():
+    by_part = {name: {study.id for study in studies.part(name)} for name in ("I", "II", "yours")}
+    yours = {name for name in by_part["yours"] if re.fullmatch(r"v(0\d|1[01])|[cm]\d\w?", name)}
+    assert not yours
+    assert not by_part["I"] & by_part["II"]
 
 
 def test_chapters_of_your_own_are_a_part_of_their_own(own_chapter):

@@ -16,7 +16,7 @@ from spatialnb.records.store import RecordError, Store
 from spatialnb.studies import STUDIES as EVERY
 from spatialnb.study.results import QUICK
 
-STUDIES = {name: study for name, study in EVERY.items() if study.section}
+STUDIES = {study.id: study for study in studies.part("I")}
 """The report's own; a chapter that is added later is none of them."""
 
 SEEDS = {"v07": 10}

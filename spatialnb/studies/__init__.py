@@ -96,13 +96,12 @@ def yours(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Fi
 def part(name: Literal["I", "II", "yours"]) -> list[Study]:
     """The studies of Part ``I``, on the log, of Part ``II``, the controls, or of ``yours``.
 
-    A chapter of your own is one with neither a section of the log nor an id of Part II.
+    A chapter of your own is called as those on the log are, and the log has no section of it.
+    Studies on the verdicts, such as m2, are in none of the parts.
     """
-    log = [study for study in STUDIES.values() if study.section]
-    controls = [study for study in STUDIES.values() if study.id.startswith("c")]
-    if name == "yours":
-        return [study for study in STUDIES.values() if study not in log and study not in controls]
-    return log if name == "I" else controls
+    letter = "c" if name == "II" else "v"
+    named = [study for study in STUDIES.values() if study.id.startswith(letter)]
+    return named if name == "II" else [one for one in named if bool(one.section) is (name == "I")]
 
 
 def judge(

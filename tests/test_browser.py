@@ -357,6 +357,36 @@ def test_the_explorer_answers(fresh: Opened) -> None:
     assert fresh.complaints == []
 
 
+@built
+def test_the_ledger_is_judged_again_in_the_page_and_the_address_keeps_it(fresh: Opened) -> None:
+    from spatialnb import studies
+    from spatialnb.study.judging import Settings
+
+    fresh.show("book/ledger.html")
+    page = fresh.page
+    before = page.locator("main table.findings .verdict").all_inner_texts()
+    settings = Settings(margin=0.25, alpha=0.01, seeds=tuple(range(5)))
+    page.fill("#live-ledger [name=margin]", "0.25")
+    page.fill("#live-ledger [name=alpha]", "0.01")
+    page.fill("#live-ledger [name=seeds]", "0-4")
+    judged = [*studies.ledger(settings=settings), *studies.controls(settings=settings)]
+    now = page.locator("main table.findings .verdict").all_inner_texts()
+    assert [text.split(" ", 1)[1] for text in now[: len(judged)]] == [
+        str(one.verdict) for one in judged
+    ]
+    assert page.url.endswith("?margin=0.25&alpha=0.01&seeds=0-4")
+    assert page.locator("main tr.flipped").count() > 10
+    page.fill("#live-ledger [name=margin]", "-1")
+    assert "expected a number of points > 0" in page.inner_text("#live-ledger-problem")
+    page.click("#live-ledger button[type=reset]")
+    page.wait_for_function("() => !document.querySelector('main tr.flipped')")
+    assert page.locator("main table.findings .verdict").all_inner_texts() == before
+    page.select_option("#live-ledger [name=show]", "tied")
+    shown = page.locator("main table.findings tbody tr:visible").count()
+    assert shown == sum("tied" in text for text in before)
+    assert fresh.complaints == []
+
+
 # --- in the files -----------------------------------------------------------------------------
 
 

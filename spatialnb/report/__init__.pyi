@@ -13,6 +13,7 @@ from .formatting import banner, glue_numbers, numbers
 from .interpolation_figure import lines
 from .judged import judged, judged_rows, judged_text
 from .kernels import idea_figure, kernel_figure
+from .live_ledger import ledger_data, live_ledger
 from .metric_grid import side_by_side
 from .population_tables import (
     answer_rows,
@@ -85,8 +86,10 @@ __all__ = [
     "kernel_figure",
     "latency_table",
     "ledger",
+    "ledger_data",
     "ledger_rows",
     "lines",
+    "live_ledger",
     "numbers",
     "population_numbers",
     "population_rows",

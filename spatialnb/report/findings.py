@@ -15,7 +15,7 @@ from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, plain
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
-from spatialnb.study.claims import FEW, Finding
+from spatialnb.study.claims import FEW, Claim, Finding
 from spatialnb.study.log_protocol import LOG_PROTOCOLS
 from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
@@ -169,11 +169,21 @@ def ledger(
         Cell(
             f"{finding.claim.chapter}. {finding.claim.words}",
             sort=place,
-            markup=chapter_link(finding.claim.chapter, pages or {}) + escape(finding.claim.words),
+            markup=_anchored(finding.claim, pages or {}),
         )
         for place, finding in enumerate(findings)
     ]
     return _shown(findings, words, name, origin=True, title=title)
+
+
+def _anchored(claim: Claim, pages: Mapping[str, str]) -> str:
+    """A claim's words as HTML, with a link to its chapter and one to this very row."""
+    name = f"{claim.chapter}-{claim.key}"
+    return (
+        f'<span id="claim-{name}" data-claim="{claim.chapter}/{claim.key}">'
+        f"{chapter_link(claim.chapter, pages)}{escape(claim.words)}</span> "
+        f'<a class="to-row" href="#claim-{name}" aria-label="Link to this claim">#</a>'
+    )
 
 
 def chapter_link(chapter: str, pages: Mapping[str, str]) -> str:

@@ -1,0 +1,143 @@
+"""The ledger that a reader judges again in the page: its controls, and the data behind them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import SYMBOLS
+from spatialnb.study import metrics
+from spatialnb.study.judging import PUBLISHED, Case, Comparison, NoAnswersError
+
+STATIC = "../_static"
+"""Where a page of the book finds its scripts."""
+CORRECTIONS = {
+    "none": "none",
+    "chapter": "Holm, by chapter",
+    "ledger": "Holm, over the ledger",
+    "fdr": "false discoveries, over the ledger",
+}
+POPULATIONS = {"seeds": "other seeds", "images": "other test images", "both": "both"}
+EDITIONS = {"2": "second edition", "1": "first edition"}
+DIGITS = 8
+"""Significant digits of a covariance: far more than a verdict needs, and short."""
+
+
+def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
+    """Controls that judge every claim of a page again, in the page.
+
+    Parameters
+    ----------
+    parts : the chapters' claims by the title of their part; a correction over the ledger takes
+        each part as one family, as ``spatialnb ledger`` does. The page shows them by
+        :func:`spatialnb.report.ledger`.
+    """
+    data = [
+        {"title": title, "chapters": ledger_data(chapters)} for title, chapters in parts.items()
+    ]
+    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+    show = {"all": "every claim", "changed": "changed verdicts", **{one: one for one in SYMBOLS}}
+    fields = (
+        _input("margin", "Margin (points)", "number", "each claim's own"),
+        _input("alpha", "Level", "number", "", str(PUBLISHED.alpha)),
+        _select("correction", "Correction", CORRECTIONS, PUBLISHED.correction),
+        _input("seeds", "Seeds", "text", "all, or such as 0-4"),
+        _select("population", "Generalise to", POPULATIONS, PUBLISHED.population),
+        _select("edition", "Rules", EDITIONS, str(PUBLISHED.edition)),
+        _select("show", "Show", show, "all"),
+        _input("find", "Find", "search", "words of a claim"),
+    )
+    html = (
+        f'<link rel="stylesheet" href="{STATIC}/ledger.css">'
+        "<noscript><p>Controls to judge the claims again need JavaScript, which is switched off in "
+        "this browser. <code>spatialnb ledger --help</code> names the same settings.</p></noscript>"
+        '<form id="live-ledger" class="live-ledger" aria-label="Judge the claims again" '
+        f'autocomplete="off" novalidate hidden>{"".join(fields)}'
+        '<p id="live-ledger-problem" role="alert" hidden></p>'
+        '<p id="live-ledger-said" role="status"></p>'
+        '<p><button type="reset">Published settings</button></p></form>'
+        f'<script type="application/json" id="live-ledger-data">{text}</script>'
+        + "".join(
+            f'<script defer src="{STATIC}/{name}"></script>'
+            for name in ("vendor/jstat.min.js", "ledger_core.js", "ledger.js")
+        )
+    )
+    words = "Controls to judge every claim again stand here on the page."
+    return Shown(html, words)
+
+
+def _input(name: str, label: str, kind: str, placeholder: str, value: str = "") -> str:
+    step = ' step="any" min="0"' if kind == "number" else ""
+    return (
+        f'<label>{escape(label)}<input name="{name}" type="{kind}"{step} '
+        f'placeholder="{escape(placeholder)}" value="{escape(value)}"></label>'
+    )
+
+
+def _select(name: str, label: str, options: Mapping[str, str], chosen: str) -> str:
+    made = "".join(
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>'
+        f"{escape(text)}</option>"
+        for value, text in options.items()
+    )
+    return f'<label>{escape(label)}<select name="{name}">{made}</select></label>'
+
+
+def ledger_data(chapters: Sequence[Sequence[Case]]) -> list[list[dict[str, Any]]]:
+    """Claims with their samples, chapter by chapter, as JSON data.
+
+    ``book/_static/ledger_core.js`` judges them by the rules of :mod:`spatialnb.study.judging`. A
+    comparison has D by seed or by pair of seeds (``keys``, ``values``) and, where answers are
+    recorded, the covariance of D over test images between every two seeds: the lower triangle, row
+    by row, from which each population of images can be judged on any choice of seeds.
+    """
+    return [[_claim(one) for one in chapter] for chapter in chapters]
+
+
+def _claim(one: Case) -> dict[str, Any]:
+    claim = one.claim
+    return {
+        "chapter": claim.chapter,
+        "key": claim.key,
+        "rule": claim.rule,
+        "margin": claim.margin,
+        "unit": claim.unit,
+        "low": claim.low,
+        "high": claim.high,
+        "better": claim.better,
+        "best_of": claim.best_of,
+        "since": claim.since,
+        "digits": metrics.metric(claim.metric).digits,
+        "signed": claim.is_difference,
+        "comparisons": [_comparison(part) for part in one.comparisons],
+    }
+
+
+def _comparison(part: Comparison) -> dict[str, Any]:
+    keys = list(part.values)
+    found: dict[str, Any] = {
+        "name": part.name,
+        "keys": [list(key) if isinstance(key, tuple) else key for key in keys],
+        "values": list(part.values.values()),
+    }
+    if part.by_image is None or len(keys) < 2:
+        return found
+    try:
+        points = part.by_image(keys)
+    except NoAnswersError:
+        return found
+    covariance = np.atleast_2d(np.cov(points))
+    found["images"] = points.shape[1]
+    found["covariance"] = list(
+        itertools.chain.from_iterable(
+            [float(f"{covariance[row, column]:.{DIGITS}g}") for column in range(row + 1)]
+            for row in range(len(keys))
+        )
+    )
+    return found

@@ -24,6 +24,7 @@ from .priors.kernels import (
     Uniform,
     share_below,
 )
+from .priors.local_layers import attach_local, compact
 from .priors.parametrization import (
     DecayTarget,
     LeftAloneWarning,
@@ -67,7 +68,9 @@ __all__ = [
     "actions",
     "analysis",
     "attach",
+    "attach_local",
     "baked_copy",
+    "compact",
     "config",
     "datasets",
     "effective_state_dict",

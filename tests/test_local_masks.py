@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from spatialnb import datasets
 from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Sparse
+from spatialnb.priors import local_masks
 from spatialnb.priors.geometry import layer_distance, plane
-from spatialnb.training import local_masks, networks
+from spatialnb.training import networks
 from spatialnb.training.build import build
 from spatialnb.training.loop import train
 

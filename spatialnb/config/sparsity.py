@@ -42,7 +42,7 @@ class Sparse:
         number of edges; ``band``, the nearest connections of a layer; ``nearest``, as many for
         every unit, its nearest inputs by the run's positions, the channels of a pixel together on
         the plane; ``window``, a square of pixels around each unit of the first layer. See
-        :mod:`spatialnb.training.local_masks`.
+        :mod:`spatialnb.priors.local_masks`.
     rounds : of ``imp`` alone: into so many parts of equal length the training is divided.
     layers : ``first`` for the first layer alone, where ``random`` gives every unit as many inputs
         as ``nearest`` does; every layer without it.

@@ -1,3 +1,21 @@
-from . import actions, folded_optimizer, geometry, kernels, parametrization, schedules
+from . import (
+    actions,
+    folded_optimizer,
+    geometry,
+    kernels,
+    local_layers,
+    local_masks,
+    parametrization,
+    schedules,
+)
 
-__all__ = ["actions", "folded_optimizer", "geometry", "kernels", "parametrization", "schedules"]
+__all__ = [
+    "actions",
+    "folded_optimizer",
+    "geometry",
+    "kernels",
+    "local_layers",
+    "local_masks",
+    "parametrization",
+    "schedules",
+]

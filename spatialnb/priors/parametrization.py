@@ -112,8 +112,8 @@ def attach(
     TypeError : `prior` is neither a kernel nor a schedule.
     """
     kernel = _kernel_at(prior, 0.0)
-    chosen = _choose(model, layers)
-    _check_weights(model, chosen)
+    chosen = choose(model, layers)
+    check_weights(model, chosen)
     parts = []
     for (_, layer), between in zip(chosen, _distances(chosen, distances), strict=True):
         weight = layer.weight
@@ -265,7 +265,7 @@ class DecayTarget:
         if not weight >= 0.0:
             raise ValueError(f"decay weight: expected a number >= 0, got {weight}")
         self.weight, self.keep_sign = weight, keep_sign
-        learned = [learned_weight(layer) for _, layer in _choose(model, None)]
+        learned = [learned_weight(layer) for _, layer in choose(model, None)]
         self._pairs = [
             (w, target.strength(layer_distance(*w.shape)).to(w.device, w.dtype)) for w in learned
         ]
@@ -338,7 +338,8 @@ def _prior_of(module: nn.Module) -> SpatialPrior | None:
     return first if isinstance(first, SpatialPrior) else None
 
 
-def _choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear]]:
+def choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear]]:
+    """The linear layers that are meant, by name; ValueError as for :func:`attach`."""
     linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
     if layers is None:
         if not linear:
@@ -366,7 +367,7 @@ def _matching(name: str, linear: Mapping[str, nn.Linear]) -> list[str]:
     return found
 
 
-def _check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> None:
+def check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> None:
     """Refuse a weight that cannot carry a prior, or that something else uses too."""
     used: dict[tuple[str, int], list[str]] = {}
     for prefix, module in model.named_modules():

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from spatialnb.config.intervention import Intervention, Part
 from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Sparse
-from spatialnb.priors import parametrization
-from spatialnb.training import local_masks, networks, sparse_optimizers
+from spatialnb.priors import local_masks, parametrization
+from spatialnb.training import networks, sparse_optimizers
 from spatialnb.training.context import Training
 from spatialnb.training.determinism import generator
 from spatialnb.training.interventions import soft_threshold

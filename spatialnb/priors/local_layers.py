@@ -1,0 +1,238 @@
+"""Real zeros by distance for a network of your own, and the compact form of such layers.
+
+:func:`attach_local` is the sibling of :func:`spatialnb.priors.parametrization.attach`: instead of
+scaling weights by distance, it keeps each unit's nearest inputs and holds all other weights at
+zero. :func:`compact` bakes that into layers that neither store nor multiply most of the zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from spatialnb.priors import local_masks
+from spatialnb.priors.geometry import layer_distance
+from spatialnb.priors.parametrization import Layers, check_weights, choose
+
+M = TypeVar("M", bound=nn.Module)
+
+BLOCK = 16
+"""Units of a compact layer that share one dense product."""
+
+
+class LocalMask(nn.Module):
+    """The parametrization: the weights of a layer where its mask is True, zero elsewhere.
+
+    The mask is a buffer, so it travels with ``state_dict`` and with ``model.to(device)``.
+    """
+
+    kept: Tensor
+
+    def __init__(self, kept: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("kept", kept)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The effective weight (out, in) of the learned one."""
+        return weight * self.kept
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """The learned weight for an effective one: itself."""
+        return weight
+
+    def extra_repr(self) -> str:
+        out, into = self.kept.shape
+        return f"out={out}, in={into}, kept={int(self.kept.sum())}"
+
+
+def attach_local(
+    model: M,
+    keep: float | int,
+    *,
+    layers: Layers | None = None,
+    distances: Sequence[Tensor] | None = None,
+    channels: int = 1,
+) -> M:
+    """Keep each unit's nearest inputs, hold its other weights at zero, and return the model.
+
+    Every optimiser leaves the zeros as they are: the mask is applied whenever the weight is used.
+    Initialise first, as for :func:`~spatialnb.priors.parametrization.attach`; a layer that keeps a
+    share s of its inputs has that much smaller sums, which an initialisation of its own may make up
+    for. Where anything is wrong, no layer is changed.
+
+    Parameters
+    ----------
+    model : any module; an ``nn.Linear`` itself too.
+    keep : inputs a unit keeps: a share between 0 and 1, or a whole number from 1 on.
+    layers : as for :func:`~spatialnb.priors.parametrization.attach`.
+    distances : for each of these layers, in their order, the distances (out, in) of its
+        connections, such as :func:`spatialnb.priors.geometry.plane` gives; without it each layer's
+        neurons stand evenly on a line.
+    channels : of an image whose pixels are kept with all their channels; inputs are then flattened
+        channel by channel.
+
+    Raises
+    ------
+    ValueError : as for :func:`~spatialnb.priors.parametrization.attach`; or `keep` is no share and
+        no number of a layer's inputs, or inputs are no multiple of `channels`.
+    """
+    chosen = choose(model, layers)
+    check_weights(model, chosen)
+    given = [layer_distance(*layer.weight.shape) for _, layer in chosen]
+    if distances is not None:
+        shapes = [tuple(between.shape) for between in distances]
+        wanted = [tuple(layer.weight.shape) for _, layer in chosen]
+        if shapes != wanted:
+            raise ValueError(f"distances: expected the shapes {wanted}, got {shapes}")
+        given = list(distances)
+    masks = [
+        _mask(name, layer, between, keep, channels)
+        for (name, layer), between in zip(chosen, given, strict=True)
+    ]
+    for (_, layer), mask in zip(chosen, masks, strict=True):  # nothing is wrong from here on
+        parametrize.register_parametrization(
+            layer, "weight", LocalMask(mask.to(layer.weight.device))
+        )
+    return model
+
+
+def _mask(name: str, layer: nn.Linear, between: Tensor, keep: float, channels: int) -> Tensor:
+    inputs = layer.in_features
+    if channels < 1 or inputs % channels:
+        raise ValueError(f"channels: {inputs} inputs of {name!r} are no multiple of {channels}")
+    whole = isinstance(keep, int) and not isinstance(keep, bool)
+    if not (1 <= keep <= inputs if whole else 0.0 < keep < 1.0):
+        raise ValueError(
+            f"keep: expected a share between 0 and 1, or 1 to {inputs} inputs of {name!r}, got "
+            f"{keep!r}"
+        )
+    number = int(keep) if whole else local_masks.kept_inputs(1.0 - keep, inputs, channels)
+    if number % channels:
+        raise ValueError(f"keep: {number} inputs are no multiple of {channels} channels")
+    return local_masks.nearest(between.cpu(), number, channels)
+
+
+class CompactLinear(nn.Module):
+    r"""A linear layer with zeros, as small dense products over gathered inputs.
+
+    Units are put into blocks of those that share most inputs. A block gathers the union of its
+    units' inputs, and one dense product serves all of them. It computes what the masked layer
+    computes, up to rounding, and learns the same weights.
+
+    Parameters
+    ----------
+    weight : (out, in) with zeros.
+    bias : (out,), or None.
+    kept : (out, in) bool, where weights are; a weight that happens to be zero may be among them.
+    block : units that share a product.
+    """
+
+    inputs: Tensor
+    kept: Tensor
+    places: Tensor
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, kept: Tensor, block: int = BLOCK
+    ) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        groups = _blocks(kept.cpu(), block)
+        unions = [kept[group].any(dim=0).nonzero().flatten() for group in groups]
+        width, count = max(map(len, unions)), len(groups)
+        inputs = torch.zeros(count, width, dtype=torch.long, device=weight.device)
+        mask = torch.zeros(count, width, block, dtype=torch.bool, device=weight.device)
+        values = torch.zeros(count, width, block, dtype=weight.dtype, device=weight.device)
+        places = torch.zeros(self.out_features, dtype=torch.long, device=weight.device)
+        with torch.no_grad():
+            for number, (group, union) in enumerate(zip(groups, unions, strict=True)):
+                inputs[number, : len(union)] = union
+                mask[number, : len(union), : len(group)] = kept[group][:, union].T
+                values[number, : len(union), : len(group)] = weight[group][:, union].T
+                places[group] = number * block + torch.arange(len(group), device=weight.device)
+            values *= mask
+        self.register_buffer("inputs", inputs)
+        self.register_buffer("kept", mask)
+        self.register_buffer("places", places)
+        self.weight = nn.Parameter(values)
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs (..., out) of inputs (..., in)."""
+        flat = x.reshape(-1, self.in_features)
+        blocks, width = self.inputs.shape
+        gathered = flat.index_select(1, self.inputs.flatten()).view(-1, blocks, width)
+        weight = self.weight * self.kept if torch.is_grad_enabled() else self.weight
+        found = torch.bmm(gathered.transpose(0, 1), weight).transpose(0, 1)
+        found = found.reshape(len(flat), -1).index_select(1, self.places)
+        if self.bias is not None:
+            found = found + self.bias
+        return found.reshape(*x.shape[:-1], self.out_features)
+
+    def extra_repr(self) -> str:
+        blocks, width, block = self.weight.shape
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}, blocks={blocks} of {block} units and {width} inputs"
+        )
+
+
+def compact(model: nn.Module, block: int = BLOCK) -> nn.Module:
+    """Replace each layer that :func:`attach_local` has masked by its :class:`CompactLinear`.
+
+    Returns
+    -------
+    The model itself; where that is a masked layer, the compact layer that takes its place.
+
+    Raises
+    ------
+    ValueError : the model has no such layer, or `block` is less than 1.
+    """
+    if block < 1:
+        raise ValueError(f"block: expected at least 1, got {block}")
+    if _mask_of(model) is not None:
+        return _compacted(cast(nn.Linear, model), block)
+    found = 0
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if _mask_of(child) is not None:
+                setattr(parent, name, _compacted(cast(nn.Linear, child), block))
+                found += 1
+    if not found:
+        raise ValueError("the model has no local layer; call attach_local(model, ...) first")
+    return model
+
+
+def _compacted(layer: nn.Linear, block: int) -> CompactLinear:
+    mask = _mask_of(layer)
+    assert mask is not None
+    return CompactLinear(layer.weight.detach(), layer.bias, mask.kept, block)
+
+
+def _mask_of(module: nn.Module) -> LocalMask | None:
+    if not (isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight")):
+        return None
+    first = cast(Any, module.parametrizations)["weight"][0]
+    return first if isinstance(first, LocalMask) else None
+
+
+def _blocks(kept: Tensor, block: int) -> list[Tensor]:
+    """Units in groups of at most `block`: each grows by the unit that needs fewest new inputs."""
+    rows = kept.float()
+    sizes = rows.sum(dim=1)
+    free = torch.ones(len(kept), dtype=torch.bool)
+    groups = []
+    while bool(free.any()):
+        group = [int(free.nonzero()[0])]
+        union = kept[group[0]].clone()
+        free[group[0]] = False
+        while len(group) < block and bool(free.any()):
+            new = (sizes - rows @ union.float()).masked_fill(~free, float("inf"))
+            group.append(int(new.argmin()))
+            union |= kept[group[-1]]
+            free[group[-1]] = False
+        groups.append(torch.tensor(sorted(group)))
+    return groups

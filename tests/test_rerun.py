@@ -30,6 +30,7 @@ from spatialnb.config.run import Run
 from spatialnb.execution import planning
 from spatialnb.execution.in_process import InProcess
 from spatialnb.priors.kernels import Linear, kernels
+from spatialnb.records import answers
 from spatialnb.records import store as records_store
 from spatialnb.records.provenance import PACKAGE
 from spatialnb.records.store import RecordError, Store
@@ -723,6 +724,20 @@ def test_a_pair_is_published_with_its_runs(two_stores):
     pair = synthetic.pair_record(first, second)
     two_stores.add(dataclasses.replace(pair, provenance=CLEAN))
     assert [record.kind for record in publish.candidates([one], two_stores).good] == ["pair"]
+
+
+@pytest.mark.parametrize("held_out", [None, 100])
+def test_answers_to_test_images_are_published_and_those_to_held_out_ones_are_not(
+    two_stores, held_out
+):
+    arms = {name: dataclasses.replace(run, validation_size=held_out) for name, run in ARMS.items()}
+    one = study(arms=arms, pairs=False, claims=(), reported=(), metrics=("train_loss",))
+    wanted = one.configs(seeds=[0])["none"][0]
+    record = made(wanted, data=mnist())
+    two_stores.add(record)
+    two_stores.add(answers.record_of(wanted, {"mnist": [1, 2, 3]}, record.provenance))
+    kinds = [found.kind for found in publish.candidates([one], two_stores).good]
+    assert kinds == (["run"] if held_out else ["run", "answer"])
 
 
 def test_a_notebook_is_found_by_its_chapter():

@@ -27,6 +27,9 @@ class Checked:
 def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = None) -> Checked:
     """Records of the studies' published grids that stand in the working store alone.
 
+    Answers are those to test images: what a search over settings answers to images that are held
+    out stays where it is.
+
     Parameters
     ----------
     asked : parameters that make the grids smaller, such as ``seeds``.
@@ -41,7 +44,8 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
     for study in studies:
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
-            ids += [(answers_id(run), "answer") for run in configs]
+            # Answers to images that are held out decide nothing, and there are many such runs.
+            ids += [(answers_id(run), "answer") for run in configs if not run.validation_size]
             ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
             for record_id, kind in ids:

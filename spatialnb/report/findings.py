@@ -181,7 +181,7 @@ def _anchored(claim: Claim, pages: Mapping[str, str]) -> str:
     name = f"{claim.chapter}-{claim.key}"
     return (
         f'<span id="claim-{name}" data-claim="{claim.chapter}/{claim.key}">'
-        f"{chapter_link(claim.chapter, pages)}{escape(claim.words)}</span> "
+        f"{chapter_link(claim.chapter, pages)}{escape(claim.words)}</span>"
         f'<a class="to-row" href="#claim-{name}" aria-label="Link to this claim"></a>'
     )
 

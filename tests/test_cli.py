@@ -354,10 +354,13 @@ def test_a_device_and_a_stack_are_taken_over(asked, monkeypatch):
     monkeypatch.setattr(Accelerator, "check", lambda self: None)
     assert call("train", "v01", "--seeds", "0").exit_code == 0
     assert call("train", "v01", "--seeds", "0", "--device", "cuda", "--stack", "9").exit_code == 0
+    auto = ("--device", "cuda", "--stack", "auto", "--precision", "tf32")
+    assert call("train", "v01", "--seeds", "0", *auto).exit_code == 0
     assert call("train", "v01", "--seeds", "0", "--workers", "2", "--stack", "9").exit_code == 0
     assert [made["backend"] for made in asked] == [
         ProcessPool(),
         Accelerator("cuda", stack=9),
+        Accelerator("cuda", stack="auto", precision="tf32"),
         ProcessPool(workers=2, stack=9),
     ]
 
@@ -400,6 +403,11 @@ def test_training_takes_the_parameters_that_a_re_run_takes(asked, tmp_path):
         (["--device", "cuda", "--workers", "2"], "leave out one of the two"),
         (["--device", "cuda", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
         (["--stack", "9", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
+        (["--precision", "tf32"], "add --device cuda --stack auto"),
+        (["--precision", "tf32", "--device", "cuda"], "add --device cuda --stack auto"),
+        (["--stack", "0"], "at least 1, or auto, got '0'"),
+        (["--stack", "most"], "at least 1, or auto, got 'most'"),
+        (["--stack", "auto"], "add --device cuda, or name a number of runs"),
     ],
 )
 def test_places_that_exclude_each_other_are_a_mistake(options, message, asked):

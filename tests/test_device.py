@@ -24,6 +24,7 @@ from spatialnb.execution.in_process import InProcess
 from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.records import answers
 from spatialnb.records.provenance import describe
 from spatialnb.records.store import Record, Store
 from spatialnb.studies import STUDIES
@@ -32,8 +33,9 @@ from spatialnb.training.build import build
 from spatialnb.training.evaluation import evaluate
 
 BASE = Run(dataset="quick-colours", hidden=(12, 8), epochs=2)
-NUMBERLESS = r"item\(\) cannot be called on meta tensors"
-"""Where a number is wanted on this side: at the end of an epoch, and not before."""
+SPARSE = replace(BASE, sparse=Sparse(zeros=0.5, method="set"))
+NUMBERLESS = r"item\(\) cannot be called on meta tensors|Cannot copy out of meta tensor"
+"""Where numbers are wanted on this side: at the end of an epoch, and not before."""
 
 ARMS = {
     f"{study.id}/{arm}": run
@@ -99,8 +101,10 @@ def test_two_tasks_and_a_stack_are_on_the_device_too(data: datasets.Dataset) -> 
     with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
         multitask.train(run, (data, data), device="meta")
     stack = [replace(BASE, schedule=Sharpen(k_start=3, k_end=50)), replace(BASE, seed=1)]
-    with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
-        batched.train(stack, data, device="meta")
+    convolutional = [replace(run, network="convolutional") for run in stack]
+    for group in (stack, convolutional):
+        with OneDevice(), pytest.raises(RuntimeError, match=NUMBERLESS):
+            batched.train(group, data, options=batched.Options(device="meta"))
 
 
 def test_a_network_is_measured_where_its_data_are(data: datasets.Dataset) -> None:
@@ -122,10 +126,13 @@ def test_the_processor_by_name_gives_the_same_bits(data: datasets.Dataset) -> No
 
 def test_stacked_runs_are_recorded_as_such_and_the_others_are_the_loops(tmp_path: Any) -> None:
     store = Store(tmp_path)
-    grid = [BASE, replace(BASE, seed=1), replace(BASE, seed=2), replace(BASE, action="cap")]
+    grid = [BASE, replace(BASE, seed=1), replace(BASE, seed=2), SPARSE]
     done = runs.complete(grid, store=store, backend=ProcessPool(workers=1, stack=2), progress=False)
     made = [done.run(run).provenance["engine"] for run in grid]
     assert made == ["stacked", "stacked", "stacked", "loop"]
+    stacks = [done.run(run).provenance.get("stack", {}).get("runs") for run in grid]
+    assert stacks == [2, 2, 1, None]
+    assert all(answers.answers_of(run, store) is not None for run in grid)
     assert all(done.run(run).config == run.to_dict() for run in grid)
     loop = trainer.train_one(BASE)[0]
     ours = done.run(BASE).outcome["epochs"]["train_loss"]
@@ -146,14 +153,14 @@ def test_in_process_and_a_device_by_name_record_what_the_loop_gives(tmp_path: An
 def test_a_stack_in_process_leaves_the_others_to_the_loop(
     tmp_path: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    grid = [BASE, replace(BASE, seed=1), replace(BASE, action="cap")]
+    grid = [BASE, replace(BASE, seed=1), SPARSE]
     done = runs.complete(grid, store=Store(tmp_path), backend=InProcess(stack=9))
     made = [done.run(run).provenance["engine"] for run in grid]
     assert made == ["stacked", "stacked", "loop"]
     shown = capfd.readouterr().err
     assert "2 runs at once" in shown
-    said = "1 of 3 runs cannot be stacked (stacks do not know action) and are trained one by one\n"
-    assert said in shown
+    said = "2 of 3 runs can be stacked; 1 are trained one by one, because stacks do not know sparse"
+    assert f"{said}\n" in shown
     assert "3 of 3 runs" in shown
     assert "6/6" in shown
 
@@ -165,7 +172,8 @@ def test_runs_that_leave_their_weights_for_a_pair_are_the_loops_and_that_is_said
     done = runs.complete(
         pair, pairs=[pair], store=Store(tmp_path), backend=ProcessPool(workers=1, stack=9)
     )
-    assert "2 of 2 runs cannot be stacked (pairs need weights) and" in capfd.readouterr().err
+    said = "0 of 2 runs can be stacked, because pairs need their weights\n"
+    assert said in capfd.readouterr().err
     assert [done.run(run).provenance["engine"] for run in pair] == ["loop", "loop"]
     assert done.pair(*pair) is not None
 
@@ -174,9 +182,13 @@ def test_runs_that_leave_their_weights_for_a_pair_are_the_loops_and_that_is_said
     ("place", "message"),
     [
         (lambda: Accelerator("nowhere"), "device 'nowhere' cannot be used here"),
-        (lambda: Accelerator("cuda", stack=0), "stack: expected at least 1, got 0"),
-        (lambda: InProcess(stack=0), "stack: expected at least 1, got 0"),
-        (lambda: ProcessPool(stack=0), "stack: expected at least 1, got 0"),
+        (lambda: Accelerator("cuda", stack=0), "stack: expected at least 1, or auto, got 0"),
+        (lambda: Accelerator("cpu", stack="auto"), "name a number of runs for the device 'cpu'"),
+        (lambda: Accelerator("cpu", stack=2, precision="tf32"), "tf32 is for stacks on a CUDA"),
+        (lambda: Accelerator("cuda", stack=2, precision="half"), "float32 or tf32, got 'half'"),
+        (lambda: Accelerator("cuda", precision="tf32"), "say how many runs by stack"),
+        (lambda: InProcess(stack=0), "stack: expected at least 1, or auto, got 0"),
+        (lambda: ProcessPool(stack=0), "stack: expected at least 1, or auto, got 0"),
         (lambda: ProcessPool(workers=0), "workers: expected at least 1, got 0"),
     ],
 )

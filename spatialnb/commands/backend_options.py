@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spatialnb.execution.stack_options import AUTO, PRECISIONS, Size
+
 if TYPE_CHECKING:
     from spatialnb.execution.backend import Backend
 
@@ -33,11 +35,41 @@ device_option = click.option(
     help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
 )
 
+
+class StackSize(click.ParamType[Size]):
+    """A number of runs, at least 1, or ``auto``."""
+
+    name = "runs"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:
+        """The number, or ``auto``."""
+        if value == AUTO:
+            return AUTO
+        try:
+            runs = int(value)
+        except ValueError:
+            runs = 0
+        if runs < 1:
+            self.fail(
+                f"expected a number of runs, at least 1, or {AUTO}, got {value!r}", param, ctx
+            )
+        return runs
+
+
 stack_option = click.option(
     "--stack",
-    type=click.IntRange(min=1),
-    help="Train up to this many runs of one architecture at once, as one program. Their records "
-    "say so, and are not published.",
+    type=StackSize(),
+    metavar="RUNS",
+    help="Train up to this many runs of one architecture at once, as one program; auto for as many "
+    "as the memory of a CUDA device has room for. Their records say so, and are not published.",
+)
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    help="Of the matrix products of stacks on a CUDA device; tf32 is faster, and gives other "
+    "numbers.  [default: float32]",
 )
 
 
@@ -47,7 +79,8 @@ class BackendOptions:
 
     workers: int | None
     device: str
-    stack: int | None
+    stack: Size | None
+    precision: str
     cluster: str | None
 
     @contextlib.contextmanager
@@ -79,7 +112,7 @@ class BackendOptions:
         from spatialnb.execution.process_pool import ProcessPool
 
         if self.device != "cpu":
-            return Accelerator(self.device, stack=self.stack)
+            return Accelerator(self.device, stack=self.stack, precision=self.precision)
         return ProcessPool(workers=self.workers, stack=self.stack)
 
     def _check(self, needed: bool) -> None:
@@ -88,6 +121,17 @@ class BackendOptions:
             raise click.UsageError(
                 "--workers counts processes on the processor, and --device trains on another "
                 "device in one; leave out one of the two"
+            )
+        cuda = self.device.startswith("cuda")
+        if self.stack == AUTO and not cuda:
+            raise click.UsageError(
+                "--stack auto goes by the memory of a CUDA device; add --device cuda, or name a "
+                "number of runs"
+            )
+        if self.precision != "float32" and not (cuda and self.stack is not None):
+            raise click.UsageError(
+                f"--precision {self.precision} is for stacks on a CUDA device; add --device cuda "
+                "--stack auto"
             )
         if self.cluster is None or not needed:
             return
@@ -109,12 +153,21 @@ def backend_options(command: Callable[..., None]) -> Callable[..., None]:
     @workers_option
     @device_option
     @stack_option
+    @precision_option
     @cluster_option
     @functools.wraps(command)
     def with_options(
-        *, workers: int | None, device: str, stack: int | None, cluster: str | None, **others: Any
+        *,
+        workers: int | None,
+        device: str,
+        stack: Size | None,
+        precision: str,
+        cluster: str | None,
+        **others: Any,
     ) -> None:
-        options = BackendOptions(workers=workers, device=device, stack=stack, cluster=cluster)
+        options = BackendOptions(
+            workers=workers, device=device, stack=stack, precision=precision, cluster=cluster
+        )
         command(**others, options=options)
 
     return with_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spatialnb.execution.backend import Backend
 from spatialnb.execution.in_process import train_in_turn
-from spatialnb.execution.stacking import check_stack
+from spatialnb.execution.stack_options import Size, stacking
 
 if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
@@ -21,24 +21,29 @@ class Accelerator(Backend):
     ----------
     device : as torch calls it, such as ``cuda``.
     stack : train up to this many runs of one architecture at once, as
-        :mod:`spatialnb.training.batched` does; other runs are trained one by one.
+        :mod:`spatialnb.training.batched` does; ``auto`` for as many as the memory of a CUDA device
+        has room for. Other runs are trained one by one.
+    precision : of the matrix products of stacks, ``float32`` or ``tf32``, which is faster on CUDA
+        and gives other numbers.
 
     Raises
     ------
-    ValueError : a stack of less than one run; from :meth:`check`, a device that is not there.
+    ValueError : a stack of less than one run, or what is CUDA's alone on another device; from
+        :meth:`check`, a device that is not there.
     """
 
     device: str
     _: KW_ONLY
-    stack: int | None = None
+    stack: Size | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
-        check_stack(self.stack)
+        stacking(self.stack, self.device, self.precision)
 
     @property
     def parallelism(self) -> int:
-        """The size of a stack, or one."""
-        return self.stack or 1
+        """The size of a stack, or one; one, too, where the device's memory decides."""
+        return self.stack if isinstance(self.stack, int) else 1
 
     def check(self) -> None:
         """Raise ValueError where torch cannot use the device."""
@@ -55,4 +60,4 @@ class Accelerator(Backend):
 
     def train(self, queue: JobQueue) -> None:
         """Train stacks first, then every other run."""
-        train_in_turn(queue, self.device, self.stack)
+        train_in_turn(queue, self.device, stacking(self.stack, self.device, self.precision))

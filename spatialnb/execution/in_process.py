@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spatialnb.execution.backend import Backend
-from spatialnb.execution.stacking import check_stack, train_stacks
+from spatialnb.execution.stack_options import Size, Stacking, stacking
+from spatialnb.execution.stacking import train_stacks
 
 if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
@@ -26,26 +27,26 @@ class InProcess(Backend):
     ValueError : a stack of less than one run.
     """
 
-    stack: int | None = None
+    stack: Size | None = None
 
     def __post_init__(self) -> None:
-        check_stack(self.stack)
+        stacking(self.stack)
 
     @property
     def parallelism(self) -> int:
         """The size of a stack, or one."""
-        return self.stack or 1
+        return self.stack if isinstance(self.stack, int) else 1
 
     def train(self, queue: JobQueue) -> None:
         """Train stacks first, then every other run."""
-        train_in_turn(queue, "cpu", self.stack)
+        train_in_turn(queue, "cpu", stacking(self.stack))
 
 
-def train_in_turn(queue: JobQueue, device: str, stack: int | None) -> None:
+def train_in_turn(queue: JobQueue, device: str, stack: Stacking | None) -> None:
     """Train the queue on a device of this process: stacks first, then one run after the other."""
     from spatialnb.execution.trainer import train_one  # here: naming a backend needs no torch
 
     if stack is not None:
-        train_stacks(queue, stack, device)
+        train_stacks(queue, stack)
     for run in queue.runs:
         queue.finish(*train_one(run, queue.needs_weights(run), queue.on_epoch(), device))

@@ -20,7 +20,8 @@ from spatialnb.config import user_definitions
 from spatialnb.execution import futures
 from spatialnb.execution.backend import Backend, WorkerError
 from spatialnb.execution.cores import cores
-from spatialnb.execution.stacking import check_stack, train_stacks
+from spatialnb.execution.stack_options import Size, stacking
+from spatialnb.execution.stacking import train_stacks
 
 if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
@@ -45,12 +46,12 @@ class ProcessPool(Backend):
     """
 
     workers: int | None = None
-    stack: int | None = None
+    stack: Size | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers: expected at least 1, got {self.workers}")
-        check_stack(self.stack)
+        stacking(self.stack)
 
     @property
     def parallelism(self) -> int:
@@ -59,8 +60,8 @@ class ProcessPool(Backend):
 
     def train(self, queue: JobQueue) -> None:
         """Train stacks first, then every other run; a pool that lost a worker is started again."""
-        if self.stack is not None:
-            train_stacks(queue, self.stack, "cpu")
+        if (stacks := stacking(self.stack)) is not None:
+            train_stacks(queue, stacks)
         deaths = 0
         while queue:
             if deaths == RESTARTS:

@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
+
+from spatialnb.config.run import Run
+from spatialnb.execution.stack_options import AUTO, Stacking
+from spatialnb.training.stack import sharing
 
 if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
 
 
-def check_stack(stack: int | None) -> None:
-    """Raise ValueError unless `stack` is a number of runs, or None."""
-    if stack is not None and stack < 1:
-        raise ValueError(f"stack: expected at least 1, got {stack}")
+def divided(runs: Sequence[Run], paired: Collection[str] = ()) -> tuple[list[Run], list[Run], str]:
+    """The runs that can be stacked, the others, and a sentence on how many and why not all.
 
-
-def train_stacks(queue: JobQueue, stack: int, device: str) -> None:
-    """Train up to `stack` runs of one architecture at once, in this process.
-
-    Runs that :mod:`spatialnb.training.batched` does not know, and those whose weights a pair needs,
-    stay in the queue, and that is said.
+    Parameters
+    ----------
+    runs : to be trained.
+    paired : ids of those whose weights a pair needs, which stacks do not leave.
     """
-    from spatialnb.execution.trainer import train_stack  # here: naming a backend needs no torch
-    from spatialnb.training import batched
+    known = [run for run in runs if sharing.stackable(run) and run.id not in paired]
+    kept = {run.id for run in known}
+    others = [run for run in runs if run.id not in kept]
+    said = f"{len(known)} of {len(runs)} runs can be stacked"
+    settings = {name for run in others for name in sharing.unknown_settings(run)}
+    why = [f"stacks do not know {', '.join(sorted(settings))}"] if settings else []
+    why += ["pairs need their weights"] if any(run.id in paired for run in others) else []
+    if others:
+        said += f"; {len(others)} are trained one by one" if known else ""
+        said += f", because {' and '.join(why)}"
+    return known, others, said
 
-    known = [run for run in queue.runs if batched.stackable(run) and not queue.needs_weights(run)]
-    if len(known) < len(queue):
-        settings = {name for run in queue.runs for name in batched.unknown_settings(run)}
-        why = [f"stacks do not know {', '.join(sorted(settings))}"] if settings else []
-        why += ["pairs need weights"] if any(map(queue.needs_weights, queue.runs)) else []
-        queue.say(
-            f"{len(queue) - len(known)} of {len(queue)} runs cannot be stacked "
-            f"({'; '.join(why)}) and are trained one by one"
-        )
-    for group in batched.stacks(known, stack):
-        queue.announce(f"{len(group)} runs at once")
-        for record in train_stack(group, device, queue.on_epoch(len(group))):
-            queue.finish(record)
+
+def train_stacks(queue: JobQueue, how: Stacking) -> None:
+    """Train many runs of one architecture at once, in this process.
+
+    What stacks do not know, and runs whose weights a pair needs, stay in the queue, and that is
+    said. A stack that the device has no memory for is trained as two.
+    """
+    import torch  # here, as below: naming a backend needs no torch
+
+    from spatialnb.execution.trainer import train_stack
+    from spatialnb.training.stack import memory
+
+    paired = {run.id for run in queue.runs if queue.needs_weights(run)}
+    known, others, said = divided(queue.runs, paired)
+    if others:
+        queue.say(said)
+    waiting: list[list[Run]] = []
+    for group in sharing.stacks(known, len(known) or 1):
+        if how.size == AUTO:
+            size = memory.fitting(group[0], memory.free_bytes(how.device))
+            queue.say(f"the memory of {how.device} has room for {size:,} of these runs at once")
+        else:
+            size = how.size
+        waiting += sharing.stacks(group, size)
+    while waiting:
+        stack = waiting.pop(0)
+        queue.announce(f"{len(stack)} runs at once")
+        try:
+            trained = train_stack(stack, how, queue.on_epoch(len(stack)), queue.say)
+        except torch.OutOfMemoryError:
+            if len(stack) == 1:
+                raise
+            torch.cuda.empty_cache()
+            queue.recount()
+            half = -(-len(stack) // 2)
+            queue.say(f"{len(stack)} runs at once take more memory than there is: {half} are tried")
+            waiting[:0] = sharing.stacks(stack, half)
+            continue
+        for record, answers in trained:
+            queue.finish(record, answers=answers)
+        torch.cuda.empty_cache()  # the next stack needs other pieces

@@ -13,6 +13,7 @@ from spatialnb.analysis import pair_measures
 from spatialnb.config.run import Run
 from spatialnb.datasets import Dataset
 from spatialnb.execution.planning import editions
+from spatialnb.execution.stack_options import Stacking
 from spatialnb.records import answers, provenance, weight_cache
 from spatialnb.records.store import Record
 from spatialnb.training import batched, fingerprint, loop, multitask
@@ -61,24 +62,44 @@ def train_one(
 
 
 def train_stack(
-    stack: Sequence[Run], device: str = "cpu", on_epoch: Callable[[int], None] | None = None
-) -> list[Record]:
+    stack: Sequence[Run],
+    how: Stacking,
+    on_epoch: Callable[[int], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[tuple[Record, Record | None]]:
     """Train runs that share a program, see :mod:`spatialnb.training.batched`.
 
     The seconds in each record are an equal share of the whole.
+
+    Parameters
+    ----------
+    stack : the runs.
+    how : the device and the precision.
+    on_epoch : called with the number of epochs done after each.
+    say : told in a sentence what cannot be had, and what is done instead.
+
+    Returns
+    -------
+    Of each run its record and that of its answers, None where it failed.
     """
     started = time.perf_counter()
     data = datasets.load(stack[0].dataset)
-    outcomes = batched.train(stack, data, on_epoch, device)
+    options = batched.Options(device=how.device, precision=how.precision)
+    found = batched.train(stack, data, on_epoch, options, say)
     seconds = (time.perf_counter() - started) / len(stack)
-    return [
-        _record(run, outcome, [data], seconds, engine=batched.ENGINE, device=_device_name(device))
-        for run, outcome in zip(stack, outcomes, strict=True)
-    ]
+    device = _device_name(how.device)
+    trained = []
+    for run, one in zip(stack, found, strict=True):
+        record = _record(
+            run, one.outcome, [data], seconds, engine=batched.ENGINE, device=device, stack=one.made
+        )
+        given = answers.record_of(run, one.answers, record.provenance) if one.answers else None
+        trained.append((record, given))
+    return trained
 
 
 def _record(
-    run: Run, outcome: dict[str, Any], data: Sequence[Dataset], seconds: float, **made: str
+    run: Run, outcome: dict[str, Any], data: Sequence[Dataset], seconds: float, **made: Any
 ) -> Record:
     definition = fingerprint.definition(run)
     return Record(

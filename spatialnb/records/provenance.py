@@ -135,6 +135,7 @@ def describe(
     engine: str = "loop",
     device: str = "cpu",
     decoded: Mapping[str, str] | None = None,
+    stack: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The provenance of a run that has just ended, but for the commit.
 
@@ -145,12 +146,14 @@ def describe(
     engine : what trained it, ``loop`` or ``stacked``.
     device : the accelerator's name, or ``cpu``.
     decoded : digest of the decoded tensors by edition, of those that were decoded from files.
+    stack : how a stack was trained: ``runs`` at once, ``adam``, ``graph`` and ``precision``.
     """
     editions = [{"edition": name, "sha256": digest} for name, digest in data.items()]
     return {
         **dict(zip(("data", "second_data"), editions, strict=False)),
         **({"decoded": dict(decoded)} if decoded else {}),
         "engine": engine,
+        **({"stack": dict(stack)} if stack else {}),
         "device": device,
         "threads": 1,
         "seconds": round(seconds, 3),

@@ -3,359 +3,348 @@ r"""Many runs as one program: the weights of all of them stand in one tensor a l
 For seeds, arms and learning rates of one architecture. Every run keeps its own initialisation,
 batch order, kernel, learning rate and weight decay, so that a run comes out as the loop of
 :mod:`spatialnb.training.loop` has it, but for the rounding of batched products: close, and not the
-same bits. Data stay on the device, and nothing waits for it within an epoch. Records say which
-engine made them; the published ones are the loop's.
+same bits. Data stay on the device, nothing waits for it within an epoch, and what the next epoch
+needs is drawn and computed on the processor meanwhile. Records say which engine made them; the
+published ones are the loop's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from spatialnb.config import lr_schedules
 from spatialnb.config.run import Run
-from spatialnb.datasets import Dataset
-from spatialnb.priors.kernels import Uniform
-from spatialnb.priors.schedules import Static, progress
-from spatialnb.registry import encode
+from spatialnb.datasets import Dataset, Split
+from spatialnb.priors.schedules import progress
 from spatialnb.training import networks
-from spatialnb.training.build import sparsity
 from spatialnb.training.context import measured_split, training_images
 from spatialnb.training.determinism import deterministic, generator
 from spatialnb.training.evaluation import CHUNK, batches
 from spatialnb.training.history import History
+from spatialnb.training.stack import memory
+from spatialnb.training.stack.adam import FUSED_ON, WAYS, Adam, Tables, compiled
+from spatialnb.training.stack.functional import Functional
+from spatialnb.training.stack.graph import Steps
+from spatialnb.training.stack.kernels import Kernels, Key
+from spatialnb.training.stack.sharing import by_seed, is_plain, stacks
+from spatialnb.training.stack.written_out import WrittenOut
 
 ENGINE = "stacked"
 """How records call this engine; without a name they are the loop's."""
-BETAS, EPSILON = (0.9, 0.999), 1e-8
-"""Adam's, as in the loop."""
-OWN = (
-    "seed",
-    "schedule",
-    "optimizer",
-    "learning_rate",
-    "weight_decay",
-    "learning_rate_decay",
-    "positions",
-    "permuted_pixels",
-)
-"""Settings that each run of a stack may have for itself."""
-OPTIMIZERS = ("adam", "adamw")
-"""The optimisers that this engine knows: AdamW without weight decay is Adam."""
-SHARED = ("dataset", "train_size", "validation_size", "hidden", "action")
-"""Settings that a stack has in common, with ``batch_size`` and ``epochs``."""
+PRECISIONS = {"float32": "highest", "tf32": "high"}
+"""Of matrix products on CUDA, with torch's word for each: TF32 has 10 bits of a number's 23."""
+THREADS = 8
+"""That draw the networks of different seeds; each has its own generator."""
 
 
-def stackable(run: Run) -> bool:
-    """Whether this engine knows everything that the run asks for: other runs are the loop's."""
-    return not unknown_settings(run)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a stack is trained. What is None is what the device does best.
 
-
-def unknown_settings(run: Run) -> list[str]:
-    """What this engine does not know of a run: the names of settings, in order."""
-    known = {*OWN, *SHARED, "batch_size", "epochs"}
-    plain = Run()
-    asked = {name for name, value in vars(run).items() if value != getattr(plain, name)} - known
-    asked |= {"action"} if run.action != "multiply" else set()
-    return sorted(asked | ({"optimizer"} if run.optimizer not in OPTIMIZERS else set()))
-
-
-def stacks(runs: Iterable[Run], most: int) -> list[list[Run]]:
-    """Runs that can share a program, in groups of at most `most`, in their order.
+    Parameters
+    ----------
+    device : as torch calls it, such as ``cpu`` or ``cuda``.
+    graph : on CUDA, record the operations of one step and replay them, so that the processor does
+        not have to launch each one. The same operations in the same order.
+    adam : one of :data:`spatialnb.training.stack.adam.WAYS`.
+    precision : ``float32``, or ``tf32`` for the matrix products of CUDA: faster, and other numbers.
 
     Raises
     ------
-    ValueError : a run that is not :func:`stackable`, or `most` is less than 1.
+    ValueError : an unknown word, or what the device cannot do.
     """
-    if most < 1:
-        raise ValueError(f"a stack has at least 1 run, got {most}")
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        if not stackable(run):
-            raise ValueError(f"run {run.id} cannot be stacked; train it in the loop")
-        shared = {name: value for name, value in encode(run).items() if name not in OWN}
-        groups.setdefault(str(shared), []).append(run)
-    return [
-        group[start : start + most]
-        for group in groups.values()
-        for start in range(0, len(group), most)
-    ]
+
+    device: str = "cpu"
+    graph: bool | None = None
+    adam: str | None = None
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        kind = torch.device(self.device).type
+        if self.graph and kind != "cuda":
+            raise ValueError(f"graph: only CUDA records graphs, got the device {self.device!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision: expected {' or '.join(PRECISIONS)}, got {self.precision!r}"
+            )
+        if self.precision != "float32" and kind != "cuda":
+            raise ValueError(f"precision: {self.precision} is CUDA's, got {self.device!r}")
+        if self.adam not in (None, *WAYS):
+            raise ValueError(f"adam: expected {', '.join(WAYS)}, got {self.adam!r}")
+        if self.adam == "fused" and kind not in FUSED_ON:
+            raise ValueError(f"adam: fused is for {' and '.join(FUSED_ON)}, got {self.device!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stacked:
+    """What a run of a stack leaves.
+
+    `outcome` and `answers` are as :class:`spatialnb.training.loop.Trained` has them; `made` is how
+    the stack was trained: ``runs``, ``adam``, ``graph`` and ``precision``.
+    """
+
+    outcome: dict[str, Any]
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
 
 
 def train(
     runs: Sequence[Run],
     data: Dataset,
     on_epoch: Callable[[int], None] | None = None,
-    device: str = "cpu",
-    graph: bool = False,
-) -> list[dict[str, Any]]:
-    """Train a stack as :func:`stacks` gives it: the outcomes, in order, as the loop records them.
+    options: Options | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Stacked]:
+    """Train a stack as :func:`spatialnb.training.stack.sharing.stacks` gives it.
 
     Parameters
     ----------
-    runs : of one architecture; they may differ in :data:`OWN`.
+    runs : of one architecture.
     data : the data set that they name.
     on_epoch : called with the number of epochs done after each.
-    device : as torch calls it, such as ``cpu`` or ``cuda``.
-    graph : on CUDA, record the operations of one step and replay them, so that the processor does
-        not have to launch each one. The same operations in the same order.
+    options : how; the processor in the way of the loop without them.
+    say : told in a sentence where something of the options cannot be had, and what is done instead.
+
+    Returns
+    -------
+    What each run leaves, in their order.
 
     Raises
     ------
-    ValueError : runs that do not share a program, data of another edition, or a graph on another
-        device.
+    ValueError : runs that do not share a program, or data of another edition.
     """
     if len(stacks(runs, len(runs) or 1)) != 1:
         raise ValueError("these runs do not share a program; group them by stacks() first")
     if data.name != runs[0].dataset:
         raise ValueError(f"the runs ask for {runs[0].dataset!r}, the data given is {data.name!r}")
-    if graph and torch.device(device).type != "cuda":
-        raise ValueError(f"graph: only CUDA records graphs, got the device {device!r}")
-    with deterministic():
-        stack = _Stack(runs, data, torch.device(device), graph)
-        return stack.train(on_epoch or (lambda epoch: None))
+    how = options or Options()
+    with deterministic(), _products(how.precision), torch.no_grad():
+        return _Stack(runs, data.scaled(runs[0].input_scaling), how, say).train(
+            on_epoch or (lambda epoch: None)
+        )
 
 
-def by_seed(runs: Sequence[Run]) -> tuple[list[int], int]:
-    """An order of runs in which those of one seed stand together, and how many seeds there are.
+@contextmanager
+def _products(precision: str) -> Iterator[None]:
+    """Products in this precision inside, as before afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(PRECISIONS[precision])
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"  # put back by deterministic()
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
-    Where every seed has as many runs, they share their batches: one gather and one wide product of
-    the first layer serve all runs of a seed. Where not, every run counts as a seed of its own.
-    """
-    places: dict[int, list[int]] = {}
-    for place, run in enumerate(runs):
-        places.setdefault(run.seed, []).append(place)
-    if len({len(group) for group in places.values()}) != 1:
-        return list(range(len(runs))), len(runs)
-    return [place for group in places.values() for place in group], len(places)
+
+class _Epoch(NamedTuple):
+    """What an epoch needs from the processor: orders (S, images), rates, and kernels by run."""
+
+    orders: Tensor
+    tables: Tables
+    kernels: list[Key]
 
 
 class _Stack:
-    """R runs of S seeds. A layer's weights are (R, out, in), its biases (R, 1, out)."""
+    """R runs of S seeds, those of a seed together."""
 
     def __init__(
-        self, runs: Sequence[Run], data: Dataset, device: torch.device, graph: bool
+        self, runs: Sequence[Run], data: Dataset, how: Options, say: Callable[[str], None]
     ) -> None:
         self.given, self.seeds = by_seed(runs)
-        self.runs, self.device = [runs[place] for place in self.given], device
+        self.runs, self.device = [runs[place] for place in self.given], torch.device(how.device)
         self.images = training_images(runs[0], data)
+        self.batch = min(runs[0].batch_size, self.images)
         self.name, measured_on = measured_split(runs[0], data)
-        self.data, self.measured_on = data.to(device), measured_on.to(device)
-        models = [networks.initialise(run, data.shape, data.classes) for run in self.runs]
-        self.model = models[0]
-        self.distances = [networks.distances(run, self.model, data.shape) for run in self.runs]
-        layers = list(zip(*map(networks.linear_layers, models), strict=True))
-        self.weights = [self._stacked(part.weight for _, part in layer) for layer in layers]
-        self.biases = [self._stacked(part.bias[None] for _, part in layer) for layer in layers]
-        decays = torch.tensor([run.weight_decay or 0.0 for run in self.runs], device=device)
-        self.adam = _Adam([*self.weights, *self.biases], decays[:, None, None])
-        arms = len(self.runs) // self.seeds
-        self.orders = [generator(run.seed, "order") for run in self.runs[::arms]]
-        self.strengths: list[Tensor] = []
-        self.total = torch.zeros(len(self.runs), dtype=torch.float64, device=device)
-        self.graph = _Graph(self) if graph else None
+        model, weights = _initial(self.runs, data, self.device)
+        self.kernels = Kernels(self.runs, model, data.shape, self.device)
+        self.chunk = memory.chunk(model, data.shape, len(runs), CHUNK)
+        self.data = data.to(self.device)
+        self.inputs = _ready(self.data, self.data.train)
+        self.measured_on = measured_on.to(self.device)
+        self.networks = _networks(self.runs, model, weights, self.kernels, self.seeds)
+        way = how.adam or _best_adam(self.device, say)
+        steps = math.ceil(self.images / self.batch)
+        self.adam = Adam(self.networks.slots, self.runs, steps, way)
+        self.graph = self.device.type == "cuda" if how.graph is None else how.graph
+        each = self.runs[:: len(self.runs) // self.seeds]
+        self.generators = [generator(run.seed, "order") for run in each]
+        self.precision, self.say = how.precision, say
+        # What a step reads and changes. The processor knows none of it while an epoch goes on.
+        self.orders = torch.zeros(self.seeds, self.images, dtype=torch.int64, device=self.device)
+        self.places = torch.arange(self.batch, device=self.device)
+        self.at = torch.zeros(1, dtype=torch.int64, device=self.device)
+        self.total = torch.zeros(len(runs), dtype=torch.float64, device=self.device)
 
-    def _stacked(self, parts: Iterable[Tensor]) -> Tensor:
-        return torch.stack([part.detach() for part in parts]).to(self.device).requires_grad_()
-
-    def train(self, on_epoch: Callable[[int], None]) -> list[dict[str, Any]]:
+    def train(self, on_epoch: Callable[[int], None]) -> list[Stacked]:
+        length = self.runs[0].epochs
         names = ("train_loss", f"{self.name}_loss", f"{self.name}_accuracy")
         histories = [History(names) for _ in self.runs]
-        length = self.runs[0].epochs
+        answers: list[list[int]] = []
+        # Not kept: with a step of this object in it, its memory would not be free at once.
+        steps = Steps(self._step, self.device, self.graph, self.say)
+        coming = self._prepare(0)
         for epoch in range(length):
-            self._set_strengths(progress(epoch, length))
-            measured = {"train_loss": self._epoch(epoch), **self._measure()}
+            self._begin(coming)
+            self._train_epoch(steps)
+            measured = self._measure(answer=epoch + 1 == length)
+            coming = self._prepare(epoch + 1) if epoch + 1 < length else coming
+            given = measured.pop("answers", None)
             values = {name: by_run.tolist() for name, by_run in measured.items()}
             for place, history in enumerate(histories):
                 if history.failed_epoch is None:
                     history.add(epoch, {name: by_run[place] for name, by_run in values.items()})
+            answers = [] if given is None else given.tolist()
             on_epoch(epoch + 1)
-        outcomes = [
-            history.outcome({"sparsity": sparsity(run, self.model, between)})
-            for run, history, between in zip(self.runs, histories, self.distances, strict=True)
-        ]
-        by_place = dict(zip(self.given, outcomes, strict=True))
-        return [by_place[place] for place in range(len(outcomes))]
+        made = {
+            "runs": len(self.runs),
+            "adam": self.adam.way,
+            "graph": steps.recorded,
+            "precision": self.precision,
+        }
+        return self._left(histories, answers, made)
 
-    def _set_strengths(self, at: float) -> None:
-        """Every layer's strengths (R, out, in) at this progress, in place where there are some."""
-        kernels = [run.schedule.at(at) for run in self.runs]
-        static = all(run.schedule == Static() for run in self.runs)
-        if static or (all(kernel == Uniform() for kernel in kernels) and not self.graph):
-            self.strengths = []
-            return
-        found = [
-            torch.stack(
-                [
-                    kernel.strength(between[place]).to(self.device, torch.float32)
-                    for kernel, between in zip(kernels, self.distances, strict=True)
-                ]
-            )
-            for place in range(len(self.weights))
-        ]
-        if self.graph and self.strengths:  # a graph reads them where they were
-            for old, new in zip(self.strengths, found, strict=True):
-                old.copy_(new)
-        else:
-            self.strengths = found
+    def _left(
+        self,
+        histories: Sequence[History],
+        answers: Sequence[list[int]],
+        made: dict[str, Any],
+    ) -> list[Stacked]:
+        """What every run leaves, in the order that they were given in."""
+        left = []
+        shares = self.kernels.sparsities()
+        for history, sparsity, given in zip(histories, shares, answers, strict=True):
+            outcome = history.outcome({"sparsity": sparsity})
+            finished = outcome["status"] == "finished"
+            said = {self.data.name: given} if finished else {}
+            left.append(Stacked(outcome=outcome, answers=said, made=made))
+        by_place = dict(zip(self.given, left, strict=True))
+        return [by_place[place] for place in range(len(left))]
 
-    def _effective(self) -> list[Tensor]:
-        if not self.strengths:
-            return self.weights
-        return [w * k for w, k in zip(self.weights, self.strengths, strict=True)]
+    def _prepare(self, epoch: int) -> _Epoch:
+        orders = [torch.randperm(self.images, generator=one) for one in self.generators]
+        return _Epoch(
+            orders=torch.stack(orders),
+            tables=self.adam.prepare(epoch),
+            kernels=self.kernels.prepare(progress(epoch, self.runs[0].epochs)),
+        )
 
-    def _epoch(self, epoch: int) -> Tensor:
-        """One epoch of every run: mean training losses (R,), float64."""
-        run = self.runs[0]
-        rates = self._rates(epoch)
-        order = torch.stack([torch.randperm(self.images, generator=order) for order in self.orders])
+    def _begin(self, epoch: _Epoch) -> None:
+        self.orders.copy_(epoch.orders)
+        self.adam.set(epoch.tables)
+        if self.kernels.set(epoch.kernels):
+            for slot in self.networks.slots:
+                slot.refresh()
+        self.at.zero_()
         self.total.zero_()
-        for step, index in enumerate(torch.split(order.to(self.device), run.batch_size, dim=1)):
-            corrections = self.adam.corrections()
-            if self.graph and index.shape[1] == run.batch_size:
-                self.graph.step(index, rates[step], corrections)
-            else:
-                self.step(index, rates[step], *corrections)
-        return self.total / self.images
 
-    def step(self, index: Tensor, rate: Tensor, first: Tensor, second: Tensor) -> None:
-        """Train on samples (S, b) at rates (R, 1, 1); their losses are added to the epoch's."""
-        split = self.data.train
-        x = self.data.inputs(split, index.flatten()).view(*index.shape, -1)
-        y = split.y[index].repeat_interleave(len(self.runs) // self.seeds, dim=0)
-        losses = _losses(self._forward(x, self._effective()), y).mean(dim=1)
-        losses.sum().backward()  # type: ignore[no-untyped-call]
-        self.adam.step(rate, first, second)
-        self.total += losses.detach().double() * index.shape[1]
+    def _train_epoch(self, steps: Steps) -> None:
+        steps.run(self.images // self.batch)
+        if self.images % self.batch:  # the last, smaller batch is in no graph
+            self._step(self.images % self.batch)
 
-    def _rates(self, epoch: int) -> Tensor:
-        """Learning rates (steps, R, 1, 1) of an epoch."""
-        run = self.runs[0]
-        steps = math.ceil(self.images / run.batch_size)
-        shares = [(epoch * steps + step) / (run.epochs * steps) for step in range(steps)]
-        columns = [
-            [
-                one.learning_rate
-                * (
-                    lr_schedules.decays.get(one.learning_rate_decay)(done)
-                    if one.learning_rate_decay
-                    else 1.0
-                )
-                for done in shares
-            ]
-            for one in self.runs
-        ]
-        return torch.tensor(columns, device=self.device).T[:, :, None, None]
+    def _step(self, size: int | None = None) -> None:
+        """Train on the next batch; its losses are added to the epoch's."""
+        places = self.places[:size] + self.at * self.batch
+        index = self.orders.index_select(1, places)
+        x = self.inputs(index.flatten()).view(*index.shape, -1)
+        y = self.data.train.y.index_select(0, index.flatten()).view(index.shape)
+        losses = self.networks.losses_and_gradients(x, y)
+        self.adam.step(self.at)
+        self.total += losses.double() * index.shape[1]
+        self.at += 1
 
-    def _forward(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        """Logits (R, b, classes) of inputs (S, b, features), the same for all runs of a seed."""
-        seeds, batch, features = x.shape
-        for place, (weight, bias) in enumerate(zip(weights, self.biases, strict=True)):
-            if place:
-                x = torch.baddbmm(bias, x.relu(), weight.transpose(1, 2))
-                continue
-            wide = weight.reshape(seeds, -1, features)
-            x = torch.baddbmm(bias.reshape(seeds, 1, -1), x, wide.transpose(1, 2))
-            x = x.view(seeds, batch, -1, weight.shape[1]).transpose(1, 2)
-            x = x.reshape(len(weight), batch, -1)
-        return x
-
-    @torch.no_grad()
-    def _measure(self) -> dict[str, Tensor]:
-        """Mean loss and accuracy of every run on the split that is measured, (R,) each."""
+    def _measure(self, answer: bool) -> dict[str, Tensor]:
+        """Of every run the mean losses and the accuracy (R,); with `answer`, classes (R, n)."""
         split, count = self.measured_on, len(self.measured_on.y)
-        weights = self._effective()
         loss = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
         right = torch.zeros(len(self.runs), dtype=torch.int64, device=self.device)
-        for index in batches(torch.arange(count, device=self.device), CHUNK):
-            x, y = self.data.inputs(split, index), split.y[index].expand(len(self.runs), -1)
-            logits = self._forward(x.expand(self.seeds, -1, -1), weights)
-            loss += _losses(logits, y).sum(dim=1).double()
-            right += (logits.argmax(dim=2) == y).sum(dim=1)
-        return {f"{self.name}_loss": loss / count, f"{self.name}_accuracy": right.double() / count}
+        given = []
+        for index in batches(torch.arange(count, device=self.device), self.chunk):
+            logits = self.networks.logits(self.data.inputs(split, index))
+            y = split.y[index].expand(len(self.runs), -1)
+            each = cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
+            loss += each.view(y.shape).sum(dim=1).double()
+            classes = logits.argmax(dim=2)
+            right += (classes == y).sum(dim=1)
+            given += [classes] if answer else []
+        return {
+            "train_loss": self.total / self.images,
+            f"{self.name}_loss": loss / count,
+            f"{self.name}_accuracy": right.double() / count,
+            **self.networks.measure(),
+            **({"answers": torch.cat(given, dim=1)} if answer else {}),
+        }
 
 
-class _Graph:
-    """One step of a stack, recorded once and replayed. The last, smaller batch is not in it."""
+def _initial(
+    runs: Sequence[Run], data: Dataset, device: torch.device
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """A network of these runs, and the first weights of all of them by name, (R, ...).
 
-    WARM = 3
-    """Steps before it is recorded, as torch asks for; what they change is put back."""
-
-    def __init__(self, stack: _Stack) -> None:
-        self._stack = stack
-        self._recorded: torch.cuda.CUDAGraph | None = None
-        self._inputs: list[Tensor] = []
-
-    def step(self, index: Tensor, rate: Tensor, corrections: Sequence[Tensor]) -> None:
-        """A step on these samples, at these rates."""
-        if self._recorded is None:
-            self._record([index, rate, *corrections])
-        assert self._recorded is not None
-        for there, now in zip(self._inputs, [index, rate, *corrections], strict=True):
-            there.copy_(now)
-        self._recorded.replay()
-
-    def _record(self, inputs: Sequence[Tensor]) -> None:
-        stack, self._inputs = self._stack, [part.clone() for part in inputs]
-        changed = [*stack.adam.state(), stack.total]
-        before = [tensor.detach().clone() for tensor in changed]
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(self.WARM):
-                stack.step(*self._inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self._recorded = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._recorded):
-            stack.step(*self._inputs)
-        with torch.no_grad():
-            for tensor, old in zip(changed, before, strict=True):
-                tensor.copy_(old)
-
-
-class _Adam:
-    """Adam, or AdamW, with a learning rate and a weight decay (R, 1, 1) for each run.
-
-    Kingma and Ba 2015; Loshchilov and Hutter 2019.
+    Runs that start from the same weights have them drawn once.
     """
-
-    def __init__(self, parameters: Sequence[Tensor], decay: Tensor) -> None:
-        self.parameters, self.steps = parameters, 0
-        self.decay = decay if bool((decay != 0.0).any()) else None
-        self.averages = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
-
-    def corrections(self) -> tuple[Tensor, Tensor]:
-        r"""Of the step that comes: $1 - \beta_1^t$ and $\sqrt{1 - \beta_2^t}$."""
-        self.steps += 1
-        device = self.parameters[0].device
-        values = (1.0 - BETAS[0] ** self.steps, math.sqrt(1.0 - BETAS[1] ** self.steps))
-        first, second = (torch.full((), value, device=device) for value in values)
-        return first, second
-
-    def state(self) -> list[Tensor]:
-        """Every tensor that a step changes."""
-        return [*self.parameters, *(part for pair in self.averages for part in pair)]
-
-    @torch.no_grad()
-    def step(self, rate: Tensor, first: Tensor, second: Tensor) -> None:
-        """One step at these rates (R, 1, 1), with its corrections; the gradients are used up."""
-        for parameter, (mean, square) in zip(self.parameters, self.averages, strict=True):
-            gradient = parameter.grad
-            assert gradient is not None
-            if self.decay is not None:
-                parameter.mul_(1.0 - rate * self.decay)
-            mean.lerp_(gradient, 1.0 - BETAS[0])
-            square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1.0 - BETAS[1])
-            size = square.sqrt().div_(second).add_(EPSILON)
-            parameter.sub_(rate / first * (mean / size))
-            parameter.grad = None
+    starts = [(run.seed, run.initialisation, run.initial_std) for run in runs]
+    different = dict(zip(starts, runs, strict=True))
+    with ThreadPoolExecutor(THREADS) as pool:
+        drawn = list(
+            pool.map(
+                lambda run: networks.initialise(run, data.shape, data.classes), different.values()
+            )
+        )
+    rows = {start: row for row, start in enumerate(different)}
+    index = torch.tensor([rows[start] for start in starts]).to(device)
+    every = [dict(model.named_parameters()) for model in drawn]
+    weights = {
+        name: torch.stack([one[name].detach() for one in every]).to(device).index_select(0, index)
+        for name in every[0]
+    }
+    return drawn[0], weights
 
 
-def _losses(logits: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy (R, b) of logits (R, b, classes)."""
-    return cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape)
+def _networks(
+    runs: Sequence[Run], model: nn.Module, weights: dict[str, Tensor], kernels: Kernels, seeds: int
+) -> WrittenOut | Functional:
+    """The networks of a stack: gradients written out where the loop's are, torch's elsewhere."""
+    if not is_plain(runs[0]):
+        strengths = dict(zip(kernels.names, kernels.values, strict=False))
+        return Functional(runs, model, weights, strengths, seeds)
+    layers = [name for name, _ in networks.linear_layers(model)]
+    return WrittenOut(
+        [weights[f"{name}.weight"] for name in layers],
+        [weights[f"{name}.bias"] for name in layers],
+        kernels.values,
+        seeds,
+    )
+
+
+def _ready(data: Dataset, split: Split) -> Callable[[Tensor], Tensor]:
+    """What gives the inputs of an index: on CUDA all are standardised once, and then looked up."""
+    if split.x.device.type != "cuda" or split.x.is_floating_point():
+        return lambda index: data.inputs(split, index)
+    every = torch.arange(len(split.x), device=split.x.device)
+    standardised = torch.cat([data.inputs(split, part) for part in batches(every, CHUNK)])
+    return lambda index: standardised.index_select(0, index)
+
+
+def _best_adam(device: torch.device, say: Callable[[str], None]) -> str:
+    """The way that a device does best, tried on a few numbers where torch has to compile it."""
+    if device.type != "cuda":
+        return "fused" if device.type in FUSED_ON else "plain"
+    weight, gradient, mean, square, strength, effective = torch.ones(6, 2, 4, device=device)
+    rate, root = torch.ones(2, 1, device=device), torch.ones((), device=device)
+    try:
+        for prior in ((strength, effective), (None, None)):
+            compiled()(weight, gradient, mean, square, *prior, rate, root, rate)
+    except Exception as error:  # a compiler, or what it needs, is not there: of any kind
+        why = str(error).strip().splitlines()[0]
+        say(f"Adam's step is torch's own kernel, once a learning rate: no other compiles ({why})")
+        return "fused"
+    return "compiled"

@@ -29,6 +29,9 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 def deterministic() -> Iterator[None]:
     """One thread and deterministic algorithms inside, what was set before afterwards.
 
+    Convolutions on CUDA are those of single precision, where torch would round their inputs to
+    TF32.
+
     These settings, and the cache of :func:`spatialnb.training.evaluation.parametrized_once`, are
     one for the whole process, so runs that are trained in threads wait for each other here.
     """
@@ -37,15 +40,18 @@ def deterministic() -> Iterator[None]:
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         memory: Any = torch.utils.deterministic
         fills = memory.fill_uninitialized_memory
+        rounds: bool = torch.backends.cudnn.allow_tf32
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         # Asked for by cuBLAS, before it starts, where the bits are to be the same every time.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # Else every new tensor is filled before it is written; nothing here reads one before that.
         memory.fill_uninitialized_memory = False
+        torch.backends.cudnn.allow_tf32 = False
         try:
             yield
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(algorithms, warn_only=warn_only)
             memory.fill_uninitialized_memory = fills
+            torch.backends.cudnn.allow_tf32 = rounds

@@ -1,0 +1,235 @@
+r"""Adam, or AdamW, over a stack of runs, with a learning rate and a weight decay for each.
+
+In the three ways of :data:`WAYS`, which differ in rounding alone. ``fused`` is torch's own kernel,
+the loop's, called once for all runs of one rate. ``compiled`` is one kernel that torch generates
+for all rates: it multiplies the gradient by the kernel, steps, and writes the effective weight of
+the next step, so every number is read and written once. ``plain`` needs neither.
+
+Source: Kingma and Ba 2015; Loshchilov and Hutter 2019.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from spatialnb.config import lr_schedules
+from spatialnb.config.run import Run
+
+WAYS = ("fused", "compiled", "plain")
+"""How a step is made."""
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+"""As in the loop."""
+FUSED_ON = ("cpu", "cuda")
+"""Devices that have torch's fused kernel."""
+
+_fused: Any = torch.ops.aten._fused_adamw_.tensor_lr
+
+
+@dataclass(kw_only=True, eq=False)
+class Slot:
+    """A parameter of every run, and what acts on it.
+
+    Parameters
+    ----------
+    weight : (R, ...), what is learned.
+    gradient : of the same shape, by the effective weight where there is one.
+    strength, effective : the kernel values, and the weight times these; or neither.
+    """
+
+    weight: Tensor
+    gradient: Tensor
+    strength: Tensor | None = None
+    effective: Tensor | None = None
+
+    def refresh(self) -> None:
+        """Compute the effective weight from weight and kernel values."""
+        if self.strength is not None:
+            torch.mul(self.weight, self.strength, out=self.effective)
+
+
+def rate(run: Run, done: float) -> float:
+    """The learning rate of a run where this share of its training is done."""
+    if run.learning_rate_decay is None:
+        return run.learning_rate
+    return run.learning_rate * lr_schedules.decays.get(run.learning_rate_decay)(done)
+
+
+class Tables(NamedTuple):
+    r"""What the steps of an epoch need, a row a step.
+
+    `rates` are learning rates $\eta_t$, of every run or of every group of runs; corrected, divided
+    by $1 - \beta_1^t$, where :func:`update_in_place` reads them. `roots` are
+    $\sqrt{1 - \beta_2^t}$, and `shrinks` what weight decay $\lambda$ multiplies weights by,
+    $1 - \eta_t \lambda$.
+    """
+
+    rates: Tensor
+    roots: Tensor
+    shrinks: Tensor
+
+
+class Adam:
+    """The optimiser of a stack.
+
+    Parameters
+    ----------
+    slots : all parameters.
+    runs : in the order of the stack.
+    steps : of an epoch.
+    way : one of :data:`WAYS`.
+    """
+
+    def __init__(self, slots: Sequence[Slot], runs: Sequence[Run], steps: int, way: str) -> None:
+        self.way = way
+        self._slots, self._runs, self._steps = slots, runs, steps
+        self._averages = [
+            (torch.zeros_like(slot.weight), torch.zeros_like(slot.weight)) for slot in slots
+        ]
+        device = slots[0].weight.device
+        self._on_cpu = device.type == "cpu"
+        self._count = torch.zeros((), device=device)  # of steps made, as torch's kernel counts them
+        self._groups = _groups(runs)
+        self._decays = any(run.weight_decay for run in runs)
+        self._tables = Tables(*(part.to(device) for part in self.prepare(0)))
+
+    def prepare(self, epoch: int) -> Tables:
+        """The tables of an epoch, on the processor."""
+        first, total = epoch * self._steps, self._runs[0].epochs * self._steps
+        every = range(first, first + self._steps)
+        fused = self.way == "fused"
+        runs = [group.run for group in self._groups] if fused else self._runs
+        by_kind = {
+            kind: [rate(run, step / total) for step in every]
+            for kind, run in {_kind(run): run for run in runs}.items()
+        }
+        rates = torch.tensor([by_kind[_kind(run)] for run in runs], dtype=torch.float64)
+        dtype = torch.float64 if fused and self._on_cpu else torch.float32  # as torch's kernel asks
+        decays = torch.tensor([run.weight_decay or 0.0 for run in runs], dtype=torch.float64)
+        first_corrections = torch.tensor([1.0 - BETAS[0] ** (step + 1) for step in every]).double()
+        roots = torch.tensor([math.sqrt(1.0 - BETAS[1] ** (step + 1)) for step in every])
+        shrinks = 1.0 - rates * decays[:, None]
+        corrected = rates if fused else rates / first_corrections
+        return Tables(corrected.T.to(dtype), roots, shrinks.T.float())
+
+    def set(self, prepared: Tables) -> None:
+        """Put the tables of an epoch in place, on the device."""
+        for there, new in zip(self._tables, prepared, strict=True):
+            there.copy_(new)
+
+    def step(self, at: Tensor) -> None:
+        """One step from the gradients: that of number `at` (1,) int64 in its epoch."""
+        rates, root, shrinks = (table.index_select(0, at)[0] for table in self._tables)
+        if self.way == "fused":
+            self._step_fused(rates)
+            return
+        update = compiled() if self.way == "compiled" else update_in_place
+        # What is compiled is compiled anew where an argument is missing; multiplying by 1 is exact.
+        shrink = shrinks[:, None] if self._decays or self.way == "compiled" else None
+        for slot, (mean, square) in zip(self._slots, self._averages, strict=True):
+            update(
+                slot.weight.flatten(1),
+                slot.gradient.flatten(1),
+                mean.flatten(1),
+                square.flatten(1),
+                None if slot.strength is None else slot.strength.flatten(1),
+                None if slot.effective is None else slot.effective.flatten(1),
+                rates[:, None],
+                root,
+                shrink,
+            )
+
+    def _step_fused(self, rates: Tensor) -> None:
+        self._count.add_(1.0)
+        for slot in self._slots:
+            if slot.strength is not None:
+                slot.gradient.mul_(slot.strength)
+        for column, group in enumerate(self._groups):
+            pieces = [
+                (slot.weight[span], slot.gradient[span], mean[span], square[span])
+                for slot, (mean, square) in zip(self._slots, self._averages, strict=True)
+                for span in group.spans
+            ]
+            _fused(
+                *zip(*pieces, strict=True),
+                [],
+                [self._count] * len(pieces),
+                lr=rates[column],
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                weight_decay=group.run.weight_decay or 0.0,
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+        for slot in self._slots:
+            slot.refresh()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Runs of one rate and decay: one of them, and where all are."""
+
+    run: Run
+    spans: list[slice]
+
+
+def _kind(run: Run) -> tuple[float, str | None]:
+    return run.learning_rate, run.learning_rate_decay
+
+
+def _groups(runs: Sequence[Run]) -> list[_Group]:
+    places: dict[tuple[Any, ...], list[int]] = {}
+    for place, run in enumerate(runs):
+        places.setdefault((*_kind(run), run.weight_decay or 0.0), []).append(place)
+    return [_Group(run=runs[found[0]], spans=_spans(found)) for found in places.values()]
+
+
+def _spans(places: Sequence[int]) -> list[slice]:
+    """Rising places as slices without gaps."""
+    spans: list[slice] = []
+    for place in places:
+        if spans and spans[-1].stop == place:
+            spans[-1] = slice(spans[-1].start, place + 1)
+        else:
+            spans.append(slice(place, place + 1))
+    return spans
+
+
+def update_in_place(
+    weight: Tensor,
+    gradient: Tensor,
+    mean: Tensor,
+    square: Tensor,
+    strength: Tensor | None,
+    effective: Tensor | None,
+    rate: Tensor,
+    root: Tensor,
+    shrink: Tensor | None,
+) -> None:
+    """One step of Adam on parameters (R, n): what ``plain`` does, and ``compiled`` in one pass.
+
+    `rate` (R, 1), `root` () and `shrink` (R, 1), or None without weight decay, are rows of
+    :class:`Tables`.
+    """
+    if strength is not None:
+        gradient = gradient * strength
+    mean.lerp_(gradient, 1.0 - BETAS[0])
+    square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1.0 - BETAS[1])
+    if shrink is not None:
+        weight.mul_(shrink)
+    weight.sub_(rate * (mean / (square.sqrt() / root).add(EPSILON)))
+    if strength is not None and effective is not None:
+        torch.mul(weight, strength, out=effective)
+
+
+@functools.cache
+def compiled() -> Callable[..., None]:
+    """The same as one kernel that torch generates for the device, for any number of runs."""
+    return torch.compile(update_in_place, dynamic=True)

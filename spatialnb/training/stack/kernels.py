@@ -1,0 +1,94 @@
+"""The kernel values of every run of a stack, computed once for all runs that share them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Kernel
+from spatialnb.priors.schedules import Static
+from spatialnb.training import networks
+from spatialnb.training.build import sparsity
+
+Place = tuple[str | None, int | None]
+"""Where the neurons of a run are: its positions and its permutation of the pixels."""
+Key = tuple[Kernel, Place]
+"""The same for runs with the same kernel values."""
+
+
+def without_prior(run: Run) -> bool:
+    """Whether nothing acts on the weights: multiplying by one is exact."""
+    return run.action == "multiply" and run.schedule == Static()
+
+
+class Kernels:
+    """Kernel values (R, out, in) of every layer that takes the prior; none where no run has one.
+
+    Parameters
+    ----------
+    runs : in the order of the stack.
+    model : the network of one of them.
+    shape : of an input.
+    device : where the values are.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], model: nn.Module, shape: Sequence[int], device: torch.device
+    ) -> None:
+        self._runs, self._model, self._device = runs, model, device
+        one_each = {_place(run): run for run in runs}
+        self._places = {
+            place: networks.distances(run, model, shape) for place, run in one_each.items()
+        }
+        self._computed: dict[Key, list[Tensor]] = {}
+        self._current: list[Key] = []
+        layers = networks.prior_layers(model)
+        self.names = [name for name, _ in layers]
+        self.values: list[Tensor] = []
+        if not all(map(without_prior, runs)):
+            shapes = [layer.weight.shape for _, layer in layers]
+            self.values = [torch.ones(len(runs), *one, device=device) for one in shapes]
+
+    def prepare(self, progress: float) -> list[Key]:
+        """Compute on the processor what is needed at this progress, and return each run's kernel.
+
+        In float64, rounded as the loop does; what the last call computed is not computed again.
+        """
+        if not self.values:
+            return []
+        keys = [(run.schedule.at(progress), _place(run)) for run in self._runs]
+        self._computed = {
+            key: self._computed.get(key) or self._strengths(*key) for key in dict.fromkeys(keys)
+        }
+        return keys
+
+    def set(self, prepared: list[Key]) -> bool:
+        """Put what was prepared last in place, on the device; whether anything changed."""
+        if prepared == self._current:
+            return False
+        rows = {key: row for row, key in enumerate(self._computed)}
+        index = torch.tensor([rows[key] for key in prepared]).to(self._device)
+        for layer, values in enumerate(self.values):
+            table = torch.stack([strengths[layer] for strengths in self._computed.values()])
+            torch.index_select(table.to(self._device), 0, index, out=values)
+        self._current = prepared
+        return True
+
+    def sparsities(self) -> list[dict[str, float]]:
+        """Of every run, the shares of kernel values under 0.1 in the last epoch."""
+        found: dict[Key, dict[str, float]] = {}
+        for run in self._runs:
+            key = (run.schedule.at(1.0), _place(run))
+            if key not in found:
+                found[key] = sparsity(run, self._model, self._places[_place(run)])
+        return [dict(found[run.schedule.at(1.0), _place(run)]) for run in self._runs]
+
+    def _strengths(self, kernel: Kernel, place: Place) -> list[Tensor]:
+        return [kernel.strength(between).float() for between in self._places[place]]
+
+
+def _place(run: Run) -> Place:
+    return run.positions, run.permuted_pixels

@@ -69,9 +69,10 @@ sys.meta_path = [WithoutExtras() if one is PathFinder else one for one in sys.me
 
 
 def alone(code: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """A process in which only the core can be imported."""
+    """A process in which only the core can be imported; `script` is its ``sys.argv[0]``."""
+    named = f"sys.argv[0] = {options.pop('script', '-c')!r}\n"
     return subprocess.run(
-        [sys.executable, "-c", ALONE + code, *arguments],
+        [sys.executable, "-c", ALONE + named + code, *arguments],
         capture_output=True,
         text=True,
         check=False,

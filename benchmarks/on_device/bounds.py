@@ -1,0 +1,100 @@
+"""What bounds a stack: the device's own rates, and the work that cannot be done without."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+MOVED, WITH_PRIOR = 36, 8
+"""Bytes a weight that one step has to move: it is read by the forward pass, the gradient is written
+and read, the weight and two averages are read and written; with a prior, the kernel value is read
+and the effective weight written."""
+
+
+def synchronised(device: str) -> None:
+    """Wait until the device has done all that it was asked for."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def seconds(work: Callable[[], object], device: str, times: int = 7) -> float:
+    """Median time of a piece of work, after two that are not counted."""
+    found = []
+    for _ in range(times + 2):
+        synchronised(device)
+        started = time.perf_counter()
+        work()
+        synchronised(device)
+        found.append(time.perf_counter() - started)
+    return statistics.median(found[2:])
+
+
+def rates(device: str, small: bool) -> dict[str, float]:
+    """Bytes a second of a copy, read and written, and operations a second of matrix products.
+
+    Of a square product, and of the first layer's: 100 runs of 10 seeds, batch 128.
+    """
+    import torch
+
+    size, side, seeds = (2**24, 512, 2) if small else (2**29, 8192, 10)
+    found = {"copy_bytes": 8.0 * size / _copying(size, device)}
+    a, b = (torch.randn(side, side, device=device) for _ in range(2))
+    x = torch.randn(seeds, 128, 3072, device=device)
+    wide = torch.randn(seeds, 256 if small else 2560, 3072, device=device).transpose(1, 2)
+    for name, precision in (("float32", "highest"), ("tf32", "high")):
+        torch.set_float32_matmul_precision(precision)
+        found[f"{name}_flops"] = 2.0 * side**3 / seconds(lambda: a @ b, device)
+        operations = 2.0 * x.numel() * wide.shape[2]
+        found[f"{name}_first_layer_flops"] = operations / seconds(
+            lambda: torch.bmm(x, wide), device
+        )
+    torch.set_float32_matmul_precision("highest")
+    return found
+
+
+def _copying(size: int, device: str) -> float:
+    """Seconds of a copy of so many numbers; the memory is free again afterwards."""
+    import torch
+
+    source = torch.rand(size, device=device)
+    target = torch.empty_like(source)
+    return seconds(lambda: target.copy_(source), device)
+
+
+def work(widths: Sequence[int], runs: int, images: int, batch: int) -> tuple[float, float]:
+    """Operations and bytes that an epoch of training cannot do without, for stacks with a prior.
+
+    Operations are those of the matrix products, forward and backward; the first layer passes no
+    gradient on.
+
+    Parameters
+    ----------
+    widths : of inputs, hidden layers and outputs.
+    runs : of the stack.
+    images : of an epoch.
+    batch : of a step.
+    """
+    sizes = [into * out for into, out in itertools.pairwise(widths)]
+    operations = 2.0 * images * (3 * sum(sizes) - sizes[0])
+    moved = float(MOVED + WITH_PRIOR) * sum(sizes) * -(-images // batch)
+    return runs * operations, runs * moved
+
+
+def bounded_by(of_bandwidth: float, of_products: float) -> str:
+    """What a time is bounded by, where the device's own rates would take these shares of it."""
+    if max(of_bandwidth, of_products) < 0.4:
+        return "launching"
+    return "bandwidth" if of_bandwidth > of_products else "products"
+
+
+def widths(one: Any) -> list[int]:
+    """Of the layers of a multilayer perceptron, inputs and outputs among them."""
+    from spatialnb.datasets import edition
+
+    entry = edition(one.dataset)
+    return [entry.features, *one.hidden, entry.classes]

@@ -161,8 +161,9 @@ const ledgerCore = (() => {
 
   /* The sample of a comparison under the settings; null where there is none. */
   function sampleOf(part, settings) {
-    const places = part.keys.map((_, place) => place).filter((place) => {
-      const seeds = [part.keys[place]].flat();
+    const keys = part.keys ?? part.values.map((_, place) => place);
+    const places = keys.map((_, place) => place).filter((place) => {
+      const seeds = [keys[place]].flat();
       return !settings.seeds || seeds.every((seed) => settings.seeds.includes(seed));
     });
     if (places.length < 2) return null;
@@ -213,7 +214,7 @@ const ledgerCore = (() => {
   /* Every claim's finding, chapter by chapter, those of the edition alone.
 
      chapters: lists of claims {chapter, key, rule, margin, unit, low, high, better, best_of, since,
-     comparisons: [{name, keys, values, images, covariance}]}, as
+     comparisons: [{name, keys, values, images, covariance}]}, without what is empty, as
      spatialnb.report.live_ledger.ledger_data writes them. */
   function judge(chapters, given = {}) {
     const settings = { ...PUBLISHED, ...given };

@@ -25,6 +25,8 @@ CORRECTIONS = {
 }
 POPULATIONS = {"seeds": "other seeds", "images": "other test images", "both": "both"}
 EDITIONS = {"2": "second edition", "1": "first edition"}
+VALUE_DIGITS = 12
+"""Significant digits of D: a difference of two accuracies has the noise of the last bits only."""
 DIGITS = 8
 """Significant digits of a covariance: far more than a verdict needs, and short."""
 
@@ -93,7 +95,8 @@ def ledger_data(chapters: Sequence[Sequence[Case]]) -> list[list[dict[str, Any]]
     """Claims with their samples, chapter by chapter, as JSON data.
 
     ``book/_static/ledger_core.js`` judges them by the rules of :mod:`spatialnb.study.judging`. A
-    comparison has D by seed or by pair of seeds (``keys``, ``values``) and, where answers are
+    comparison has D by seed or by pair of seeds (``values``, and ``keys`` where these are not the
+    seeds from 0 on) and, where answers are
     recorded, the covariance of D over test images between every two seeds: the lower triangle, row
     by row, from which each population of images can be judged on any choice of seeds.
     """
@@ -102,7 +105,7 @@ def ledger_data(chapters: Sequence[Sequence[Case]]) -> list[list[dict[str, Any]]
 
 def _claim(one: Case) -> dict[str, Any]:
     claim = one.claim
-    return {
+    fields = {
         "chapter": claim.chapter,
         "key": claim.key,
         "rule": claim.rule,
@@ -117,15 +120,17 @@ def _claim(one: Case) -> dict[str, Any]:
         "signed": claim.is_difference,
         "comparisons": [_comparison(part) for part in one.comparisons],
     }
+    return {name: value for name, value in fields.items() if value not in (None, "", False)}
 
 
 def _comparison(part: Comparison) -> dict[str, Any]:
     keys = list(part.values)
     found: dict[str, Any] = {
         "name": part.name,
-        "keys": [list(key) if isinstance(key, tuple) else key for key in keys],
-        "values": list(part.values.values()),
+        "values": [float(f"{value:.{VALUE_DIGITS}g}") for value in part.values.values()],
     }
+    if keys != list(range(len(keys))):
+        found["keys"] = [list(key) if isinstance(key, tuple) else key for key in keys]
     if part.by_image is None or len(keys) < 2:
         return found
     try:

@@ -160,7 +160,7 @@ class Measurement:
         for name in kinds.others(self.one):
             if not name.endswith(kinds.AGAIN):
                 both = [name, f"{name}{kinds.AGAIN}"]
-                self._compare("short", both, self.options, tolerance, name)
+                self._compare("short", both, self.options, (checks.OTHERS,) * 2, name)
         whole = (checks.WHOLE["loss"], checks.WHOLE["accuracy"])
         self._compare("whole", list(together), self.options, whole, "a stack, an epoch")
 

@@ -31,12 +31,12 @@ ONE = synthetic.study(seeds=(0, 1, 2, 3))
 COMMANDS = {
     "train": [
         *("STUDY...", "--seeds", "--epochs", "--dataset", "--set NAME=VALUE", "--definitions"),
-        *("--quick", "--workers", "--no-pairs"),
+        *("--quick", "--workers", "--no-pairs", "--alone"),
     ],
     "run": ["STUDY...", "--set NAME=VALUE", "--definitions", "--out", "--dry-run", "--quick"],
     "compare": ["FOLDER", "--json"],
     "verify": ["[STUDY]...", "--sample", "--seed"],
-    "publish": ["STUDY...", "--seeds", "--dry-run"],
+    "publish": ["STUDY...", "--seeds", "--dry-run", "--into"],
     "new": ["CHAPTER TITLE", "--dataset", "--epochs", "--seeds", "--set"],
     "pin": ["STUDY..."],
     "status": ["--store", "--json"],
@@ -53,7 +53,7 @@ COMMANDS = {
         *("RESULTS CLAIMS", "--edition", "--margin", "--alpha", "--correction", "--seeds"),
         *("--json", "--csv"),
     ],
-    "tables": ["[STUDY]...", "--store", "--json"],
+    "tables": ["[STUDY]...", "--store", "--alone", "--json"],
     "data": ["check"],
     "data check": ["--root"],
 }

@@ -207,4 +207,4 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
         return Record(kind="run", config=Run().to_dict(), outcome={}, provenance=provenance)
 
     assert objection(record()) == ""
-    assert "published records are the loop's on a processor" in objection(record(**made))
+    assert "book's records are the loop's on a processor" in objection(record(**made))

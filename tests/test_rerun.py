@@ -749,3 +749,56 @@ def test_a_notebook_is_found_by_its_chapter():
 def test_a_study_whose_runs_are_still_to_be_made_has_no_chapter() -> None:
     with pytest.raises(FileNotFoundError, match=r"v99 has no chapter yet: .*`spatialnb train v99`"):
         rerun.notebook(synthetic.study(id="v99"))
+
+
+STACKED = {
+    "engine": "stacked",
+    "device": "NVIDIA H100",
+    "stack": {"runs": 9, "adam": "compiled", "graph": True, "precision": "tf32"},
+}
+
+
+def test_runs_of_another_engine_have_a_store_of_their_own_whose_tables_say_so(
+    two_stores, monkeypatch, tmp_path
+):
+    one = study(pairs=False, claims=(), reported=(), metrics=("accuracy",), seeds=(0, 1))
+    monkeypatch.setattr("spatialnb.studies.STUDIES", {"v01": one})
+    working, published = map(Store, two_stores.folders)
+    for every in one.configs().values():
+        for run in every:
+            published.add(made(run, data=mnist()))
+            theirs = made(run, data=mnist(), **(STACKED if run.seed else {}))
+            working.add(theirs)
+    working.add(answers.record_of(theirs.run, {"mnist": [1, 2, 3]}, theirs.provenance))
+    shared = tmp_path / "shared"
+    arguments = ["publish", "v01", "--store", str(two_stores.folders[0])]
+
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 1
+    said = "trained by stacks on NVIDIA H100 with TF32 products, and the book's records are the"
+    assert refused.output.count(said) == 1  # the runs are there already; these answers are not
+    assert "--into FOLDER" in refused.output
+
+    moved = CliRunner().invoke(main, [*arguments, "--into", str(shared)])
+    assert moved.exit_code == 0, moved.output
+    assert len(list(shared.glob("runs/*.json"))) == 2 * len(one.arms)
+
+    shown = CliRunner().invoke(main, ["tables", "v01", "--alone", "--store", str(shared)])
+    assert shown.output.endswith(
+        "Trained: 3 by stacks on NVIDIA H100 with TF32 products, 3 by the loop on a processor. "
+        "Another engine or device rounds otherwise.\n"
+    )
+    usual = CliRunner().invoke(main, ["tables", "v01", "--store", str(shared)])
+    assert "Trained:" not in usual.output  # the book's own come first
+
+
+def test_a_comparison_and_a_table_say_what_trained_the_runs():
+    found = results(ONE)
+    one = found.records["none"][0]
+    other = dataclasses.replace(one, provenance={**one.provenance, "device": "NVIDIA H100"})
+    records = {**found.records, "none": {**found.records["none"], 0: other}}
+    ours = dataclasses.replace(found, records=records)
+    said = "1 by the loop on NVIDIA H100"
+    assert said in report.table(ours).text
+    assert "Trained:" not in report.table(found).text
+    assert said in report.comparison_text(ours, found, report.compared(ours, found))

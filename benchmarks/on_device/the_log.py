@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,10 @@ from benchmarks.on_device import bounds
 from benchmarks.on_device.figures import Figures
 
 SEEDS = 20
+EPOCH = 50_000
+"""Images of an epoch of CIFAR-10."""
+ON_PROCESSOR = 4
+"""Runs of a stack where the device is no accelerator."""
 
 
 def runs_of_the_log() -> dict[str, list[Any]]:
@@ -32,49 +36,66 @@ def train(figures: Figures, arms: dict[str, list[Any]], sets: dict[str, Any], op
 
     every = {run.id: run for runs in arms.values() for run in runs}
     known = [run for run in every.values() if sharing.stackable(run)]
-    here = [run for run in known if run.dataset in sets]
-    cuda = options.device.startswith("cuda")
     groups = []
-    for group in sharing.stacks(here, len(here) or 1):
-        most = memory.fitting(group[0], memory.free_bytes(options.device)) if cuda else len(group)
+    for group in sharing.stacks((run for run in known if run.dataset in sets), len(known) or 1):
+        most = ON_PROCESSOR
+        if options.device.startswith("cuda"):
+            most = memory.fitting(group[0], memory.free_bytes(options.device))
         groups += sharing.stacks(group, most)
-    epochs = sum(run.epochs for run in here)
     done: dict[str, Any] = {}
-    took, trained = 0.0, 0
-    for group in sorted(groups, key=_images):
-        share = sum(map(_images_of, group)) / max(1, sum(_images_of(every[one]) for one in done))
-        if figures.left < 20.0 + 1.5 * took * (share if done else 0.0):
-            figures.add("left_out", f"the log: {len(group)} runs of {_said(group[0])}")
+    took = 0.0
+    for whole in sorted(groups, key=_images, reverse=True):
+        group = _part(whole, figures, took, _images([every[one] for one in done]))
+        if len(group) < len(whole):
+            figures.add("left_out", f"the log: {len(whole) - len(group)} runs of {_said(whole[0])}")
+        if not group:
             continue
         started = time.perf_counter()
         found = batched.train(group, sets[group[0].dataset], options=options)
         bounds.synchronised(options.device)
         seconds = time.perf_counter() - started
         took += seconds
-        trained += sum(run.epochs for run in group)
         done |= {run.id: one.outcome for run, one in zip(group, found, strict=True)}
         figures.add(
             "the_log_stacks",
-            {"of": _said(group[0]), "runs": len(group), "seconds": seconds, **found[0].made},
+            {"of": _said(group[0]), "seconds": seconds, **found[0].made},
         )
+        trained = [every[one] for one in done]
         figures.keep(
             "the_log",
             {
                 "runs": len(every),
                 "not_stacked": _why_not(every.values()),
                 "stackable": len(known),
-                "data_there": len(here),
                 "trained": len(done),
-                "epochs_trained": trained,
+                "epochs_trained": sum(run.epochs for run in trained),
                 "seconds": took,
-                "seconds_for_all_stackable": took
-                * sum(map(_images_of, known))
-                / sum(_images_of(every[one]) for one in done),
+                "seconds_for_all_stackable": took * _images(known) / _images(trained),
                 "extrapolated": len(done) < len(known),
-                "epochs_of_all": epochs,
             },
         )
     figures.keep("the_log_beside_the_published", beside(arms, done))
+
+
+def _part(group: Sequence[Any], figures: Figures, took: float, images: int) -> Sequence[Any]:
+    """As much of a stack as there is time for, halved until it fits; empty where a few do not.
+
+    By what has been trained of the log, or before that by the stacks that were timed: seconds by
+    images, over all runs and epochs.
+    """
+    from spatialnb.training.stack import sharing
+
+    timed = [
+        row["epoch_s"] / row["runs"] / EPOCH
+        for row in figures.found.get("stacks", [])
+        if "epoch_s" in row
+    ]
+    an_image = max(took / images if images else 0.0, min(timed, default=0.0))
+    while 20.0 + 2.0 * an_image * _images(group) > figures.left:
+        if len(group) < 2:
+            return []
+        group = sharing.stacks(group, len(group) // 2)[0]
+    return group
 
 
 def beside(arms: dict[str, list[Any]], done: dict[str, Any]) -> dict[str, Any]:
@@ -110,15 +131,11 @@ def _last(outcome: dict[str, Any]) -> float:
     return float(outcome["epochs"]["test_accuracy"][-1])
 
 
-def _images_of(run: Any) -> int:
-    """Images that a run is trained on, over all epochs."""
+def _images(runs: Iterable[Any]) -> int:
+    """Images that runs are trained on, over all epochs."""
     from spatialnb.datasets import edition
 
-    return int(run.epochs * (run.train_size or edition(run.dataset).train))
-
-
-def _images(group: Sequence[Any]) -> int:
-    return -sum(map(_images_of, group))
+    return sum(run.epochs * (run.train_size or edition(run.dataset).train) for run in runs)
 
 
 def _said(run: Any) -> str:

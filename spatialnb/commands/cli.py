@@ -123,6 +123,11 @@ store_option = click.option(
     help="Folder for new records.  [default: $SPATIALNB_STORE, or the user's data folder]",
 )
 
+alone_option = click.option(
+    "--alone",
+    is_flag=True,
+    help="Take the records of --store alone, and leave the book's aside.",
+)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -155,6 +160,7 @@ definitions_option = click.option(
 @backend_options
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
 @store_option
+@alone_option
 def train(
     studies: tuple[str, ...],
     seeds: tuple[int, ...] | None,
@@ -166,6 +172,7 @@ def train(
     options: BackendOptions,
     no_pairs: bool,
     store: Path | None,
+    alone: bool,
 ) -> None:
     """Train what is missing of the runs of STUDY (such as v05 or c2, or all).
 
@@ -179,7 +186,7 @@ def train(
 
     if quick and dataset is not None:
         raise click.UsageError("--quick brings its own data set; leave out one of the two")
-    records = default_store((store,) if store else ())
+    records = default_store((store,) if store else (), alone=alone)
     named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
     files = {"definitions": definitions} if definitions else {}
     given = _parsed(seeds, {"epochs": epochs, "dataset": dataset, **named, **files})
@@ -460,31 +467,43 @@ def answers(
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 @click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: the published ones]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder of its own instead of the book, for runs of any engine and device.",
+)
 @store_option
 def publish(
-    studies: tuple[str, ...], seeds: tuple[int, ...] | None, dry_run: bool, store: Path | None
+    studies: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    dry_run: bool,
+    into: Path | None,
+    store: Path | None,
 ) -> None:
     """Move recorded runs of STUDY from your store into the book, after checks.
 
-    Exit code 1 where a record is refused; the others are moved all the same.
+    With --into they go to a folder that `spatialnb tables --alone --store FOLDER` shows; tables say
+    what trained them. Exit code 1 where a record is refused; the others are moved
+    all the same.
     """
     from spatialnb.commands import publish
-    from spatialnb.records.store import default_store
+    from spatialnb.records.store import default_store, refuse_inputs
     from spatialnb.studies import select
 
     where = default_store((store,) if store else ())
-    checked = publish.candidates(select(studies), where, _parsed(seeds, {}))
+    if into is not None:
+        refuse_inputs(into, "--into")
+    checked = publish.candidates(select(studies), where, _parsed(seeds, {}), into)
+    target = into or where.folders[-1]
     for record, reason in checked.bad:
         click.echo(f"refused: {record.kind} {record.id}: {reason}", err=True)
     if not checked.good:
         click.echo(f"Nothing to publish in {where.folders[0]}")
     elif dry_run:
-        click.echo(f"{len(checked.good)} records would move into {_near(where.folders[-1])}")
+        click.echo(f"{len(checked.good)} records would move into {_near(target)}")
     else:
-        publish.publish(checked.good, where)
-        click.echo(
-            f"{len(checked.good)} records moved into {_near(where.folders[-1])}; commit them"
-        )
+        publish.publish(checked.good, where, into)
+        click.echo(f"{len(checked.good)} records moved into {_near(target)}; commit them")
     if checked.bad:
         raise click.exceptions.Exit(1)
 
@@ -652,6 +671,7 @@ alpha_option = click.option(
     help="What verdicts generalise to: seeds, images or both.",
 )
 @store_option
+@alone_option
 @json_option
 def ledger(
     chosen: tuple[str, ...],
@@ -663,6 +683,7 @@ def ledger(
     seeds: tuple[int, ...] | None,
     population: str,
     store: Path | None,
+    alone: bool,
     as_json: bool,
 ) -> None:
     """Every claim of the log with its verdict, judged again from the records.
@@ -685,7 +706,7 @@ def ledger(
         seeds=seeds,
         population=population,  # type: ignore[arg-type]
     )
-    where = default_store((store,) if store else (), only_read=True)
+    where = default_store((store,) if store else (), only_read=True, alone=alone)
     _say_if_nothing_is_published(where)
     if chosen:
         parts = {"": studies.judge(studies.select(chosen), settings, where)}
@@ -791,8 +812,9 @@ def judge(
 @main.command()
 @click.argument("chosen", metavar="[STUDY]...", nargs=-1)
 @store_option
+@alone_option
 @json_option
-def tables(chosen: tuple[str, ...], store: Path | None, as_json: bool) -> None:
+def tables(chosen: tuple[str, ...], store: Path | None, alone: bool, as_json: bool) -> None:
     """Every cell that the log prints, with ours beside it.
 
     Those of your own chapters stand below, as a part of their own; with STUDY (such as v05 or c2)
@@ -803,19 +825,23 @@ def tables(chosen: tuple[str, ...], store: Path | None, as_json: bool) -> None:
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
 
-    where = default_store((store,) if store else (), only_read=True)
+    where = default_store((store,) if store else (), only_read=True, alone=alone)
     _say_if_nothing_is_published(where)
     if chosen:
         parts = {"": (studies.select(chosen), True)}
     else:
         parts = {"": (studies.part("I"), False), YOURS: (studies.part("yours"), True)}
+    found = {
+        name: [(study, study.recorded(where)) for study in listed]
+        for name, (listed, _) in parts.items()
+    }
     rows = {
         name: [
             row
-            for study in listed
-            for row in report.table_rows(study, study.recorded(where), whole=whole)
+            for study, results in found[name]
+            for row in report.table_rows(study, results, whole=whole)
         ]
-        for name, (listed, whole) in parts.items()
+        for name, (_, whole) in parts.items()
     }
     if as_json:
         _echo_json([row for part in rows.values() for row in part])
@@ -828,6 +854,8 @@ def tables(chosen: tuple[str, ...], store: Path | None, as_json: bool) -> None:
         if part or not name:
             data = pd.DataFrame(part, columns=[*columns, "low", "high"])[columns].astype(floats)
             click.echo(data.to_string(index=False, na_rep="-", float_format="{:.4g}".format))
+    if made := report.made_by_results(*(one for part in found.values() for _, one in part)):
+        click.echo(made)
 
 
 @main.group()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spatialnb.datasets import edition
 from spatialnb.execution.planning import editions, pair_id
+from spatialnb.records import provenance
 from spatialnb.records import store as records_store
 from spatialnb.records.answers import answers_id, labels_id
 from spatialnb.records.store import Record, Store
@@ -24,7 +25,12 @@ class Checked:
     bad: Sequence[tuple[Record, str]]
 
 
-def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = None) -> Checked:
+def candidates(
+    studies: Iterable[Study],
+    store: Store,
+    asked: Parsed | None = None,
+    into: Path | None = None,
+) -> Checked:
     """Records of the studies' published grids that stand in the working store alone.
 
     Answers are those to test images: what a search over settings answers to images that are held
@@ -33,12 +39,13 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
     Parameters
     ----------
     asked : parameters that make the grids smaller, such as ``seeds``.
+    into : a store of its own, which takes runs of any engine and device; the book without it.
 
     Raises
     ------
     RecordError : one of them is damaged.
     """
-    working, published = Store(store.folders[0]), Store(records_store.published_folder())
+    working, published = Store(store.folders[0]), Store(into or records_store.published_folder())
     good: dict[str, Record] = {}
     bad: dict[str, tuple[Record, str]] = {}
     for study in studies:
@@ -52,7 +59,7 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
                 record = working.find(record_id, kind)
                 if record is None or published.find(record_id, kind) is not None:
                     continue
-                against = objection(record)
+                against = objection(record, any_engine=into is not None)
                 if against:
                     bad[record_id] = (record, against)
                 else:
@@ -60,8 +67,13 @@ def candidates(studies: Iterable[Study], store: Store, asked: Parsed | None = No
     return Checked(good=list(good.values()), bad=list(bad.values()))
 
 
-def objection(record: Record) -> str:
-    """What speaks against publishing a record; empty where nothing does."""
+def objection(record: Record, any_engine: bool = False) -> str:
+    """What speaks against publishing a record; empty where nothing does.
+
+    Parameters
+    ----------
+    any_engine : whether it may be trained by stacks, or on another device.
+    """
     if record.config.get("measure") == "labels":
         return ""  # they are the data's: no code has a part in them
     commit = str(record.provenance.get("commit", "unknown"))
@@ -70,18 +82,19 @@ def objection(record: Record) -> str:
             f"made from the commit {commit!r}: commit the package first, then train, so that "
             "anybody can find the code behind the number"
         )
+    made = (record.provenance.get("engine", "loop"), record.provenance.get("device", "cpu"))
+    if made != ("loop", "cpu") and not any_engine:
+        return (
+            f"trained by {provenance.engine_of(record.provenance)}, and the book's records are the "
+            "loop's on a processor: train it without --stack and --device, or publish it into a "
+            "folder of its own, --into FOLDER"
+        )
     if record.kind == "answer":
         return ""  # their run is judged: they are read with it alone
     if record.kind != "run":
         return ""
     if any(edition(name).quick for name in editions(record.run)):
         return "made on a quick edition, which decides nothing"
-    made = (record.provenance.get("engine", "loop"), record.provenance.get("device", "cpu"))
-    if made != ("loop", "cpu"):
-        return (
-            f"trained by {made[0]} on {made[1]}, and published records are the loop's on a "
-            "processor: train it without --stack and --device"
-        )
     if fingerprint.definition(record.run) is not None:
         return "made with a kernel that is not in the package: move it there, then train"
     for key in ("data", "second_data"):
@@ -92,14 +105,18 @@ def objection(record: Record) -> str:
     return ""
 
 
-def publish(chosen: Iterable[Record], store: Store) -> list[Path]:
-    """Move records from the working store to the book; returns where they stand now.
+def publish(chosen: Iterable[Record], store: Store, into: Path | None = None) -> list[Path]:
+    """Move records from the working store to the book, or `into` another one.
+
+    Returns
+    -------
+    Where they stand now.
 
     Raises
     ------
     OSError : the folder cannot be written. Nothing is removed before its copy is in place.
     """
-    target = Store(records_store.published_folder())
+    target = Store(into or records_store.published_folder())
     paths = []
     for record in chosen:
         paths.append(target.add(record))

@@ -161,6 +161,18 @@ def describe(
     }
 
 
+def engine_of(provenance: Mapping[str, Any]) -> str:
+    """What trained a recorded run, in words: ``the loop on a processor``, or what else it was."""
+    device = str(provenance.get("device", "cpu"))
+    place = "a processor" if device == "cpu" else device
+    engine = provenance.get("engine", "loop")
+    if engine == "loop":
+        return f"the loop on {place}"
+    precision = (provenance.get("stack") or {}).get("precision", "float32")
+    products = "" if precision == "float32" else f" with {str(precision).upper()} products"
+    return f"{'stacks' if engine == 'stacked' else engine} on {place}{products}"
+
+
 def here() -> dict[str, Any]:
     """Versions, machine and time: the provenance of whatever is computed here and now."""
     return {

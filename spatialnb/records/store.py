@@ -424,8 +424,10 @@ def refuse_inputs(folder: Path, what: str) -> None:
                 )
 
 
-def default_store(working: Sequence[Path] = (), *, only_read: bool = False) -> Store:
-    """The working store and the published records.
+def default_store(
+    working: Sequence[Path] = (), *, only_read: bool = False, alone: bool = False
+) -> Store:
+    """The working store and the published records, or with `alone` the working store by itself.
 
     The working store is ``SPATIALNB_STORE``, or ``records`` in the user's data directory.
 
@@ -441,4 +443,4 @@ def default_store(working: Sequence[Path] = (), *, only_read: bool = False) -> S
     chosen = tuple(working) or (first,)
     if not only_read:
         refuse_inputs(chosen[0], "--store" if working else STORE_VARIABLE)
-    return Store(*chosen, published_folder())
+    return Store(*chosen, *(() if alone else (published_folder(),)))

@@ -7,6 +7,7 @@ from .comparison import (
 )
 from .cost import cost, cost_numbers
 from .display import Shown
+from .engines import made_by, made_by_results
 from .figures import curves, dots, trade_off
 from .findings import few_seeds, ledger, ledger_rows, tally, verdicts
 from .formatting import banner, glue_numbers, numbers
@@ -90,6 +91,8 @@ __all__ = [
     "ledger_rows",
     "lines",
     "live_ledger",
+    "made_by",
+    "made_by_results",
     "numbers",
     "population_numbers",
     "population_rows",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from spatialnb.report.display import Shown
+from spatialnb.report.engines import made_by_results
 from spatialnb.report.formatting import NOTHING, bounds, estimate, number, setting, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import EMPTY, values
@@ -72,6 +73,7 @@ def comparison_text(rerun: Results, published: Results, rows: list[Compared]) ->
     for title, sides in _sides(rerun, published).items():
         lines.append(f"  {title}, published and yours:")
         lines += [f"      {side.what}: {side.texts()}" for side in sides]
+    lines += [f"  Yours. {made}"] if (made := made_by_results(rerun)) else []
     return "\n".join(lines)
 
 

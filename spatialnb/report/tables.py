@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from spatialnb.report.display import Shown
+from spatialnb.report.engines import made_by_results
 from spatialnb.report.formatting import (
     NOTHING,
     bounds,
@@ -97,6 +98,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
         + (f" By epoch: the mean, {base} dotted; one scale for all rows." if small else ""),
         *([_EXPECTED.format(few)] if any(row.expected for row in rows) else []),
         *failures(results),
+        *([made] if (made := made_by_results(results)) else []),
     ]
     html = "\n".join(
         [

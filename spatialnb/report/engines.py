@@ -1,0 +1,39 @@
+"""What trained the runs behind a table, where it was not the loop on a processor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from spatialnb.records.provenance import engine_of
+from spatialnb.records.store import Record
+from spatialnb.study.results import Results
+
+USUAL = "the loop on a processor"
+"""What trains the published runs."""
+
+
+def made_by(records: Iterable[Record]) -> str:
+    """A sentence that counts runs by what trained them; empty where all are the loop's.
+
+    Parameters
+    ----------
+    records : of runs, on a processor or another device.
+    """
+    counts = Counter(engine_of(record.provenance) for record in records if record.kind == "run")
+    if set(counts) <= {USUAL}:
+        return ""
+    parts = [f"{count} by {made}" for made, count in sorted(counts.items())]
+    return f"Trained: {', '.join(parts)}. Another engine or device rounds otherwise."
+
+
+def made_by_results(*found: Results | None) -> str:
+    """The same for the runs of studies."""
+    every = {
+        record.id: record
+        for results in found
+        if results is not None
+        for arm in results.records.values()
+        for record in arm.values()
+    }
+    return made_by(every.values())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spatialnb.config.intervention import Part
+from spatialnb.priors.parametrization import learned_weight
 from spatialnb.training import networks
 from spatialnb.training.context import Training
 from spatialnb.training.sparse_optimizers import RIGL_STEPS, RIGL_UNTIL
@@ -73,7 +74,7 @@ class RisingThreshold(Part):
 
     def __init__(self, training: Training, left: Sequence[int]) -> None:
         layers = networks.linear_layers(training.model)[: len(left)]
-        self._parts = [(_threshold(layer), _learned(layer)) for _, layer in layers]
+        self._parts = [(_threshold(layer), learned_weight(layer)) for _, layer in layers]
         self._left, self._until = list(left), UNTIL * training.steps
         self._model, self._done = training.model, 0
 
@@ -97,8 +98,3 @@ def _threshold(layer: nn.Linear) -> SoftThreshold:
     part = layer.parametrizations["weight"][0]  # type: ignore[index]
     assert isinstance(part, SoftThreshold)
     return part
-
-
-def _learned(layer: nn.Linear) -> Tensor:
-    original: Tensor = layer.parametrizations["weight"].original  # type: ignore[index, union-attr]
-    return original

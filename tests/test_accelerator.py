@@ -155,11 +155,7 @@ def test_every_kind_that_is_checked_can_be_stacked() -> None:
     assert [len(group) for group in sharing.stacks(others, 2)] == [2] * (len(others) // 2)
 
 
-def test_work_is_that_of_the_matrix_products_and_of_adam() -> None:
-    operations, moved = bounds.work((3072, 256, 128, 10), 2, 50_000, 128)
-    sizes = 3072 * 256 + 256 * 128 + 128 * 10
-    assert operations == 2 * 2.0 * 50_000 * (3 * sizes - 3072 * 256)
-    assert moved == 2 * 44.0 * sizes * 391
+def test_what_bounds_a_stack_is_the_larger_share() -> None:
     assert bounds.bounded_by(0.8, 0.5) == "bandwidth"
     assert bounds.bounded_by(0.1, 0.5) == "products"
     assert bounds.bounded_by(0.1, 0.2) == "launching"

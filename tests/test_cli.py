@@ -17,7 +17,7 @@ from spatialnb import studies
 from spatialnb.commands import rerun
 from spatialnb.commands.cli import main
 from spatialnb.datasets import published
-from spatialnb.execution import recording, runs
+from spatialnb.execution import estimate, recording, runs
 from spatialnb.execution.accelerator import Accelerator
 from spatialnb.execution.process_pool import ProcessPool
 from spatialnb.records import provenance
@@ -31,7 +31,7 @@ ONE = synthetic.study(seeds=(0, 1, 2, 3))
 COMMANDS = {
     "train": [
         *("STUDY...", "--seeds", "--epochs", "--dataset", "--set NAME=VALUE", "--definitions"),
-        *("--quick", "--workers", "--no-pairs", "--alone"),
+        *("--quick", "--workers", "--no-pairs", "--alone", "--dry-run"),
     ],
     "run": ["STUDY...", "--set NAME=VALUE", "--definitions", "--out", "--dry-run", "--quick"],
     "compare": ["FOLDER", "--json"],
@@ -65,6 +65,7 @@ def _nothing_recorded(tmp_path, monkeypatch):
     monkeypatch.setenv("SPATIALNB_STORE", str(tmp_path / "working"))
     (tmp_path / "published").mkdir()
     monkeypatch.setattr(records_store, "published_folder", lambda: tmp_path / "published")
+    monkeypatch.setattr(estimate, "of", lambda *_, **__: None)  # tried in test_estimate.py
 
 
 @pytest.fixture
@@ -281,7 +282,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch):
     monkeypatch.setattr(runs, "complete", stop)
     result = call("train", "v01", "--quick")
     assert result.exit_code == 130
-    first, empty, last = result.output.splitlines()
+    first, _, empty, last = result.output.splitlines()
     assert first == "4 runs, 0 recorded, 4 to train; 2 pairs to measure"
     assert empty == ""
     assert last == "Stopped. What is finished is recorded; the same command goes on."

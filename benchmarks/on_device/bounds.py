@@ -1,17 +1,10 @@
-"""What bounds a stack: the device's own rates, and the work that cannot be done without."""
+"""What bounds a stack: the device's own rates of copying and of matrix products."""
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
-
-MOVED, WITH_PRIOR = 36, 8
-"""Bytes a weight that one step has to move: it is read by the forward pass, the gradient is written
-and read, the weight and two averages are read and written; with a prior, the kernel value is read
-and the effective weight written."""
+from collections.abc import Callable
 
 
 def synchronised(device: str) -> None:
@@ -66,35 +59,8 @@ def _copying(size: int, device: str) -> float:
     return seconds(lambda: target.copy_(source), device)
 
 
-def work(widths: Sequence[int], runs: int, images: int, batch: int) -> tuple[float, float]:
-    """Operations and bytes that an epoch of training cannot do without, for stacks with a prior.
-
-    Operations are those of the matrix products, forward and backward; the first layer passes no
-    gradient on.
-
-    Parameters
-    ----------
-    widths : of inputs, hidden layers and outputs.
-    runs : of the stack.
-    images : of an epoch.
-    batch : of a step.
-    """
-    sizes = [into * out for into, out in itertools.pairwise(widths)]
-    operations = 2.0 * images * (3 * sum(sizes) - sizes[0])
-    moved = float(MOVED + WITH_PRIOR) * sum(sizes) * -(-images // batch)
-    return runs * operations, runs * moved
-
-
 def bounded_by(of_bandwidth: float, of_products: float) -> str:
     """What a time is bounded by, where the device's own rates would take these shares of it."""
     if max(of_bandwidth, of_products) < 0.4:
         return "launching"
     return "bandwidth" if of_bandwidth > of_products else "products"
-
-
-def widths(one: Any) -> list[int]:
-    """Of the layers of a multilayer perceptron, inputs and outputs among them."""
-    from spatialnb.datasets import edition
-
-    entry = edition(one.dataset)
-    return [entry.features, *one.hidden, entry.classes]

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.on_device import bounds
 from benchmarks.on_device.figures import Figures, told
+from benchmarks.on_device.kinds import ARMS
 
 EPOCHS = 3
 """Of a stack that is timed: the first has what is done once, the shortest of the others counts."""
@@ -46,7 +47,7 @@ def row(figures: Figures, runs: Sequence[Any], data: Any, options: Any, name: st
     """Time a stack where there is time, and add its row, or why there is none."""
     import torch
 
-    from spatialnb.training.stack import memory
+    from spatialnb.training.stack import cost, memory
 
     cuda = options.device.startswith("cuda")
     longest = _predicted(figures, len(runs))
@@ -62,10 +63,9 @@ def row(figures: Figures, runs: Sequence[Any], data: Any, options: Any, name: st
     except RuntimeError as error:  # out of memory among them
         figures.add("stacks", {**asked, "failed": told(error)})
         return
-    one, device_rates = runs[0], figures.found["device_rates"]
-    operations, moved = bounds.work(
-        bounds.widths(one), len(runs), len(data.train.y), one.batch_size
-    )
+    device_rates = figures.found["device_rates"]
+    operations = len(runs) * cost.operations(runs[0])
+    moved = sum(cost.moved(run) for run in runs[:ARMS]) * len(runs) / len(runs[:ARMS])
     shares = {
         "of_bandwidth": moved / device_rates["copy_bytes"] / found["epoch_s"],
         "of_products": operations / device_rates[f"{options.precision}_flops"] / found["epoch_s"],

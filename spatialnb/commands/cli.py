@@ -5,12 +5,13 @@ Nothing heavy is imported before a command needs it, so ``--help`` answers at on
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
-import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from spatialnb.commands.backend_options import BackendOptions, backend_options, 
 if TYPE_CHECKING:
     from spatialnb.config.run import Run
     from spatialnb.execution.backend import Backend
+    from spatialnb.execution.estimate import Estimate
     from spatialnb.execution.planning import PairSpec
     from spatialnb.records.store import Store
     from spatialnb.study.claims import Finding
@@ -159,6 +161,7 @@ definitions_option = click.option(
 @click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
 @backend_options
 @click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @store_option
 @alone_option
 def train(
@@ -171,6 +174,7 @@ def train(
     quick: bool,
     options: BackendOptions,
     no_pairs: bool,
+    dry_run: bool,
     store: Path | None,
     alone: bool,
 ) -> None:
@@ -207,7 +211,13 @@ def train(
             f"{len(unmeasured)} pairs to measure"
         )
         _say_if_unpublishable(select(studies), missing, more=bool(unmeasured) and not quick)
-        runs.complete(configs, pairs=pairs, store=records, backend=backend)
+        estimate = None
+        if missing or unmeasured:
+            estimate = _say_time(missing, records, backend, pairs, dry_run=dry_run)
+        if dry_run:
+            return
+        with _held(estimate):
+            runs.complete(configs, pairs=pairs, store=records, backend=backend)
     click.echo(f"All {distinct} runs are recorded; new ones are in {records.folders[0]}")
 
 
@@ -281,12 +291,13 @@ def run(
             click.echo(f"     {len(ids)} runs, {len(ids) - len(todo)} recorded", nl=False)
             click.echo(f", {len(todo)} to train")
         _say_if_unpublishable([planned.study for planned in plans], missing)
-        _say_time(missing, records, backend, pairs)
+        estimate = _say_time(missing, records, backend, pairs, chapters=len(plans), dry_run=dry_run)
         if dry_run:
             return
-        runs.complete(configs, pairs=pairs, store=records, backend=backend)
-    for planned in plans:
-        rerun.execute(planned, out, records, click.echo)
+        with _held(estimate):
+            runs.complete(configs, pairs=pairs, store=records, backend=backend)
+            for planned in plans:
+                rerun.execute(planned, out, records, click.echo)
     folder = shlex.quote(str(out))
     click.echo(f"Compare it with the published runs: spatialnb compare {folder}")
 
@@ -335,32 +346,91 @@ def _say_if_unpublishable(
 
 
 def _say_time(
-    missing: list[Run], records: Store, backend: Backend, pairs: Sequence[PairSpec] = ()
-) -> None:
-    """How long the training of these runs takes, by the speed of runs recorded like them."""
-    from spatialnb.execution.planning import minutes, with_pairs
+    missing: list[Run],
+    records: Store,
+    backend: Backend,
+    pairs: Sequence[PairSpec] = (),
+    *,
+    chapters: int = 0,
+    dry_run: bool = False,
+) -> Estimate | None:
+    """How long it takes to train these runs, and to measure pairs; what it is held to afterwards.
 
-    if not missing:
+    Parameters
+    ----------
+    missing : the runs.
+    records : where they are recorded.
+    backend : where they are trained.
+    pairs : which of them are compared, recorded or not.
+    chapters : whose notebooks are executed afterwards.
+    dry_run : whether nothing is trained now, so that nobody else says what can be stacked.
+    """
+    from spatialnb.execution.planning import pair_id, with_pairs
+    from spatialnb.execution.stacking import divided
+
+    there = records.ids("pair")
+    unmeasured = [pair for pair in pairs if pair_id(*pair) not in there]
+    todo = with_pairs(missing, unmeasured, records)
+    if not todo:
         click.echo("Nothing to train.")
-        return
-    todo = with_pairs(missing, pairs, records)
-    load = os.getloadavg()[0] / (os.cpu_count() or 1) if backend.on_this_machine else 0.0
-    least, most = minutes(todo, records, backend.parallelism, load)
-    runs_text = f"{len(missing)} runs to train with {backend.parallelism} at once"
+        return None
+    runs_text = f"{len(missing)} runs to train"
     if len(todo) > len(missing):
         runs_text += f", and {len(todo) - len(missing)} again for their weights, which pairs need"
+    if backend.stacks and dry_run:
+        click.echo(divided(todo, {run.id for pair in unmeasured for run in pair[:2]})[2])
+    found = _estimate(todo, unmeasured, backend, chapters)
+    said = found.said() if found else _by_records(todo, records, backend)
+    click.echo(f"{runs_text}: {said}")
+    if dry_run and found and backend.device == "cpu" and not backend.stacks:
+        _say_time_on_cuda(todo, unmeasured, chapters)
+    return found
+
+
+def _estimate(
+    todo: list[Run], pairs: Sequence[PairSpec], backend: Backend, chapters: int
+) -> Estimate | None:
+    """What this machine takes; None where another one trains, or a run cannot be tried here."""
+    from spatialnb.execution import estimate
+
+    try:
+        return estimate.of(todo, pairs, backend, chapters=chapters)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        return None  # code of one's own that needs the data; training will say what is wrong
+
+
+def _by_records(todo: list[Run], records: Store, backend: Backend) -> str:
+    """The same by runs recorded like them, on whatever machine that was."""
+    from spatialnb.execution.estimate import span
+    from spatialnb.execution.planning import minutes
+
+    least, most = (60.0 * one for one in minutes(todo, records, backend.parallelism))
     if most != most:  # NaN
-        click.echo(f"{runs_text}; no run like them is recorded, so there is no estimate")
+        return "no run like them is recorded, so there is no estimate"
+    return f"about {span(least, most)}, by the speed of recorded runs"
+
+
+def _say_time_on_cuda(todo: list[Run], pairs: Sequence[PairSpec], chapters: int) -> None:
+    """What a CUDA device that is there would take, in stacks."""
+    import torch
+
+    from spatialnb.execution.accelerator import Accelerator
+
+    if not torch.cuda.is_available():
         return
-    if most < 1.5:
-        time = "about a minute or less"
-    elif round(least) == round(most):
-        time = f"about {most:.0f} minutes"
-    else:
-        time = f"about {max(least, 1.0):.0f} to {most:.0f} minutes"
-    click.echo(f"{runs_text}: {time}, by the speed of recorded runs")
-    if load > 0.5:
-        click.echo("This machine is busy with other work, so it may take the longer time.")
+    found = _estimate(todo, pairs, Accelerator("cuda", stack="auto"), chapters)
+    if found:
+        name = torch.cuda.get_device_name("cuda")
+        click.echo(f"With --device cuda --stack auto, on {name}: {found.said()}")
+
+
+@contextlib.contextmanager
+def _held(estimate: Estimate | None) -> Iterator[None]:
+    """Say after what is done inside how near its estimate was."""
+    started = time.monotonic()
+    yield
+    if estimate is not None:
+        click.echo(estimate.held(time.monotonic() - started))
 
 
 @main.command()
@@ -412,9 +482,9 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
     _say_if_nothing_is_published(published)
     picked = verify.sample(chosen, published, sample, seed)
     backend = ProcessPool(workers=workers)
-    _say_time([config for _, config in picked], published, backend)
+    estimate = _say_time([config for _, config in picked], published, backend)
     different = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with _held(estimate), tempfile.TemporaryDirectory() as folder:
         for one in verify.verify(picked, published, chosen, Path(folder), backend):
             different += one.outcome == "different"
             click.echo(f"{one.outcome:18} {one.arm}, seed {one.recorded.run.seed}", nl=False)
@@ -451,8 +521,8 @@ def answers(
     if dry_run or not chosen:
         return
     _say_if_unpublishable((), (), more=True)
-    _say_time(chosen, where, backend)
-    done = answers.add(chosen, where, backend)
+    with _held(_say_time(chosen, where, backend)):
+        done = answers.add(chosen, where, backend)
     click.echo(
         f"{done.identical} of {len(chosen)} came out bit for bit; their answers are in "
         f"{where.folders[0]}"

@@ -42,8 +42,8 @@ class Accelerator(Backend):
 
     @property
     def parallelism(self) -> int:
-        """The size of a stack, or one; one, too, where the device's memory decides."""
-        return self.stack if isinstance(self.stack, int) else 1
+        """One."""
+        return 1
 
     def check(self) -> None:
         """Raise ValueError where torch cannot use the device."""

@@ -29,11 +29,18 @@ class Backend(ABC):
 
     on_this_machine: ClassVar[bool] = True
     """Whether runs are trained on this machine, so that their data have to be here."""
+    device: str = "cpu"
+    """Where, as torch calls it."""
 
     @property
     @abstractmethod
     def parallelism(self) -> int:
-        """How many runs are trained at once, for estimates of time."""
+        """How many runs are trained at once, one by one and not in stacks."""
+
+    @property
+    def stacks(self) -> bool:
+        """Whether runs are trained in stacks, as far as they can be."""
+        return getattr(self, "stack", None) is not None
 
     def check(self) -> None:  # noqa: B027 most backends can always be used
         """Raise ValueError where this backend cannot be used; called before anything is trained."""

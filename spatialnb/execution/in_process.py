@@ -34,8 +34,8 @@ class InProcess(Backend):
 
     @property
     def parallelism(self) -> int:
-        """The size of a stack, or one."""
-        return self.stack if isinstance(self.stack, int) else 1
+        """One."""
+        return 1
 
     def train(self, queue: JobQueue) -> None:
         """Train stacks first, then every other run."""

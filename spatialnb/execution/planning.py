@@ -118,8 +118,8 @@ def minutes(
     workers : how many are trained at once.
     load : how many other processes compute meanwhile, for each processor.
     """
-    least, most = (_span(one, workers) / 60.0 for one in _fastest_and_slowest(todo, store))
-    usual = _span(seconds(todo, store), workers) / 60.0
+    least, most = (busy_until(one, workers) / 60.0 for one in _fastest_and_slowest(todo, store))
+    usual = busy_until(seconds(todo, store), workers) / 60.0
     return least, max(most, usual * (1.0 + load))
 
 
@@ -134,8 +134,8 @@ def with_pairs(todo: Sequence[Run], pairs: Sequence[PairSpec], store: Store) -> 
     return list({run.id: run for run in every}.values())
 
 
-def _span(times: Sequence[float], workers: int) -> float:
-    """Seconds from the first to the last, where each worker takes the next run as it is free."""
+def busy_until(times: Sequence[float], workers: int) -> float:
+    """Seconds until the last of some runs is done, each worker taking the next as it is free."""
     if any(map(math.isnan, times)):
         return math.nan
     free = [0.0] * workers

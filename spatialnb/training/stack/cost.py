@@ -1,0 +1,50 @@
+"""The work of a stack that no device can do without, to set beside its own rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from spatialnb.config.run import Run
+from spatialnb.datasets import edition
+from spatialnb.training import networks
+from spatialnb.training.stack.functional import activations
+from spatialnb.training.stack.kernels import without_prior
+
+MOVED, WITH_PRIOR = 36, 8
+"""Bytes a weight that one step has to move: it is read by the forward pass, the gradient is written
+and read, the weight and two averages are read and written; with a prior, the kernel value is read
+and the effective weight written."""
+BYTES, LAYERS = 4, 6
+"""Bytes of a number, and how often what a layer gives is read or written in a step."""
+
+
+def operations(run: Run) -> float:
+    """Operations of the linear layers' products in one epoch, forward and backward.
+
+    The first layer of a multilayer perceptron passes no gradient on.
+    """
+    sizes = [layer[0] * layer[1] for layer in _shapes(run)]
+    spared = sizes[0] if run.network is None else 0
+    return 2.0 * _images(run) * (3 * sum(sizes) - spared)
+
+
+def moved(run: Run) -> float:
+    """Bytes that the steps of one epoch have to move: weights, and what the layers give."""
+    entry = edition(run.dataset)
+    weights = sum(layer[0] * layer[1] for layer in _shapes(run))
+    a_weight = MOVED + (0 if without_prior(run) else WITH_PRIOR)
+    model = networks.initialise(run, entry.shape, entry.classes)
+    given = activations(model, entry.shape)
+    steps = math.ceil(_images(run) / run.batch_size)
+    return float(a_weight * weights * steps + BYTES * LAYERS * given * _images(run))
+
+
+def _shapes(run: Run) -> Sequence[tuple[int, int]]:
+    entry = edition(run.dataset)
+    model = networks.initialise(run, entry.shape, entry.classes)
+    return [(part.out_features, part.in_features) for _, part in networks.linear_layers(model)]
+
+
+def _images(run: Run) -> int:
+    return run.train_size or edition(run.dataset).train - (run.validation_size or 0)

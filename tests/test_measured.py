@@ -5,6 +5,7 @@ import json
 import pytest
 
 from spatialnb.report import benchmark_table as page
+from spatialnb.report.accelerator_table import accelerator_table
 
 ROWS = {"10": {"s": 0.5, "mb": 41.0}, "100": {"s": 0.25, "mb": 43.5}}
 
@@ -28,3 +29,57 @@ def test_figures_that_were_not_measured_are_an_error(tmp_path, monkeypatch):
 
 def test_rows_are_named_by_a_figure():
     assert list(page.by([{"records": 1000}, {"records": 10}], "records")) == ["1,000", "10"]
+
+
+ACCELERATOR = {
+    "made_on": {"device": "NVIDIA H100", "rehearsal": False},
+    "loop": {"workers": 16, "runs_of_12_epochs_a_minute": 20.0},
+    "stacks": [
+        {
+            "kind": "arms and seeds",
+            "runs": 1000,
+            "epoch_s": 8.25,
+            "runs_a_minute": 600.0,
+            "of_bandwidth": 0.75,
+            "of_products": 0.4,
+            "bounded_by": "bandwidth",
+        },
+        {"kind": "arms and seeds", "runs": 3000, "failed": "OutOfMemoryError"},
+    ],
+    "the_log": {
+        "runs": 740,
+        "stackable": 680,
+        "trained": 340,
+        "seconds_for_all_stackable": 91.2,
+        "extrapolated": True,
+    },
+    "the_log_beside_the_published": {"arms": 17, "largest_difference": 0.084},
+    "checked": [{"near": True}, {"near": False}],
+}
+
+
+def test_an_accelerators_figures_stand_beside_the_loops():
+    shown = accelerator_table(ACCELERATOR)
+    for text in (
+        "Stacks on NVIDIA H100",
+        "1,000 arms and seeds",
+        ">8.250<",
+        ">600.0<",
+        ">30.0<",
+        ">75%<",
+        ">bandwidth<",
+        "The loop on the 16 cores of the same machine: 20.0 runs of 12 epochs a minute.",
+        "91 seconds for the 680 of 740 runs that can be stacked (extrapolated from 340 runs).",
+        "Mean test accuracy of 17 arms: at most 0.08 points from the published runs",
+        "1 of 2 stacks came out as the loop",
+        "accelerator.csv",
+    ):
+        assert text in shown.html
+    assert "OutOfMemory" not in shown.html
+
+
+def test_an_accelerator_that_was_cut_off_or_never_there_is_said(tmp_path, monkeypatch):
+    cut = {"made_on": {"device": "cpu", "rehearsal": True}}
+    assert "none of this says how fast it is" in accelerator_table(cut).text
+    monkeypatch.setattr(page, "published_folder", lambda: tmp_path / "records")
+    assert "No accelerator has been at hand so far" in accelerator_table().text

@@ -1,0 +1,108 @@
+"""What an accelerator gave, as a page shows it, or that none has been measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from spatialnb.report.benchmark_table import benchmark
+from spatialnb.report.display import Shown
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+
+NONE_YET = (
+    "No accelerator has been at hand so far, so there is no figure of one here: "
+    "benchmarks/accelerator.py writes book/speed/accelerator.json, and this table shows it."
+)
+HEADS = (
+    "an epoch | seconds",
+    "of 12 epochs | runs a minute",
+    "over the loop | times",
+    "of a copy's | bandwidth",
+    "of a product's | rate",
+    "bounded by",
+)
+
+
+def accelerator_table(figures: Mapping[str, Any] | None = None) -> Shown:
+    """Stacks of every size on an accelerator, beside the loop on the same machine's cores.
+
+    Parameters
+    ----------
+    figures : what ``benchmarks/accelerator.py`` wrote; without them those of the book, if any.
+    """
+    if figures is None:
+        try:
+            figures = benchmark("accelerator")
+        except FileNotFoundError:
+            return _said([NONE_YET])
+    rows = [row for row in figures.get("stacks", ()) if "epoch_s" in row]
+    rows = sorted(rows, key=lambda row: (row["kind"], row["runs"]))
+    notes = _notes(figures)
+    if not rows:
+        return _said(notes)
+    loop = figures.get("loop", {}).get("runs_of_12_epochs_a_minute")
+    names = [f"{row['runs']:,} {row['kind']}" for row in rows]
+    data = pd.DataFrame([_cells(row, loop) for row in rows], index=names)
+    title = f"Stacks on {figures['made_on']['device']}: CIFAR-10, 3072-256-128-10, batch 128"
+    html = "\n".join(
+        [
+            as_html(data, title, corner="runs at once"),
+            *(f"<p>{escape(note)}</p>" for note in notes),
+            downloads("accelerator", pd.DataFrame(rows)),
+        ]
+    )
+    return Shown(html, "\n".join([as_text(data, title), *notes]))
+
+
+def _cells(row: Mapping[str, Any], loop: float | None) -> dict[str, Cell]:
+    rate = row["runs_a_minute"]
+    times = None if loop is None else rate / loop
+    cells = (
+        Cell(f"{row['epoch_s']:.3f}", sort=row["epoch_s"]),
+        Cell(f"{rate:,.1f}", sort=rate),
+        Cell("–" if times is None else f"{times:,.1f}", sort=times),
+        Cell(f"{row['of_bandwidth']:.0%}", sort=row["of_bandwidth"]),
+        Cell(f"{row['of_products']:.0%}", sort=row["of_products"]),
+        Cell(row["bounded_by"]),
+    )
+    return dict(zip(HEADS, cells, strict=True))
+
+
+def _notes(figures: Mapping[str, Any]) -> list[str]:
+    """What stands below the table, a sentence each."""
+    notes = []
+    if figures["made_on"].get("rehearsal"):
+        notes.append("A rehearsal on made images and tiny sizes: none of this says how fast it is.")
+    if loop := figures.get("loop"):
+        notes.append(
+            f"The loop on the {loop['workers']} cores of the same machine: "
+            f"{loop['runs_of_12_epochs_a_minute']:,.1f} runs of 12 epochs a minute."
+        )
+    if log := figures.get("the_log"):
+        whole = "extrapolated from" if log["extrapolated"] else "measured,"
+        notes.append(
+            f"All of v1 to v11 with twenty seeds: {log['seconds_for_all_stackable']:,.0f} seconds "
+            f"for the {log['stackable']} of {log['runs']} runs that can be stacked "
+            f"({whole} {log['trained']} runs)."
+        )
+    beside = figures.get("the_log_beside_the_published", {})
+    if beside.get("largest_difference") is not None:
+        notes.append(
+            f"Mean test accuracy of {beside['arms']} arms: at most "
+            f"{beside['largest_difference']:.2f} points from the published runs' of the same seeds."
+        )
+    checked: Sequence[Mapping[str, Any]] = figures.get("checked", ())
+    if checked:
+        near = sum(bool(row["near"]) for row in checked)
+        notes.append(
+            f"Checked first: {near} of {len(checked)} stacks came out as the loop on the "
+            "processor, within the tolerance."
+        )
+    return notes
+
+
+def _said(notes: Sequence[str]) -> Shown:
+    return Shown("\n".join(f"<p>{escape(note)}</p>" for note in notes), "\n".join(notes))

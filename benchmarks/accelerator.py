@@ -55,6 +55,8 @@ ALWAYS = float("-inf")
 """Seconds that have to be left for a part that is never left out."""
 SHORT = 20
 """Steps of the runs that are checked closely."""
+PROFILE = 20.0
+"""Seconds that are kept for where the time of a step goes."""
 LATE = 45.0
 """Seconds after the budget at which a program that hangs ends itself, and says where it hung."""
 
@@ -96,9 +98,9 @@ class Measurement:
         part("checks", 60.0, self.check)
         part("stacks", 20.0, self.time_stacks)
         part("the log", 20.0, self.train_the_log)
-        part("other ways", 20.0, self.other_ways)
         part("checks of other ways", 15.0, self.check_other_ways)
-        part("profile", 15.0, self.profile)
+        part("other ways", 20.0, self.other_ways)
+        part("profile", PROFILE / 2, self.profile)
 
     def made_on(self) -> None:
         """Say where: device, versions, the code's digest."""
@@ -214,17 +216,17 @@ class Measurement:
         the_log.train(self.figures, arms, self.sets, self.options)
 
     def other_ways(self) -> None:
-        """Stacks of these sizes in other ways, and a search with a rate for every run."""
+        """A search with a rate for every run, and stacks in other ways, while there is time."""
         data = self.sets[self.one.dataset]
-        for name, options in self._ways().items():
-            for size in self.sizes:
-                runs = kinds.stack(self.one, size)
-                stacks.row(self.figures, runs, data, options, f"arms and seeds, {name}")
-        for size in self.sizes[:1]:
-            runs = kinds.search(self.one, size)
-            stacks.row(self.figures, runs, data, self.options, "a search")
-            fused = replace(self.options, adam="fused")
-            stacks.row(self.figures, runs, data, fused, "a search, fused")
+        fused = replace(self.options, adam="fused")
+        searched = kinds.search(self.one, self.sizes[0])
+        for name, options in {"a search": self.options, "a search, fused": fused}.items():
+            stacks.row(self.figures, searched, data, options, name, keep=PROFILE)
+        for size in self.sizes:
+            runs = kinds.stack(self.one, size)
+            for name, options in self._ways().items():
+                kind = f"arms and seeds, {name}"
+                stacks.row(self.figures, runs, data, options, kind, keep=PROFILE)
 
     def profile(self) -> None:
         """Where the time of a step goes, in stacks of the first size."""

@@ -249,3 +249,27 @@ def test_what_runs_have_in_common_is_computed_once(
     stack.kernels.prepare(1.0)
     (again,) = stack.kernels._computed.values()
     assert again is first
+
+
+def test_inputs_that_are_standardised_once_are_the_same_bits(data: datasets.Dataset) -> None:
+    index = torch.tensor([3, 0, 3, 999])
+    once, each = (batched._inputs(data, once=once)(index) for once in (True, False))
+    assert torch.equal(once, each)
+
+
+def test_where_nothing_compiles_torchs_own_step_is_taken_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> Any:
+        raise RuntimeError("no compiler\nmore")
+
+    said: list[str] = []
+    monkeypatch.setattr(batched, "compiled", refuse)
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "ones", lambda *size, device: torch.zeros(*size))
+        assert batched._best_adam(torch.device("cuda"), said.append) == "fused"
+    assert said == [
+        "Adam's step is torch's own kernel, once a learning rate: no other compiles (no compiler)"
+    ]
+    assert batched._best_adam(torch.device("cpu"), pytest.fail) == "fused"
+    assert batched._best_adam(torch.device("meta"), pytest.fail) == "plain"

@@ -43,15 +43,30 @@ def timed(runs: Sequence[Any], data: Any, options: Any) -> dict[str, Any]:
     }
 
 
-def row(figures: Figures, runs: Sequence[Any], data: Any, options: Any, name: str) -> None:
-    """Time a stack where there is time, and add its row, or why there is none."""
+def row(
+    figures: Figures,
+    runs: Sequence[Any],
+    data: Any,
+    options: Any,
+    name: str,
+    keep: float = 0.0,
+) -> None:
+    """Time a stack where there is time, and add its row, or why there is none.
+
+    Parameters
+    ----------
+    figures : where it is added.
+    runs, data, options : the stack, its data set, and how it is trained.
+    name : what kind of stack it is.
+    keep : seconds that are left for what follows.
+    """
     import torch
 
     from spatialnb.training.stack import cost, memory
 
     cuda = options.device.startswith("cuda")
     longest = _predicted(figures, len(runs))
-    if figures.left < longest:
+    if figures.left < longest + keep:
         figures.add("left_out", f"{name}, {len(runs)} runs: about {longest:.0f} s")
         return
     if cuda:
@@ -102,7 +117,7 @@ def profile(runs: Sequence[Any], data: Any, options: Any, rows: int = 16) -> lis
         batched.train(few, data, options=launched)
         bounds.synchronised(options.device)
     every = [
-        (event.device_time_total if on_cuda else event.self_cpu_time_total, event)
+        (event.self_device_time_total if on_cuda else event.self_cpu_time_total, event)
         for event in found.key_averages()
     ]
     whole = sum(took for took, _ in every) or 1.0

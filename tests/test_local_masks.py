@@ -126,9 +126,26 @@ def test_weights_that_are_kept_start_as_large_as_the_inputs_that_are_left_ask_fo
     assert kept.std().item() == pytest.approx((2.0 / 177) ** 0.5, rel=0.017)
 
 
+@pytest.mark.parametrize("method", ["static", "granet"])
+def test_with_the_dense_fan_in_weights_start_as_the_dense_layer_drew_them(method: str) -> None:
+    sparse = Sparse(zeros=0.9, places="nearest", layers="first", fan_in="dense", method=method)
+    run = replace(RUN, sparse=sparse, positions="plane")
+    data = datasets.load(run.dataset)
+    masked, dense = (
+        networks.linear_layers(build(one, data.shape, data.classes)) for one in (run, RUN)
+    )
+    first, drawn = masked[0][1].weight, dense[0][1].weight
+    assert torch.equal(first, drawn * (first != 0.0))
+    assert 0 < int((first != 0.0).sum()) < first.numel()
+    assert torch.equal(masked[1][1].weight, dense[1][1].weight)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"fan_in": "sparse"}, "unknown Sparse.fan_in 'sparse'.*inputs that are left"),
+        ({"fan_in": "dense", "method": "st3"}, "the method st3 starts dense"),
+        ({"fan_in": "dense", "method": "imp", "rounds": 2}, "the method imp starts dense"),
         ({"layers": "last"}, "unknown Sparse.layers 'last'"),
         ({"places": "window"}, "a window is of pixels; set layers to first"),
         ({"places": "band", "layers": "first"}, "for the first one take nearest"),

@@ -19,13 +19,15 @@ PLACES = ("random", "band", "nearest", "window")
 nearest inputs, or in a square window of pixels."""
 LAYERS = ("first",)
 """Which layers can be sparse besides all of them."""
+FAN_INS = ("dense",)
+"""Whose inputs the first weights can be drawn for besides those that are left."""
 CRITERIA = ("kernel", "magnitude", "random")
 """What is set to zero after a training: smallest strengths, smallest effective weights, any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sparse:
-    """Training with zeros from the first step on.
+    r"""Training with zeros from the first step on.
 
     Parameters
     ----------
@@ -44,6 +46,10 @@ class Sparse:
         the plane; ``window``, a square of pixels around each unit of the first layer. See
         :mod:`spatialnb.priors.local_masks`.
     rounds : of ``imp`` alone: into so many parts of equal length the training is divided.
+    fan_in : ``dense``: weights that are kept start as the dense layer drew them, from
+        $N(0, 2 / \text{fan in})$ of all inputs; without it from $N(0, 2 / \text{fan in})$ of the
+        inputs that are left, a share s of all, which divides them by $\sqrt s$. Not for ``st3``
+        and ``imp``, which start dense.
     layers : ``first`` for the first layer alone, where ``random`` gives every unit as many inputs
         as ``nearest`` does; every layer without it.
     """
@@ -53,6 +59,7 @@ class Sparse:
     places: str = "random"
     layers: str | None = None
     rounds: int | None = None
+    fan_in: str | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -68,6 +75,11 @@ class Sparse:
             raise ValueError(
                 unknown("Sparse.layers", str(self.layers), layers) + " Leave it out for all layers."
             )
+        if self.fan_in not in (None, *FAN_INS):
+            ways = unknown("Sparse.fan_in", str(self.fan_in), dict.fromkeys(FAN_INS))
+            raise ValueError(f"{ways} Leave it out for the inputs that are left.")
+        if self.fan_in is not None and self.method in ("st3", "imp"):
+            raise ValueError(f"Sparse.fan_in: the method {self.method} starts dense; leave it out")
         if (self.method == "imp") != (self.rounds is not None):
             raise ValueError("Sparse.rounds: expected with the method imp, and with no other")
         if self.rounds is not None and self.rounds < 2:

@@ -54,14 +54,15 @@ def masks(
 
 
 @torch.no_grad()
-def start(weights: Sequence[Tensor], kept: Sequence[Tensor]) -> None:
+def start(weights: Sequence[Tensor], kept: Sequence[Tensor], scale: bool = True) -> None:
     r"""Set weights to zero where nothing is kept, and scale the others to the inputs that are left.
 
     Weights were drawn from $N(0, 2 / \text{fan in})$; with a share s of them left the fan-in is s
-    times as large, so they are divided by $\sqrt s$.
+    times as large, so they are divided by $\sqrt s$. With `scale` False they stay as drawn.
     """
     for weight, mask in zip(weights, kept, strict=True):
-        weight.mul_(mask / math.sqrt(int(mask.sum()) / mask.numel()))
+        share = int(mask.sum()) / mask.numel() if scale else 1.0
+        weight.mul_(mask / math.sqrt(share))
 
 
 class Masked:

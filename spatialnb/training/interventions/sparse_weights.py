@@ -37,7 +37,8 @@ class SparseWeights(Intervention):
             layers = networks.linear_layers(model)[: len(weights)]
             soft_threshold.prepare([layer for _, layer in layers])
         else:
-            sparse_optimizers.start(weights, self._at_the_start(masks, random))
+            kept = self._at_the_start(masks, random)
+            sparse_optimizers.start(weights, kept, scale=self.sparse.fan_in is None)
 
     def begin(self, training: Training) -> Part:
         random = generator(training.run.seed, "mask")

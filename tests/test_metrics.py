@@ -1,6 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from synthetic import ARMS, failed_record, pair_record, run_record
 
+from spatialnb.config.run import Run
+from spatialnb.config.sparsity import Sparse
+from spatialnb.records.store import Record
 from spatialnb.study.metrics import METRICS, NotRecordedError, measure, metric
 
 RUN = ARMS["none"]  # five epochs: 93, 94, 95, 96, 97 %
@@ -70,6 +75,7 @@ def test_a_metric_of_a_pair_is_read_from_its_outcome(name, expected):
         ("accuracy @2", "expected a name like accuracy"),
         ("epochs_to", "needs a number, e.g. epochs_to@45"),
         ("sparsity@3", "takes no number; ask for 'sparsity'"),
+        ("weights:0", "has no parts; ask for 'weights'"),
     ],
 )
 def test_a_name_that_is_no_metric_is_refused(name, message):
@@ -106,3 +112,19 @@ def test_every_metric_says_what_it_is(name):
 def test_a_difference_of_percentages_is_in_points():
     assert metric("accuracy").difference_unit == "points"
     assert metric("similarity").difference_unit == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "zeros", "expected"),
+    [
+        ({}, None, 3072 * 256 + 256 * 128 + 128 * 10),
+        ({"dataset": "mnist", "hidden": (8,)}, None, 784 * 8 + 8 * 10),
+        ({"network": "convolutional", "hidden": (92,)}, None, 432 + 4608 + 2048 * 92 + 920),
+        ({"sparse": Sparse(zeros=0.9)}, 0.75, 820_480 // 4),
+    ],
+)
+def test_weights_are_counted_less_those_that_the_record_says_are_zero(settings, zeros, expected):
+    run = replace(Run(), **settings)
+    outcome = {"status": "finished", "epochs": {}, "final": {"zeros": zeros}}
+    record = Record(kind="run", config=run.to_dict(), outcome=outcome)
+    assert measure(record, "weights") == expected

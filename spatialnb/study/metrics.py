@@ -42,6 +42,7 @@ class Metric:
     unit : e.g. ``"%"``; a difference of percentages is in points.
     digits : decimals in a table.
     kind : ``run``, or ``pair`` for what needs two trained networks.
+    read : from an outcome; `of_record`, where it is there, from the whole record instead.
     margin : the difference that does not matter, where one is set.
     """
 
@@ -51,6 +52,7 @@ class Metric:
     digits: int
     kind: Literal["run", "pair"]
     read: Callable[[dict[str, Any]], float]
+    of_record: Callable[[Record], float] | None = None
     margin: float | None = None
 
     @property
@@ -79,6 +81,8 @@ def metric(name: str) -> Metric:
         raise ValueError(f"metric {name!r} needs a number, e.g. {base}@{known.example}")
     if number is not None and known.number == "none":
         raise ValueError(f"metric {name!r} takes no number; ask for {base!r}")
+    if part is not None and known.of_record is not None:
+        raise ValueError(f"metric {name!r} has no parts; ask for {base!r}")
     title = known.title if number is None else known.title_at.format(number)
     return Metric(
         name=name,
@@ -88,6 +92,7 @@ def metric(name: str) -> Metric:
         kind=known.kind,
         margin=known.margin,
         read=lambda outcome: known.read(outcome, part, None if number is None else float(number)),
+        of_record=known.of_record,
     )
 
 
@@ -108,6 +113,8 @@ def measure(record: Record, name: str) -> float:
     if record.failed:
         raise ValueError(f"run {record.id} failed, so it has no {name}; leave it out and say so")
     try:
+        if wanted.of_record is not None:
+            return wanted.of_record(record)
         return wanted.read(record.outcome)
     except (KeyError, IndexError) as error:
         raise NotRecordedError(
@@ -117,6 +124,10 @@ def measure(record: Record, name: str) -> float:
         raise NotRecordedError(
             f"record {record.id} has no {name}: what stands in its place is no number ({error})"
         ) from error
+
+
+def _nothing(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+    raise AssertionError("a metric that is read from the whole record")
 
 
 def _series(quantity: str) -> Callable[[dict[str, Any], str | None], list[float]]:
@@ -182,6 +193,12 @@ def _zeros(outcome: dict[str, Any], part: str | None, number: float | None) -> f
     return _pruned("zeros")(outcome, part, number)
 
 
+def _weights(record: Record) -> float:
+    from spatialnb.analysis import weight_counts  # here: names of metrics are known without torch
+
+    return float(weight_counts.weights_left(record))
+
+
 def _pair(kind: str, of: str = "") -> Read:
     """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` of a null."""
 
@@ -219,7 +236,8 @@ def _barrier(quantity: str, scale: float = 1.0) -> Read:
 @dataclass(frozen=True, kw_only=True)
 class _Known:
     title: str
-    read: Read
+    read: Read = _nothing
+    of_record: Callable[[Record], float] | None = None
     unit: str = ""
     digits: int = 3
     kind: Literal["run", "pair"] = "run"
@@ -307,6 +325,7 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_zeros,
     ),
+    "weights": _Known(title="weights that are not zero", digits=0, of_record=_weights),
     "cap_share": _Known(
         title="weights at their cap",
         title_at="weights at their cap after epoch {}",

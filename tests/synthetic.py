@@ -92,6 +92,8 @@ def run_record(run, final=0.97, **epochs):
     if run.rotation:
         kinds = ("angle", "angle_from_start", "norm", "sign_flips")
         quantities |= {f"{kind}:{layer}": rising for kind in kinds for layer in (0, 2, 4)}
+    if run.sparse is not None and run.sparse.rounds is not None:
+        quantities["zeros"] = rising
     if run.second is not None:
         quantities["test_accuracy:second"] = rising
     if run.dead_neurons:

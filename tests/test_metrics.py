@@ -99,6 +99,11 @@ def test_a_metric_of_pairs_is_not_asked_of_a_run():
         measure(run_record(RUN), "similarity")
 
 
+def test_zeros_after_an_epoch_are_those_of_a_run_in_rounds():
+    record = run_record(RUN, zeros=[0.0, 0.0, 0.5, 0.5, 0.75])
+    assert [measure(record, f"zeros_after@{epoch}") for epoch in (1, 2, 4)] == [0.0, 50.0, 75.0]
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_says_what_it_is(name):
     number = "@2" if METRICS[name].number != "none" else ""

@@ -297,17 +297,21 @@ class Run:
         if self.sparse is not None and self.sparse.method == "st3" and not plain:
             raise ValueError("sparse: the method st3 expects a network without a prior")
         if self.sparse is not None and self.sparse.rounds is not None:
-            if self.epochs % self.sparse.rounds:
-                raise ValueError(
-                    f"sparse: {self.sparse.rounds} rounds do not divide {self.epochs} epochs"
-                )
-            if self.learning_rate_decay is not None:
-                raise ValueError("sparse: the method imp has a constant learning rate")
+            self._check_rounds(self.sparse.rounds, self.sparse.rewind or 0)
         by_kernel = self.prune is not None and "kernel" in self.prune.by
         if by_kernel and isinstance(self.schedule.at(1.0), Uniform | Averaged):
             raise ValueError(
                 "prune: by kernel needs strengths that differ within a layer; this one's are all "
                 "the same, so prune by magnitude or random"
+            )
+
+    def _check_rounds(self, rounds: int, rewind: int) -> None:
+        if self.epochs % rounds:
+            raise ValueError(f"sparse: {rounds} rounds do not divide {self.epochs} epochs")
+        if rewind >= self.epochs // rounds:
+            raise ValueError(
+                f"sparse: a round has {self.epochs // rounds} epochs, so rewind is less than that; "
+                f"got {rewind}"
             )
 
     def to_dict(self) -> dict[str, Any]:

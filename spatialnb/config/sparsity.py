@@ -45,7 +45,10 @@ class Sparse:
         every unit, its nearest inputs by the run's positions, the channels of a pixel together on
         the plane; ``window``, a square of pixels around each unit of the first layer. See
         :mod:`spatialnb.priors.local_masks`.
-    rounds : of ``imp`` alone: into so many parts of equal length the training is divided.
+    rounds : of ``imp`` alone: into so many parts of equal length the training is divided. Where
+        the learning rate falls, it does so in each of them.
+    rewind : of ``imp`` alone: every later round starts from the weights after so many epochs of the
+        first (Frankle et al. 2020); from the first weights without it.
     fan_in : ``dense``: weights that are kept start as the dense layer drew them, from
         $N(0, 2 / \text{fan in})$ of all inputs; without it from $N(0, 2 / \text{fan in})$ of the
         inputs that are left, a share s of all, which divides them by $\sqrt s$. Not for ``st3``
@@ -60,6 +63,7 @@ class Sparse:
     layers: str | None = None
     rounds: int | None = None
     fan_in: str | None = None
+    rewind: int | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -82,8 +86,12 @@ class Sparse:
             raise ValueError(f"Sparse.fan_in: the method {self.method} starts dense; leave it out")
         if (self.method == "imp") != (self.rounds is not None):
             raise ValueError("Sparse.rounds: expected with the method imp, and with no other")
-        if self.rounds is not None and self.rounds < 2:
-            raise ValueError(f"Sparse.rounds: expected at least 2, got {self.rounds}")
+        if self.rewind is not None and self.method != "imp":
+            raise ValueError("Sparse.rewind: expected with the method imp, and with no other")
+        for name, least in (("rounds", 2), ("rewind", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"Sparse.{name}: expected at least {least}, got {value}")
         if self.places == "window" and self.layers is None:
             raise ValueError("Sparse: a window is of pixels; set layers to first")
         if self.places == "band" and self.layers is not None:

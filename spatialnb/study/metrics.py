@@ -325,6 +325,15 @@ METRICS: dict[str, _Known] = {
         number="optional",
         read=_zeros,
     ),
+    "zeros_after": _Known(
+        title="weights that are zero",
+        title_at="weights that are zero after epoch {}",
+        unit="%",
+        digits=2,
+        number="needed",
+        example="11",
+        read=_epoch("zeros", 100.0),
+    ),
     "weights": _Known(title="weights that are not zero", digits=0, of_record=_weights),
     "cap_share": _Known(
         title="weights at their cap",

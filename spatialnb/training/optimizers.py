@@ -89,10 +89,15 @@ def schedule(run: Run, optimizer: Optimizer, steps: int) -> LambdaLR | None:
 
     Parameters
     ----------
-    run : says how it falls, to zero at the step after the last one.
+    run : says how it falls, to zero at the step after the last one; anew in each of its rounds,
+        where it prunes in rounds.
     steps : of the whole training.
     """
     if run.learning_rate_decay is None:
         return None
     factor = lr_schedules.decays.get(run.learning_rate_decay)
-    return LambdaLR(optimizer, lambda step: factor(step / steps))
+    rounds = run.sparse.rounds if run.sparse else None
+    if rounds is None:
+        return LambdaLR(optimizer, lambda step: factor(step / steps))
+    period = steps // rounds
+    return LambdaLR(optimizer, lambda step: factor(step % period / period))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -204,9 +204,9 @@ class Rigl(Masked):
 class Granet(Masked):
     r"""GraNet: ever fewer weights, and of those that are left some grow anew where gradients ask.
 
-    Every 100 steps until 75 % of the training, instead of a step, each layer keeps its n largest
-    weights, $n = n_1 + (n_0 - n_1) (1 - t / 0.75 S)^3$ before step t of S, from $n_0$ to $n_1$;
-    then a share $\frac14 (1 + \cos(\pi t / 0.75 S))$ of these gives way to weights
+    Every 100 steps until 75 % of the training, and there, instead of a step, each layer keeps its n
+    largest weights, $n = n_1 + (n_0 - n_1) (1 - t / 0.75 S)^3$ before step t of S, from $n_0$ to
+    $n_1$; then a share $\frac14 (1 + \cos(\pi t / 0.75 S))$ of these gives way to weights
     where the gradient is largest. Liu et al. 2021, by layer.
 
     Parameters
@@ -227,17 +227,16 @@ class Granet(Masked):
     ) -> None:
         super().__init__(optimizer, weights, kept)
         self._first, self._last = [int(mask.sum()) for mask in self.kept], list(left)
-        self._until = RIGL_UNTIL * steps
-        self._done, self._finished = 0, False
+        self._until = math.ceil(RIGL_UNTIL * steps)
+        self._done = 0
 
     def before_step(self) -> bool:
         """Now and then keep fewer weights and replace some, which takes the place of a step."""
-        due = self._done and self._done % RIGL_STEPS == 0 and not self._finished
-        self._done += 1
-        if not due:
+        step, self._done = self._done, self._done + 1
+        regular = step > 0 and step % RIGL_STEPS == 0 and step < self._until
+        if not (regular or step == self._until):
             return super().before_step()
-        at = min((self._done - 1) / self._until, 1.0)
-        self._finished = at == 1.0
+        at = step / self._until
         self.keep(
             [
                 round(last + (first - last) * (1.0 - at) ** 3)
@@ -253,14 +252,13 @@ class Iterative(Masked):
 
     After each round but the last the largest weights of each layer stay, at the values that they
     started with, and the optimiser starts anew. Their number falls by the same factor each time.
-    Frankle and Carbin 2019.
+    Frankle and Carbin 2019; from a little later than the start, Frankle et al. 2020.
 
     Parameters
     ----------
     optimizer, weights, kept : as for :class:`Masked`; `kept` is all of them.
     left : how many weights each layer has in the last round.
     rounds : how many there are.
-    start : all parameters as they were at the start, by the parameter.
     """
 
     def __init__(
@@ -271,10 +269,16 @@ class Iterative(Masked):
         *,
         left: Sequence[int],
         rounds: int,
-        start: Mapping[Tensor, Tensor],
     ) -> None:
         super().__init__(optimizer, weights, kept)
-        self._left, self._rounds, self._start = list(left), rounds, dict(start)
+        self._left, self._rounds = list(left), rounds
+        self._start: dict[Tensor, Tensor] = {}
+        self.remember()
+
+    def remember(self) -> None:
+        """Let later rounds start from all parameters of the optimiser as they are now."""
+        groups = self.optimizer.param_groups
+        self._start = {part: part.detach().clone() for group in groups for part in group["params"]}
 
     @torch.no_grad()
     def begin(self, number: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,33 +12,31 @@ from spatialnb.config.intervention import Part
 from spatialnb.priors.parametrization import learned_weight
 from spatialnb.training import networks
 from spatialnb.training.context import Training
-from spatialnb.training.sparse_optimizers import RIGL_STEPS, RIGL_UNTIL
+from spatialnb.training.sparse_optimizers import RIGL_UNTIL
 
-EVERY, UNTIL = RIGL_STEPS, RIGL_UNTIL
-"""Steps from one threshold to the next, and the share of the training after which it stays."""
+EVERY = 10
+"""Steps from one threshold to the next; the paper's own code takes every step."""
 
 
 class SoftThreshold(nn.Module):
     r"""$\tilde W = c\, \mathrm{sign}(W) \max(|W| - t, 0)$, with the gradient of $W$.
 
-    Every weight is trained, also those that are zero. The scale c of a row gives it back the mean
-    size that its zeros take: $c = 1.01 / (s + 0.01)$, s being the share of the row's summed size in
-    the weights that are left. t and c are set by :meth:`raise_to`, and stay until it is called
-    again, as does the choice of the zeros. Vanderschueren and De Vleeschouwer 2023.
+    Every weight is trained, also those that are zero, and crosses zero without a jump. The scale c
+    of a row gives it back the mean size that its zeros take: $c = 1.01 / (s + 0.01)$, s being the
+    share of the row's summed size in the weights that are left. t and c are set by
+    :meth:`raise_to`, and stay until it is called again. Vanderschueren and De Vleeschouwer 2023.
     """
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
-        self.register_buffer("kept", torch.ones_like(weight, dtype=torch.bool))
         self.register_buffer("threshold", torch.zeros(()))
         self.register_buffer("scale", torch.ones(len(weight), 1))
 
     def forward(self, weight: Tensor) -> Tensor:
         """The effective weight (out, in) of the learned one."""
         with torch.no_grad():
-            small = weight - weight.sign() * self.threshold
-            off = self.scale * torch.where(self.kept, small, 0.0) - weight
-        return weight + off
+            soft = self.scale * weight.sign() * (weight.abs() - self.threshold).clamp(min=0.0)
+        return soft + (weight - weight.detach())  # adds a zero, and the gradient
 
     @torch.no_grad()
     def raise_to(self, weight: Tensor, left: int) -> None:
@@ -47,12 +44,9 @@ class SoftThreshold(nn.Module):
         size = weight.abs()
         if left >= size.numel():
             return
-        order = size.flatten().topk(left + 1, sorted=True)
-        self.threshold = order.values[-1]
-        self.kept = torch.zeros_like(size, dtype=torch.bool)
-        self.kept.view(-1)[order.indices[:-1]] = True
-        share = (size * self.kept).sum(dim=1, keepdim=True) / size.sum(dim=1, keepdim=True)
-        self.scale = 1.01 / (share + 0.01)
+        self.threshold = size.flatten().topk(left + 1, sorted=False).values.min()
+        share = (size * (size > self.threshold)).sum(dim=1) / size.sum(dim=1)
+        self.scale = (1.01 / (share + 0.01))[:, None]
 
 
 def prepare(layers: Sequence[nn.Linear]) -> None:
@@ -64,7 +58,8 @@ def prepare(layers: Sequence[nn.Linear]) -> None:
 class RisingThreshold(Part):
     r"""Raises the threshold: a layer has $n_0 + (n_1 - n_0) (1 - (1 - t / 0.75 S)^3)$ weights left.
 
-    t is the step of S, $n_0$ all weights, $n_1$ those that are left at the end.
+    t is the step of S, $n_0$ all weights, $n_1$ those that are left at the end. After 75 % of the
+    training it is $n_1$, and which ones these are may still change.
 
     Parameters
     ----------
@@ -75,16 +70,14 @@ class RisingThreshold(Part):
     def __init__(self, training: Training, left: Sequence[int]) -> None:
         layers = networks.linear_layers(training.model)[: len(left)]
         self._parts = [(_threshold(layer), learned_weight(layer)) for _, layer in layers]
-        self._left, self._until = list(left), UNTIL * training.steps
+        self._left, self._steps = list(left), training.steps
         self._model, self._done = training.model, 0
 
     def after_step(self) -> None:
         self._done += 1
-        if self._done % EVERY and self._done != math.ceil(self._until):
+        if self._done % EVERY and self._done != self._steps:
             return
-        if self._done > math.ceil(self._until):
-            return
-        at = min(self._done / self._until, 1.0)
+        at = min(self._done / (RIGL_UNTIL * self._steps), 1.0)
         for (part, weight), left in zip(self._parts, self._left, strict=True):
             part.raise_to(weight, round(left + (weight.numel() - left) * (1.0 - at) ** 3))
 

@@ -58,13 +58,10 @@ class SparseWeights(Intervention):
         elif self.sparse.method == "granet":
             held = sparse_optimizers.Granet(optimizer, weights, masks, left=left, steps=steps)
         elif self.sparse.rounds is not None:
-            start: dict[Tensor, Tensor] = {
-                part: part.detach().clone() for part in training.model.parameters()
-            }
             pruned = sparse_optimizers.Iterative(
-                optimizer, weights, masks, left=left, rounds=self.sparse.rounds, start=start
+                optimizer, weights, masks, left=left, rounds=self.sparse.rounds
             )
-            return _InRounds(training, pruned, self.sparse.rounds)
+            return _InRounds(training, pruned, self.sparse)
         else:
             held = Masked(optimizer, weights, masks)
         return _Sparse(training.model, held)
@@ -121,11 +118,16 @@ class SparseWeights(Intervention):
 class _InRounds(Part):
     """Iterative magnitude pruning, by the epochs of a round."""
 
-    def __init__(self, training: Training, held: sparse_optimizers.Iterative, rounds: int) -> None:
+    def __init__(
+        self, training: Training, held: sparse_optimizers.Iterative, sparse: Sparse
+    ) -> None:
         self._model, self._held = training.model, held
-        self._epochs, self._epoch = training.run.epochs // rounds, 0
+        self._epochs, self._epoch = training.run.epochs // (sparse.rounds or 1), 0
+        self._rewind = sparse.rewind
 
     def start_epoch(self, progress: float) -> None:
+        if self._epoch == self._rewind:
+            self._held.remember()
         if self._epoch % self._epochs == 0:
             self._held.begin(self._epoch // self._epochs)
         self._epoch += 1
@@ -135,6 +137,10 @@ class _InRounds(Part):
 
     def after_step(self) -> None:
         self._held.after_step()
+
+    def measure(self) -> dict[str, float]:
+        """The share of zeros: what stands beside it was measured with so many."""
+        return {"zeros": networks.zeros(self._model)}
 
     def finish(self, outcome: dict[str, Any]) -> None:
         outcome["final"]["zeros"] = networks.zeros(self._model)

@@ -92,6 +92,11 @@ def run_record(run, final=0.97, **epochs):
     if run.rotation:
         kinds = ("angle", "angle_from_start", "norm", "sign_flips")
         quantities |= {f"{kind}:{layer}": rising for kind in kinds for layer in (0, 2, 4)}
+    measures = ("input_distance", "plane_overlap", "plane_overlap_best")
+    if run.mask_locality:
+        quantities |= dict.fromkeys(measures, rising)
+        at_random = {"random": dict.fromkeys(measures, 1.0)}
+        zeros["mask_nulls"] = at_random | {"popular": at_random["random"]}
     if run.sparse is not None and run.sparse.rounds is not None:
         quantities["zeros"] = rising
     if run.second is not None:

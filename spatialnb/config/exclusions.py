@@ -85,6 +85,12 @@ EXCLUSIONS = (
         ("second", "prune"),
         "label_smoothing: expected no second task and no prune",
     ),
+    Exclusion(
+        "mask_locality",
+        ("network", "second"),
+        "mask_locality: expected a multilayer perceptron and one task; leave out network and "
+        "second",
+    ),
     Exclusion("rotation", ("second",), "rotation: expected one task; leave second out"),
     Exclusion(
         "reparametrisation",

@@ -115,6 +115,8 @@ class Run:
     label_smoothing : share of the target, between 0 and 1, that is spread over all classes.
     rotation : record after every epoch how far weight vectors turn, see
         :mod:`spatialnb.training.interventions.rotation`.
+    mask_locality : record how local the weights of the first layer are that are not zero, see
+        :mod:`spatialnb.priors.mask_locality`.
     reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
         :mod:`spatialnb.training.interventions.reparametrised`.
     action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``, ``soft_cap``,
@@ -164,6 +166,7 @@ class Run:
     dropout: float | None = None
     label_smoothing: float | None = None
     rotation: bool | None = None
+    mask_locality: bool | None = None
     reparametrisation: str | None = None
     action: str = "multiply"
     schedule: Schedule = field(default_factory=Static)
@@ -201,7 +204,7 @@ class Run:
 
     def _settle(self) -> None:
         """Give settings that mean the same one form, because one run has one id."""
-        for name in ("dead_neurons", "rotation"):
+        for name in ("dead_neurons", "rotation", "mask_locality"):
             if getattr(self, name) is False:
                 object.__setattr__(self, name, None)
         if self.interventions == ():

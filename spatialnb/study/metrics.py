@@ -193,6 +193,29 @@ def _zeros(outcome: dict[str, Any], part: str | None, number: float | None) -> f
     return _pruned("zeros")(outcome, part, number)
 
 
+def _of_mask(quantity: str, scale: float = 1.0) -> Read:
+    """A measure of the first layer's mask by epoch; with a part, the mean of that null."""
+    after = _epoch(quantity, scale)
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        if part is None:
+            return after(outcome, None, number)
+        return scale * float(outcome["final"]["mask_nulls"][part][quantity])
+
+    return read
+
+
+def _against_null(quantity: str) -> Read:
+    """The same at the end, in percent of a null's."""
+    read_one = _of_mask(quantity)
+
+    def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
+        null = read_one(outcome, part or "random", None)
+        return 100.0 * read_one(outcome, None, None) / null
+
+    return read
+
+
 def _weights(record: Record) -> float:
     from spatialnb.analysis import weight_counts  # here: names of metrics are known without torch
 
@@ -369,6 +392,39 @@ METRICS: dict[str, _Known] = {
             ("sign_flips", "weights that change sign in an epoch", "%", 2, 100.0),
         )
     },
+    "input_distance": _Known(
+        title="distance between the inputs of a unit",
+        title_at="distance between the inputs of a unit after epoch {}",
+        with_part="{}, {} null",
+        number="optional",
+        read=_of_mask("input_distance"),
+    ),
+    "input_distance_share": _Known(
+        title="distance between the inputs of a unit, of a null's",
+        with_part="{}, {}",
+        unit="%",
+        digits=1,
+        read=_against_null("input_distance"),
+    ),
+    "plane_overlap": _Known(
+        title="weights that the plane's mask has too",
+        title_at="weights that the plane's mask has too after epoch {}",
+        with_part="{}, {} null",
+        unit="%",
+        digits=1,
+        number="optional",
+        read=_of_mask("plane_overlap", 100.0),
+    ),
+    "plane_overlap_best": _Known(
+        title="weights that the plane's mask has too, units at their best places",
+        title_at="weights that the plane's mask has too, units at their best places, after epoch "
+        "{}",
+        with_part="{}, {} null",
+        unit="%",
+        digits=1,
+        number="optional",
+        read=_of_mask("plane_overlap_best", 100.0),
+    ),
     "permuted_accuracy": _Known(
         title="test accuracy with hidden units permuted",
         unit="%",

@@ -21,7 +21,7 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     """
     streams = {"initialisation": 2 * seed, "order": 2 * seed + 1, "second order": 2**40 + seed}
     streams |= {"mask": 2**41 + seed, "intervention": 2**42 + seed}
-    streams["permuted units"] = 2**43 + seed
+    streams |= {"permuted units": 2**43 + seed, "mask nulls": 2**44 + seed}
     return torch.Generator().manual_seed(streams[purpose])
 
 

@@ -11,6 +11,7 @@ from spatialnb.training.interventions.decay_to_target import DecayToTarget
 from spatialnb.training.interventions.dropout import Dropout
 from spatialnb.training.interventions.fixed_weights import FixedWeights
 from spatialnb.training.interventions.folded_prior import FoldedPrior
+from spatialnb.training.interventions.mask_locality import MaskLocality
 from spatialnb.training.interventions.permuted_units import PermutedUnits
 from spatialnb.training.interventions.pruning import Pruning
 from spatialnb.training.interventions.reparametrised import Reparametrised
@@ -27,6 +28,7 @@ BUILT_IN = (
     Dropout,
     DecayToTarget,
     Rotation,
+    MaskLocality,
     DeadUnits,
     PermutedUnits,
     Pruning,  # last: it measures copies of the network that the others have left

@@ -16,6 +16,7 @@ from torch.nn.utils import parametrizations
 from benchmarks import local_layer
 from spatialnb.priors.geometry import plane
 from spatialnb.priors.local_layers import CompactLinear, LocalMask, attach_local, compact
+from spatialnb.priors.parametrization import effective_state_dict, remove
 
 SHAPE = (3, 6, 6)
 
@@ -79,6 +80,69 @@ def test_the_compact_form_computes_and_learns_what_the_masked_layer_does(
     assert (layer.weight[~layer.kept] == 0.0).all()
 
 
+def test_removed_a_mask_leaves_a_plain_layer_with_its_zeros() -> None:
+    model = masked()
+    x = torch.randn(4, 108, generator=chance())
+    expected, zeros = model(x), (model[0].weight == 0.0).sum()
+    assert set(effective_state_dict(model)) == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    plain = remove(copy.deepcopy(model))
+    assert type(plain[0]) is nn.Linear
+    assert torch.equal(plain(x), expected)
+    assert (plain[0].weight == 0.0).sum() == zeros
+    assert isinstance(model[0].parametrizations.weight[0], LocalMask)
+
+
+def test_a_masked_layer_is_not_drawn_anew_until_the_mask_is_removed() -> None:
+    model = masked()
+    with pytest.raises(RuntimeError, match="reset_parameters would change nothing"):
+        model[0].reset_parameters()
+    before = remove(model)[0].weight.detach().clone()
+    model[0].reset_parameters()
+    assert not torch.equal(model[0].weight, before)
+
+
+@pytest.mark.parametrize("form", ["masked", "compact"])
+def test_either_form_can_be_compiled(form: str) -> None:
+    model = masked() if form == "masked" else compact(masked())
+    # The whole of it, without the code generator, which needs a compiler and takes long.
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    x = torch.randn(4, 108, generator=chance())
+    assert torch.allclose(compiled(x), model(x), atol=1e-6)
+    compiled(x).square().sum().backward()
+    found = {name: part.grad.clone() for name, part in model.named_parameters()}
+    model.zero_grad()
+    model(x).square().sum().backward()
+    for name, part in model.named_parameters():
+        assert torch.allclose(found[name], part.grad, atol=1e-5), name
+
+
+def test_a_compact_model_goes_through_a_file_as_a_whole() -> None:
+    small, file = compact(masked()), io.BytesIO()
+    torch.save(small, file)
+    file.seek(0)
+    x = torch.randn(4, 108, generator=chance())
+    assert torch.equal(torch.load(file, weights_only=False)(x), small(x))
+
+
+def test_a_compact_layer_is_frozen_where_the_masked_one_was_and_stands_where_that_stood() -> None:
+    shared = attach_local(nn.Linear(8, 8), 3)
+    model = nn.Sequential(shared, nn.ReLU(), shared).eval()
+    shared.requires_grad_(False)
+    compact(model)
+    assert model[0] is model[2]
+    assert isinstance(model[0], CompactLinear)
+    assert not any(part.requires_grad for part in model.parameters())
+    assert not model[0].training
+
+
+def test_a_mask_with_something_on_top_is_refused_and_nothing_is_replaced() -> None:
+    model = nn.Sequential(attach_local(nn.Linear(6, 6), 2), attach_local(nn.Linear(6, 6), 2))
+    parametrizations.spectral_norm(model[1])
+    with pytest.raises(ValueError, match="layer '1' has another parametrization beside its mask"):
+        compact(model)
+    assert isinstance(model[0], nn.Linear)
+
+
 def test_a_compact_layer_has_fewer_weights_and_says_so() -> None:
     torch.manual_seed(0)
     between = plane((3, 16, 16), 64)[:1]
@@ -114,7 +178,9 @@ def test_a_state_goes_through_a_file_and_a_copy_stands_alone() -> None:
         ({"keep": True}, "keep: expected a share"),
         ({"keep": 0.5, "channels": 5}, "108 inputs of '0' are no multiple of 5"),
         ({"keep": 4, "channels": 3}, "4 inputs are no multiple of 3 channels"),
-        ({"keep": 0.5, "distances": [torch.zeros(2, 2)]}, "distances: expected the shapes"),
+        ({"keep": 0.5, "distances": [torch.zeros(2, 2)]}, r"distances: layer '0' is \(20, 108\)"),
+        ({"keep": 0.5, "distances": []}, "distances: expected a list with one tensor"),
+        ({"keep": 0.5, "distances": [torch.full((20, 108), torch.nan)]}, "finite numbers >= 0"),
         ({"keep": 0.5, "layers": ["9"]}, "unknown linear layer '9'"),
     ],
 )

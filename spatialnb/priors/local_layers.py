@@ -2,7 +2,8 @@
 
 :func:`attach_local` is the sibling of :func:`spatialnb.priors.parametrization.attach`: instead of
 scaling weights by distance, it keeps each unit's nearest inputs and holds all other weights at
-zero. :func:`compact` bakes that into layers that neither store nor multiply most of the zeros.
+zero. :func:`compact` bakes that into layers that neither store nor multiply most of the zeros, and
+:func:`~spatialnb.priors.parametrization.remove` into plain linear layers.
 """
 
 from __future__ import annotations
@@ -15,8 +16,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spatialnb.priors import local_masks
-from spatialnb.priors.geometry import layer_distance
-from spatialnb.priors.parametrization import Layers, check_weights, choose
+from spatialnb.priors.parametrization import (
+    Attached,
+    Layers,
+    check_weights,
+    choose,
+    given_distances,
+    register,
+)
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -24,7 +31,7 @@ BLOCK = 16
 """Units of a compact layer that share one dense product."""
 
 
-class LocalMask(nn.Module):
+class LocalMask(Attached):
     """The parametrization: the weights of a layer where its mask is True, zero elsewhere.
 
     The mask is a buffer, so it travels with ``state_dict`` and with ``model.to(device)``.
@@ -82,21 +89,12 @@ def attach_local(
     """
     chosen = choose(model, layers)
     check_weights(model, chosen)
-    given = [layer_distance(*layer.weight.shape) for _, layer in chosen]
-    if distances is not None:
-        shapes = [tuple(between.shape) for between in distances]
-        wanted = [tuple(layer.weight.shape) for _, layer in chosen]
-        if shapes != wanted:
-            raise ValueError(f"distances: expected the shapes {wanted}, got {shapes}")
-        given = list(distances)
     masks = [
         _mask(name, layer, between, keep, channels)
-        for (name, layer), between in zip(chosen, given, strict=True)
+        for (name, layer), between in zip(chosen, given_distances(chosen, distances), strict=True)
     ]
     for (_, layer), mask in zip(chosen, masks, strict=True):  # nothing is wrong from here on
-        parametrize.register_parametrization(
-            layer, "weight", LocalMask(mask.to(layer.weight.device))
-        )
+        register(layer, LocalMask(mask.to(layer.weight.device)))
     return model
 
 
@@ -189,33 +187,45 @@ def compact(model: nn.Module, block: int = BLOCK) -> nn.Module:
 
     Raises
     ------
-    ValueError : the model has no such layer, or `block` is less than 1.
+    ValueError : the model has no such layer, or one with another parametrization on top, or `block`
+        is less than 1. No layer is replaced then.
     """
     if block < 1:
         raise ValueError(f"block: expected at least 1, got {block}")
-    if _mask_of(model) is not None:
-        return _compacted(cast(nn.Linear, model), block)
-    found = 0
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if _mask_of(child) is not None:
-                setattr(parent, name, _compacted(cast(nn.Linear, child), block))
-                found += 1
-    if not found:
+    made = {
+        part: _compacted(name, part, block)
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Linear) and _mask_of(part) is not None
+    }
+    if not made:
         raise ValueError("the model has no local layer; call attach_local(model, ...) first")
+    if isinstance(model, nn.Linear):
+        return made[model]
+    for parent in list(model.modules()):
+        for name, child in list(parent._modules.items()):  # a layer in two places, in both
+            if isinstance(child, nn.Linear) and child in made:
+                setattr(parent, name, made[child])
     return model
 
 
-def _compacted(layer: nn.Linear, block: int) -> CompactLinear:
-    mask = _mask_of(layer)
+def _compacted(name: str, layer: nn.Linear, block: int) -> CompactLinear:
+    mask, parts = _mask_of(layer), cast(Any, layer.parametrizations)
     assert mask is not None
-    return CompactLinear(layer.weight.detach(), layer.bias, mask.kept, block)
+    if len(parts) > 1 or len(parts["weight"]) > 1:
+        raise ValueError(
+            f"layer {name!r} has another parametrization beside its mask; remove that first"
+        )
+    small = CompactLinear(layer.weight.detach(), layer.bias, mask.kept, block)
+    small.weight.requires_grad_(parts["weight"].original.requires_grad)
+    if small.bias is not None:
+        small.bias.requires_grad_(layer.bias.requires_grad)
+    return small.train(layer.training)
 
 
-def _mask_of(module: nn.Module) -> LocalMask | None:
-    if not (isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight")):
+def _mask_of(layer: nn.Linear) -> LocalMask | None:
+    if not parametrize.is_parametrized(layer, "weight"):
         return None
-    first = cast(Any, module.parametrizations)["weight"][0]
+    first = cast(Any, layer.parametrizations)["weight"][0]
     return first if isinstance(first, LocalMask) else None
 
 

@@ -40,7 +40,11 @@ class LeftAloneWarning(UserWarning):
     """:func:`attach` chose the layers itself, and the model has weights that it put no prior on."""
 
 
-class SpatialPrior(nn.Module):
+class Attached(nn.Module):
+    """Base of the parametrizations of a weight that :func:`remove` bakes in."""
+
+
+class SpatialPrior(Attached):
     """The parametrization: an action with the strengths of one layer.
 
     Parameters
@@ -115,7 +119,7 @@ def attach(
     chosen = choose(model, layers)
     check_weights(model, chosen)
     parts = []
-    for (_, layer), between in zip(chosen, _distances(chosen, distances), strict=True):
+    for (_, layer), between in zip(chosen, given_distances(chosen, distances), strict=True):
         weight = layer.weight
         with torch.inference_mode(False):
             part = SpatialPrior(action, between, weight.dtype).to(weight.device)
@@ -129,9 +133,14 @@ def attach(
             stacklevel=2,
         )
     for (_, layer), part in zip(chosen, parts, strict=True):  # nothing is wrong from here on
-        parametrize.register_parametrization(layer, "weight", part)
-        cast(Any, type(layer)).reset_parameters = _refuse_reset
+        register(layer, part)
     return model
+
+
+def register(layer: nn.Linear, part: Attached) -> None:
+    """Put a parametrization on a layer's weight, which `reset_parameters` then refuses to draw."""
+    parametrize.register_parametrization(layer, "weight", part)
+    cast(Any, type(layer)).reset_parameters = _refuse_reset
 
 
 def step(model: nn.Module, prior: Kernel | Schedule, progress: float) -> None:
@@ -153,12 +162,14 @@ def step(model: nn.Module, prior: Kernel | Schedule, progress: float) -> None:
 def remove(model: M) -> M:
     """Bake the effective weights in: layers without the prior, with the same outputs.
 
+    Zeros of :func:`~spatialnb.priors.local_layers.attach_local` are plain numbers then, which a
+    further training moves; :func:`~spatialnb.priors.local_layers.compact` keeps them.
     Parametrizations that others have put on top, such as a spectral norm, stay.
     """
     for module in list(model.modules()):
-        if _prior_of(module) is None:
-            continue
         parts = _parts_of(module)
+        if parts is None or not isinstance(parts[0], Attached):
+            continue
         _give_a_class_of_its_own(module)
         del cast(Any, type(module)).reset_parameters
         if len(parts) > 1:
@@ -216,8 +227,8 @@ def _give_a_class_of_its_own(module: nn.Module) -> None:
 
 def _refuse_reset(layer: nn.Linear) -> None:
     raise RuntimeError(
-        "reset_parameters would change nothing under a spatial prior: the weight is computed from "
-        "the learned one. Call it before attach(model, ...), or after remove(model)"
+        "reset_parameters would change nothing under a spatial prior or mask: the weight is "
+        "computed from the learned one. Call it before attaching, or after remove(model)"
     )
 
 
@@ -303,10 +314,13 @@ def _kernel_at(prior: Kernel | Schedule, progress: float) -> Kernel:
     raise TypeError(f"expected a Kernel or a Schedule, got {prior!r}")
 
 
-def _distances(
+def given_distances(
     layers: Sequence[tuple[str, nn.Linear]], given: Sequence[Tensor] | None
 ) -> list[Tensor]:
-    """Distances (out, in) of these layers: those given, or those along a line."""
+    """Distances (out, in) of these layers: those given, or those along a line.
+
+    ValueError where those given do not fit, or are no distances.
+    """
     if given is None:
         return [layer_distance(*layer.weight.shape) for _, layer in layers]
     names = ", ".join(repr(name) for name, _ in layers)
@@ -327,15 +341,15 @@ def _distances(
 
 
 def _parts_of(module: nn.Module) -> Any:
-    """The list of parametrizations of a module's weight."""
+    """The list of parametrizations of a module's weight, or None."""
+    if not parametrize.is_parametrized(module, "weight"):
+        return None
     return cast(nn.ModuleDict, module.parametrizations)["weight"]
 
 
 def _prior_of(module: nn.Module) -> SpatialPrior | None:
-    if not parametrize.is_parametrized(module, "weight"):
-        return None
-    first = _parts_of(module)[0]
-    return first if isinstance(first, SpatialPrior) else None
+    parts = _parts_of(module)
+    return parts[0] if parts is not None and isinstance(parts[0], SpatialPrior) else None
 
 
 def choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear]]:

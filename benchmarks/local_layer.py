@@ -1,21 +1,25 @@
 """What a local first layer buys: time and memory of a pass and of a training step, by its form.
 
-    python benchmarks/local_layer.py [--device cpu] [--rounds 15] [--json FILE]
+    python benchmarks/local_layer.py [--device cuda] [--rounds 15] [--json FILE]
 
 A first layer of 3072 inputs whose units keep their nearest pixels on the plane: 256 units with
-94.2 % zeros, and 1,024 with 98 %. ``dense`` multiplies every weight; ``masked`` is what trains in
-the chapters, a dense weight times its mask; ``csr`` is ``torch.sparse``'s compressed rows, for the
+94.2 % zeros, and 1,024 with 98 %. ``dense`` multiplies every weight; ``masked`` does so too, after
+a product with the mask (``attach_local``); ``csr`` is ``torch.sparse``'s compressed rows, for the
 forward pass alone; ``compact`` gathers inputs for small dense products
 (``spatialnb.priors.local_layers``). In every round each is timed in turn, and the ratio to dense is
-that within the round; medians over rounds are printed. One thread on a processor. Memory is that of
-weights, masks, indices and biases.
+that within the round; medians over rounds are printed. On the processor, with one thread, and on a
+GPU where there is one, unless a device is named. Memory is what a form stores, weights, masks,
+indices and biases, for a step Adam's averages too; and the most that the work holds at once
+besides, such as gathered inputs and gradients.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import itertools
 import json
+import os
 import statistics
 import time
 import warnings
@@ -38,6 +42,18 @@ SECONDS = 0.05
 """How long one timing lasts, about."""
 
 
+class Rows:
+    """The layer as ``torch.sparse``'s compressed rows, with indices of 32 bits."""
+
+    def __init__(self, rows: Tensor, bias: Tensor) -> None:
+        self.sparse = rows.crow_indices().int(), rows.col_indices().int(), rows.values()
+        self.bias = bias
+        self._rows = torch.sparse_csr_tensor(*self.sparse, rows.shape, check_invariants=True)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias[:, None], self._rows, x.T).T
+
+
 def forms(units: int, keep: float, shape: tuple[int, int, int], device: str) -> dict[str, Any]:
     """The same layer in every form, each a module or a function of the inputs."""
     torch.manual_seed(0)
@@ -50,21 +66,38 @@ def forms(units: int, keep: float, shape: tuple[int, int, int], device: str) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that CSR is a beta feature
         sparse = masked.weight.detach().to_sparse_csr()
-    bias = masked.bias.detach()
     return {
         "dense": dense,
         "masked": masked,
-        "csr": lambda x: torch.addmm(bias[:, None], sparse, x.T).T,
+        "csr": Rows(sparse, masked.bias.detach()),
         "compact": compact(copy.deepcopy(masked)).to(device),
     }
 
 
-def stored(form: Any, csr_values: int = 0) -> int:
-    """Bytes of all that a form keeps."""
+def stored(form: Any, work: str) -> int:
+    """Bytes of all that a form keeps from one pass, or one step, to the next."""
     if not isinstance(form, nn.Module):
-        return csr_values * (4 + 4)
-    state: dict[str, Tensor] = form.state_dict()
-    return sum(part.numel() * part.element_size() for part in state.values())
+        parts = [*form.sparse, form.bias]
+    else:
+        parts = list(form.state_dict().values())
+        averages = 2 * sum(part.nbytes for part in form.parameters())
+    return sum(part.nbytes for part in parts) + (averages if work == "step" else 0)
+
+
+def working(work: Callable[[], None], device: str) -> int:
+    """The largest number of bytes that a piece of work holds at once, besides what is stored."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return torch.cuda.max_memory_allocated() - before
+    activity = torch.profiler.ProfilerActivity.CPU
+    with torch.profiler.profile(activities=[activity], profile_memory=True) as profile:
+        work()
+    assert profile.profiler is not None
+    events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
+    sizes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return max(itertools.accumulate(sizes), default=0)
 
 
 def forward(form: Any, x: Tensor) -> Callable[[], None]:
@@ -82,9 +115,9 @@ def step(form: nn.Module, x: Tensor) -> Callable[[], None]:
     optimizer = torch.optim.Adam(form.parameters(), lr=1e-3)
 
     def work() -> None:
-        optimizer.zero_grad()
         form(x).square().mean().backward()
         optimizer.step()
+        optimizer.zero_grad()  # at the end, so that no gradient is held from step to step
 
     return work
 
@@ -114,9 +147,10 @@ def measure(
     works |= {
         ("step", name): step(form, x) for name, form in made.items() if isinstance(form, nn.Module)
     }
-    times = {}
+    times, held = {}, {}
     for key, work in works.items():
-        work()
+        work()  # Adam's averages are there from here on
+        held[key] = working(work, device)
         times[key] = max(1, int(SECONDS / max(seconds(work, 1, device), 1e-9)))
     found: dict[tuple[str, str], list[float]] = {key: [] for key in works}
     for _ in range(rounds):
@@ -134,7 +168,8 @@ def measure(
             "of_dense": statistics.median(
                 one / dense for one, dense in zip(taken, found[work, "dense"], strict=True)
             ),
-            "kilobytes": stored(made[name], weights) / 1e3,
+            "kilobytes": stored(made[name], work) / 1e3,
+            "working_kilobytes": held[work, name] / 1e3,
         }
         for (work, name), taken in found.items()
     ]
@@ -143,28 +178,34 @@ def measure(
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", default="cpu", help="as torch calls it  [default: cpu]")
+    parser.add_argument("--device", help="as torch calls it  [default: cpu, and cuda if there]")
     parser.add_argument("--rounds", type=int, default=15, help="[default: 15]")
     parser.add_argument("--json", type=Path, help="the file to write")
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts
     torch.set_num_threads(1)
     layers, batches, shape = LAYERS, BATCHES, SHAPE
     if options.rehearse:
         layers, batches, shape = ((16, 0.1),), (1, 4), (3, 8, 8)
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     rows = [
-        row
+        {"device": device, **row}
+        for device in ([options.device] if options.device else devices)
         for units, keep in layers
         for batch in batches
-        for row in measure(units, keep, batch, options.rounds, options.device, shape)
+        for row in measure(units, keep, batch, options.rounds, device, shape)
     ]
     for row in rows:
         print(
-            f"{row['units']:5} units  batch {row['batch']:4}  {row['work']:7} {row['form']:8} "
-            f"{row['ms']:9.3f} ms  {row['of_dense']:5.2f} of dense  {row['kilobytes']:9.1f} kB"
+            f"{row['device']:4} {row['units']:5} units  batch {row['batch']:4}  "
+            f"{row['work']:7} {row['form']:8} "
+            f"{row['ms']:9.3f} ms  {row['of_dense']:5.2f} of dense  {row['kilobytes']:9.1f} kB "
+            f"+ {row['working_kilobytes']:9.1f} kB"
         )
     if options.json is not None:
-        figures = {"made_on": {**provenance.here(), "device": options.device}, "rows": rows}
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+        figures = {"made_on": {**provenance.here(), "gpu": gpu}, "rows": rows}
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 

@@ -208,11 +208,22 @@ def test_the_benchmark_measures_every_form_of_the_same_layer(tmp_path: Path) -> 
     out = tmp_path / "speed" / "local_layer.json"
     local_layer.main(["--rehearse", "--rounds", "1", "--json", str(out)])
     rows = json.loads(out.read_text("utf-8"))["rows"]
+    assert {row["device"] for row in rows} >= {"cpu"}
     assert {row["form"] for row in rows} == {"dense", "masked", "csr", "compact"}
     assert {(row["work"], row["form"]) for row in rows if row["work"] == "step"} == {
         ("step", name) for name in ("dense", "masked", "compact")
     }
     assert all(row["ms"] > 0.0 and row["kilobytes"] > 0.0 for row in rows)
+    by = {(row["work"], row["form"], row["batch"]): row for row in rows}
+    dense = (16 * 192 + 16) * 4 / 1e3
+    assert by["forward", "dense", 1]["kilobytes"] == pytest.approx(dense)
+    assert by["step", "dense", 1]["kilobytes"] == pytest.approx(3 * dense)
+    assert by["forward", "csr", 1]["kilobytes"] < by["forward", "dense", 1]["kilobytes"]
+    # A masked layer makes its effective weight anew in every pass, and a step its gradients.
+    assert by["forward", "masked", 1]["working_kilobytes"] > 16 * 192 * 4 / 1e3
+    for name in ("dense", "masked", "compact"):
+        small, large = (by["step", name, batch]["working_kilobytes"] for batch in (1, 4))
+        assert by["forward", name, 1]["working_kilobytes"] < small <= large, name
     x = torch.randn(5, 192, generator=chance())
     made = local_layer.forms(16, 0.1, (3, 8, 8), "cpu")
     for name in ("csr", "compact"):

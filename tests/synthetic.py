@@ -89,9 +89,11 @@ def run_record(run, final=0.97, **epochs):
     quantities = {f"{on}_accuracy": rising, "train_loss": rising[::-1], f"{on}_loss": rising[::-1]}
     if run.action in CAPS:
         quantities["cap_share"] = rising
-    if run.rotation:
-        kinds = ("angle", "angle_from_start", "norm", "sign_flips")
-        quantities |= {f"{kind}:{layer}": rising for kind in kinds for layer in (0, 2, 4)}
+    kinds = ("angle", "angle_from_start", "norm", "sign_flips")
+    for asked, prefix in ((run.rotation, ""), (run.learned_rotation, "learned_")):
+        if asked:
+            names = (f"{prefix}{kind}:{layer}" for kind in kinds for layer in (0, 2, 4))
+            quantities |= dict.fromkeys(names, rising)
     measures = ("input_distance", "plane_overlap", "plane_overlap_best")
     if run.mask_locality:
         quantities |= dict.fromkeys(measures, rising)

@@ -288,6 +288,7 @@ OTHER: dict[str, Any] = {
     "dropout": 0.5,
     "label_smoothing": 0.1,
     "rotation": True,
+    "learned_rotation": True,
     "mask_locality": True,
     "reparametrisation": "weight_norm",
     "learning_rate": 0.001,

@@ -148,6 +148,7 @@ def test_every_setting_that_intervenes_has_its_intervention() -> None:
         "augmentation": "crop_flip",
         "dropout": 0.5,
         "rotation": True,
+        "learned_rotation": True,
         "mask_locality": True,
         "reparametrisation": "weight_norm",
         "schedule": Sharpen(k_start=3.0, k_end=9.0),

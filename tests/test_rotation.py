@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from spatialnb.records.store import Record
 from spatialnb.study import metrics
 from spatialnb.training import networks
 from spatialnb.training.build import build
-from spatialnb.training.interventions.rotation import angle
+from spatialnb.training.interventions.rotation import angle, learned_weights
 from spatialnb.training.loop import train
 from spatialnb.training.optimizers import Madam
 
@@ -47,6 +48,37 @@ def test_what_is_recorded_is_that_of_the_effective_weights(schedule: Static) -> 
         assert metrics.measure(record, f"sign_flips:{layer}") == pytest.approx(100.0 * flips)
     accuracy = trained.outcome["epochs"]["test_accuracy"]
     assert accuracy == plain.outcome["epochs"]["test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"schedule": Static(kernel=Exponential(k=15.0))},
+        {"reparametrisation": "learned_scalar"},
+        {"reparametrisation": "weight_norm"},
+    ],
+)
+def test_learned_weights_are_measured_beside_the_effective_ones(settings: dict[str, Any]) -> None:
+    run = replace(QUICK, **settings, rotation=True, learned_rotation=True, epochs=1)
+    data = datasets.load(run.dataset)
+    model = build(run, data.shape, data.classes)
+    before, effective = learned_weights(model), networks.effective_weights(model)
+    trained = train(run, data)
+    after = learned_weights(trained.model)
+    found = trained.outcome["epochs"]
+    record = Record(kind="run", config=run.to_dict(), outcome=trained.outcome)
+    for layer in ("0", "2", "4"):
+        old, new = before[layer], after[layer]
+        assert metrics.measure(record, f"learned_angle:{layer}") == pytest.approx(angle(old, new))
+        assert found[f"learned_norm:{layer}"] == [pytest.approx(new.norm(dim=1).mean().item())]
+        same = "schedule" not in settings  # a scalar, or a row's, turns nothing
+        turned = found[f"angle:{layer}"][0]
+        assert (found[f"learned_angle:{layer}"][0] == pytest.approx(turned, abs=1e-3)) == same
+    if "reparametrisation" not in settings:
+        assert not torch.equal(before["0"], effective["0"])
+    alone = train(replace(run, rotation=None), data).outcome["epochs"]
+    assert "angle:0" not in alone
+    assert alone["learned_angle:0"] == found["learned_angle:0"]
 
 
 def test_an_epoch_is_measured_from_the_one_before_and_the_start_from_the_first() -> None:
@@ -111,13 +143,14 @@ def test_no_weight_changes_its_sign_under_madam() -> None:
 
 
 def test_not_asked_for_is_the_run_that_never_heard_of_it() -> None:
-    assert Run(rotation=False).id == Run().id
+    assert Run(rotation=False, learned_rotation=False).id == Run().id
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"rotation": True, "second": SecondTask()}, "rotation: expected one task"),
+        ({"learned_rotation": True, "second": SecondTask()}, "learned_rotation: expected one"),
         ({"reparametrisation": "polar"}, "unknown reparametrisation 'polar'"),
         (
             {"reparametrisation": "weight_norm", "schedule": Static(kernel=Exponential())},

@@ -93,6 +93,9 @@ EXCLUSIONS = (
     ),
     Exclusion("rotation", ("second",), "rotation: expected one task; leave second out"),
     Exclusion(
+        "learned_rotation", ("second",), "learned_rotation: expected one task; leave second out"
+    ),
+    Exclusion(
         "reparametrisation",
         (*_NO_PRIOR, "asymmetric", "permuted_units"),
         f"reparametrisation: expected no {', '.join(_NO_PRIOR)}, asymmetric or permuted_units",

@@ -113,8 +113,9 @@ class Run:
     augmentation : ``crop_flip``: training images moved by up to 4 pixels and mirrored at random.
     dropout : share of hidden units, between 0 and 1, that is left out of every training step.
     label_smoothing : share of the target, between 0 and 1, that is spread over all classes.
-    rotation : record after every epoch how far weight vectors turn, see
+    rotation : record after every epoch how far effective weight vectors turn, see
         :mod:`spatialnb.training.interventions.rotation`.
+    learned_rotation : the same of the learned weights, which a prior makes the effective ones from.
     mask_locality : record how local the weights of the first layer are that are not zero, see
         :mod:`spatialnb.priors.mask_locality`.
     reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
@@ -166,6 +167,7 @@ class Run:
     dropout: float | None = None
     label_smoothing: float | None = None
     rotation: bool | None = None
+    learned_rotation: bool | None = None
     mask_locality: bool | None = None
     reparametrisation: str | None = None
     action: str = "multiply"
@@ -204,7 +206,7 @@ class Run:
 
     def _settle(self) -> None:
         """Give settings that mean the same one form, because one run has one id."""
-        for name in ("dead_neurons", "rotation", "mask_locality"):
+        for name in ("dead_neurons", "rotation", "learned_rotation", "mask_locality"):
             if getattr(self, name) is False:
                 object.__setattr__(self, name, None)
         if self.interventions == ():

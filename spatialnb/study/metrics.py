@@ -376,15 +376,16 @@ METRICS: dict[str, _Known] = {
         read=_epoch("dead", 100.0),
     ),
     **{
-        name: _Known(
-            title=title,
-            title_at=f"{title}, epoch {{}}",
+        prefix + name: _Known(
+            title=of + title,
+            title_at=f"{of}{title}, epoch {{}}",
             with_part="{}, layer {}",
             unit=unit,
             digits=digits,
             number="optional",
-            read=_epoch(name, scale),
+            read=_epoch(prefix + name, scale),
         )
+        for prefix, of in (("", ""), ("learned_", "learned weights: "))
         for name, title, unit, digits, scale in (
             ("angle", "angle that weight vectors turn in an epoch", "°", 2, 1.0),
             ("angle_from_start", "angle of weight vectors to their start", "°", 1, 1.0),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
+from torch.nn.utils import parametrize
 
 from spatialnb.config.intervention import Intervention, Part
 from spatialnb.config.run import Run
@@ -16,46 +19,84 @@ from spatialnb.training.context import Training
 
 @dataclass(frozen=True, kw_only=True)
 class Rotation(Intervention):
-    r"""Measures, after every epoch, how the effective weights of each linear layer have moved.
+    r"""Measures, after every epoch, how the weights of each linear layer have moved.
 
-    A unit's weight vector is a row of the layer's effective weight (out, in). Recorded by layer,
-    as means over its units or weights:
+    A unit's weight vector is a row of the layer's weight (out, in). Recorded by layer, as means
+    over its units or weights:
 
     - ``angle``: between a unit's vector before and after the epoch, in degrees;
     - ``angle_from_start``: between its first vector and this one;
     - ``norm``: of the vectors;
     - ``sign_flips``: the share of weights with another sign than before the epoch.
 
+    Of the effective weights, and under names that begin with ``learned_`` of the learned ones: of
+    weight normalisation, the direction V. Where there is no prior the two are one.
+
     Sources: Kosson, Messmer and Jaggi 2023 for angles as what weight decay sets; Carbonnelle and
     De Vleeschouwer 2019 for the rotation of layers.
     """
 
+    effective: bool
+    learned: bool
+
     @classmethod
     def asked_by(cls, run: Run) -> Rotation | None:
-        return cls() if run.rotation else None
+        effective, learned = bool(run.rotation), bool(run.learned_rotation)
+        return cls(effective=effective, learned=learned) if effective or learned else None
 
     def begin(self, training: Training) -> Part:
-        return _Measured(training)
+        measured = []
+        if self.effective:
+            measured.append(_Measured("", training.model, networks.effective_weights))
+        if self.learned:
+            measured.append(_Measured("learned_", training.model, learned_weights))
+        return _Together(measured)
 
 
-class _Measured(Part):
-    def __init__(self, training: Training) -> None:
-        self._model = training.model
-        self._first = networks.effective_weights(self._model)
+class _Together(Part):
+    def __init__(self, parts: Sequence[_Measured]) -> None:
+        self._parts = parts
+
+    def measure(self) -> dict[str, float]:
+        return {name: value for part in self._parts for name, value in part.measure().items()}
+
+
+class _Measured:
+    """Weights of a network in one sense, by layer, now and before."""
+
+    def __init__(
+        self, prefix: str, model: nn.Module, weights: Callable[[nn.Module], dict[str, Tensor]]
+    ) -> None:
+        self._prefix, self._model, self._weights = prefix, model, weights
+        self._first = weights(model)
         self._before = self._first
 
     def measure(self) -> dict[str, float]:
-        now = networks.effective_weights(self._model)
+        now, prefix = self._weights(self._model), self._prefix
         found: dict[str, float] = {}
         for layer, weight in now.items():
             before = self._before[layer]
-            found[f"angle:{layer}"] = angle(before, weight)
-            found[f"angle_from_start:{layer}"] = angle(self._first[layer], weight)
-            found[f"norm:{layer}"] = float(weight.norm(dim=1).mean())
+            found[f"{prefix}angle:{layer}"] = angle(before, weight)
+            found[f"{prefix}angle_from_start:{layer}"] = angle(self._first[layer], weight)
+            found[f"{prefix}norm:{layer}"] = float(weight.norm(dim=1).mean())
             flipped = (before.sign() != weight.sign()).double().mean()
-            found[f"sign_flips:{layer}"] = float(flipped)
+            found[f"{prefix}sign_flips:{layer}"] = float(flipped)
         self._before = now
         return found
+
+
+def learned_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The learned weights (out, in) of linear layers, by name; of weight normalisation, V."""
+    return {name: _learned(layer).detach().clone() for name, layer in networks.linear_layers(model)}
+
+
+def _learned(layer: nn.Linear) -> Tensor:
+    if not parametrize.is_parametrized(layer, "weight"):
+        return layer.weight
+    parts: Any = layer.parametrizations
+    weight = parts["weight"]
+    found: Tensor = weight.original if weight.is_tensor else weight.original1
+    return found
 
 
 def angle(before: Tensor, after: Tensor) -> float:

@@ -83,7 +83,11 @@ def test_layers_are_listed_first_to_last_with_and_without_priors() -> None:
 # ── Convolutional, transformer ──────────────────────────────────────────────────────────────────
 
 IMAGE = (3, 8, 12)
-MAKERS = {"convolutional": networks.convolutional, "transformer": networks.Transformer}
+MAKERS = {
+    "convolutional": networks.convolutional,
+    "pooled": networks.convolutional_pooled,
+    "transformer": networks.Transformer,
+}
 any_network = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
@@ -106,6 +110,25 @@ def test_a_network_is_drawn_from_its_generator_and_takes_flattened_images(make: 
 def test_what_is_no_image_is_refused(make: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"shape: this network takes images of at least 4 by 4"):
         make(shape, (7,), 4, made())
+
+
+def test_a_pooled_convolutional_network_has_its_weights_in_filters() -> None:
+    model = networks.convolutional_pooled((3, 32, 32), (47, 94, 180), 10, made())
+    parts = [part for part in model.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    counts = [part.weight.numel() for part in parts]
+    assert counts == [27 * 47, 9 * 47 * 94, 9 * 94 * 180, 1800]
+    assert sum(counts) == 195_111
+    pixels = model[:-3](torch.randn(2, 3 * 32 * 32, generator=made()))
+    assert pixels.shape == (2, 180, 4, 4)
+    assert torch.allclose(model[-3:-1](pixels), pixels.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("hidden", [(), (4, 4, 4, 4)])
+def test_a_pooled_convolutional_network_refuses_more_layers_than_can_halve_an_image(
+    hidden: tuple[int, ...],
+) -> None:
+    with pytest.raises(ValueError, match="images of 8 by 10 has 1 to 3 layers, got"):
+        networks.convolutional_pooled((3, 8, 10), hidden, 4, made())
 
 
 def test_a_transformer_refuses_an_image_that_cannot_be_cut_evenly() -> None:

@@ -31,6 +31,7 @@ networks: Functions[Network] = Functions(
     "network",
     {
         "convolutional": "spatialnb.training.networks:convolutional",
+        "convolutional_pooled": "spatialnb.training.networks:convolutional_pooled",
         "transformer": "spatialnb.training.networks:Transformer",
     },
 )

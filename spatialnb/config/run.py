@@ -95,11 +95,11 @@ class Run:
     train_size : use the first so many training images only; all of them without it.
     validation_size : hold out the last so many training images and measure on those after every
         epoch. Such a run never sees the test images, so settings may be chosen by it.
-    network : ``convolutional`` or ``transformer``, see :mod:`spatialnb.training.networks`, with
-        the prior on its classifier or on the MLPs of its blocks; a multilayer perceptron without
-        it.
+    network : ``convolutional``, ``convolutional_pooled`` or ``transformer``, see
+        :mod:`spatialnb.training.networks`, with the prior on its classifier or on the MLPs of its
+        blocks; a multilayer perceptron without it.
     hidden : widths of the hidden layers, ReLU between: those of the classifier of a convolutional
-        network, and those of a transformer's MLPs, one a block.
+        network, the filters of a pooled one, and the widths of a transformer's MLPs, one a block.
     initialisation : of a multilayer perceptron's weights: ``torch_default``, which draws the biases
         too, or ``normal`` with the spread `initial_std`; Kaiming normal without it.
     initial_std : standard deviation of every weight under the initialisation ``normal``.

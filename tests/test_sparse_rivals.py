@@ -239,6 +239,11 @@ def test_a_run_ends_with_as_many_weights_as_every_other_method(sparse: Sparse) -
             lambda: Sparse(zeros=0.5, method="imp", rounds=2, rewind=0),
             "Sparse.rewind: expected at least 1, got 0",
         ),
+        (lambda: Sparse(zeros=0.5, method="st3", places="band"), "Sparse.places: .* starts dense"),
+        (
+            lambda: Sparse(zeros=0.5, method="imp", rounds=2, places="nearest"),
+            "Sparse.places: the method imp starts dense; leave it out",
+        ),
         (lambda: Sparse(zeros=0.5, rewind=1), "Sparse.rewind: expected with the method imp"),
         (
             lambda: replace(

@@ -82,8 +82,12 @@ class Sparse:
         if self.fan_in not in (None, *FAN_INS):
             ways = unknown("Sparse.fan_in", str(self.fan_in), dict.fromkeys(FAN_INS))
             raise ValueError(f"{ways} Leave it out for the inputs that are left.")
-        if self.fan_in is not None and self.method in ("st3", "imp"):
-            raise ValueError(f"Sparse.fan_in: the method {self.method} starts dense; leave it out")
+        if self.method in ("st3", "imp"):
+            for what, given in (("places", self.places != "random"), ("fan_in", self.fan_in)):
+                if given:
+                    raise ValueError(
+                        f"Sparse.{what}: the method {self.method} starts dense; leave it out"
+                    )
         if (self.method == "imp") != (self.rounds is not None):
             raise ValueError("Sparse.rounds: expected with the method imp, and with no other")
         if self.rewind is not None and self.method != "imp":

@@ -18,6 +18,7 @@ from spatialnb.priors.geometry import layer_distance, plane
 from spatialnb.training import networks
 from spatialnb.training.build import build
 from spatialnb.training.loop import train
+from spatialnb.training.sparse_optimizers import Masked
 
 PROPERTY = settings(deadline=None, max_examples=40)
 SHAPE = (3, 6, 8)
@@ -103,6 +104,30 @@ def test_the_first_layers_zeros_are_zero_and_stay_so(
     assert (second != 0.0).double().mean() > 0.9
     total = sum(layer.weight.numel() for _, layer in networks.linear_layers(trained.model))
     assert trained.outcome["final"]["zeros"] == pytest.approx(int((~mask).sum()) / total, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda parts: torch.optim.Adam(parts, lr=0.1),
+        lambda parts: torch.optim.AdamW(parts, lr=0.1, weight_decay=1.0),
+        lambda parts: torch.optim.SGD(parts, lr=0.1, momentum=0.9),
+    ],
+    ids=["adam", "adamw", "sgd"],
+)
+def test_no_step_moves_a_zero_by_momentum_or_by_decay(make: Any) -> None:
+    weight = torch.randn(6, 144, generator=chance()).requires_grad_()
+    mask = local_masks.nearest(plane(SHAPE, 6)[0], 21, 3)
+    optimizer = make([weight])
+    # Averages of before the mask, which would go on moving the weights.
+    weight.grad = torch.randn(6, 144, generator=chance())
+    optimizer.step()
+    held = Masked(optimizer, [weight], [mask])
+    for _ in range(5):
+        weight.grad = torch.randn(6, 144, generator=chance())
+        held.step()
+        assert (weight[~mask] == 0.0).all()
+        assert (weight[mask] != 0.0).all()
 
 
 @pytest.mark.parametrize("method", ["set", "rigl"])

@@ -27,6 +27,8 @@ MEASURES = ("input_distance", "plane_overlap", "plane_overlap_best")
 """What is measured, as above."""
 DRAWS = 5
 """Masks of each null; a mean over hundreds of units hardly differs from one to the next."""
+DEALS = 10
+"""How often each unit deals with another; after so many its inputs come from hundreds of others."""
 
 
 def locality(mask: Tensor, shape: Sequence[int], permuted: int | None = None) -> dict[str, float]:
@@ -66,7 +68,7 @@ def nulls(
     """The means of the measures over masks that are not local, in three senses.
 
     ``random``: every unit keeps as many inputs, anywhere. ``popular``: as many, and each input is
-    kept about as often as before, so that units are not local only because all of them prefer the
+    kept by as many units as before, so that units are not local only because all of them prefer the
     middle of the image. ``permuted``: the mask itself with the pixels of the image permuted, so
     that a unit is not local only because it keeps the channels of a pixel together.
 
@@ -97,13 +99,35 @@ def nulls(
 def redrawn(mask: Tensor, generator: torch.Generator, popular: bool = False) -> Tensor:
     """A mask (units, inputs) with as many inputs for every unit, drawn anew.
 
-    With `popular` an input is drawn in proportion to how many units keep it in `mask`.
+    With `popular` every input is kept by as many units, too: units in random pairs deal the inputs
+    that only one of the two keeps anew, as many to each, some times over. Strona et al. 2014.
     """
-    scores = -torch.rand(mask.shape, generator=generator).log().neg().log()  # Gumbel's: the top k
-    if popular:
-        scores += mask.sum(dim=0).log()  # of the log of weights are a draw without replacement
-    ranks = scores.argsort(dim=1, descending=True).argsort(dim=1)
-    return ranks < mask.sum(dim=1, keepdim=True)
+    if not popular:
+        scores = torch.rand(mask.shape, generator=generator)
+        return _first(scores, mask.sum(dim=1, keepdim=True))
+    for _ in range(DEALS):
+        mask = _dealt(mask, generator)
+    return mask
+
+
+def _dealt(mask: Tensor, generator: torch.Generator) -> Tensor:
+    half = len(mask) // 2
+    order = torch.randperm(len(mask), generator=generator)
+    one, other = mask[order[:half]], mask[order[half : 2 * half]]
+    free, both = one ^ other, one & other
+    scores = torch.rand(free.shape, generator=generator).masked_fill(~free, 2.0)
+    dealt = _first(scores, (one & free).sum(dim=1, keepdim=True))
+    mask = mask.clone()
+    mask[order[:half]] = both | dealt
+    mask[order[half : 2 * half]] = both | (free & ~dealt)
+    return mask
+
+
+def _first(scores: Tensor, numbers: Tensor) -> Tensor:
+    """A mask, True at the smallest scores of each row, so many as its number (rows, 1) says."""
+    places = torch.arange(scores.shape[1]).expand_as(scores)
+    ranks = torch.empty_like(places).scatter_(1, scores.argsort(dim=1), places)
+    return ranks < numbers
 
 
 def _measured(mask: Tensor, places: Tensor, channels: int) -> dict[str, float]:

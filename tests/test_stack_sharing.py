@@ -95,7 +95,8 @@ def test_decays_that_keep_signs_and_those_that_do_not_are_two_programs() -> None
         ({"sparse": Sparse(zeros=0.5, method="set")}, "sparse"),
         ({"prune": Prune(by=("random",), zeros=(0.5,))}, "prune"),
         ({"asymmetric": Asymmetric()}, "asymmetric"),
-        ({"optimizer": "sgd"}, "optimizer"),
+        ({"sparse": Sparse(zeros=0.5)}, "sparse"),
+        ({"optimizer": "madam"}, "optimizer"),
         ({"dropout": 0.5}, "dropout"),
     ],
 )
@@ -105,6 +106,20 @@ def test_what_a_stack_does_not_know_is_the_loops(other: dict[str, Any], setting:
     assert not sharing.stackable(run)
     with pytest.raises(ValueError, match="cannot be stacked; train it in the loop"):
         sharing.stacks([run], 2)
+
+
+def test_a_mask_of_the_first_layer_that_stays_is_known_where_the_prior_multiplies() -> None:
+    masked = replace(BASE, sparse=Sparse(zeros=0.5, layers="first"))
+    assert sharing.stackable(masked)
+    assert not sharing.stackable(replace(masked, action="normalise"))
+
+
+def test_sgd_has_a_stack_for_itself() -> None:
+    runs = [replace(BASE, optimizer=one, seed=seed) for one in ("adam", "sgd") for seed in (0, 1)]
+    assert [[run.optimizer for run in stack] for stack in sharing.stacks(runs, 9)] == [
+        ["adam", "adam"],
+        ["sgd", "sgd"],
+    ]
 
 
 def test_an_action_of_your_own_is_the_loops() -> None:
@@ -119,7 +134,7 @@ def test_an_action_of_your_own_is_the_loops() -> None:
 def test_a_new_setting_of_a_run_is_the_loops_until_stacks_know_it() -> None:
     known = {*sharing.OWN, *sharing.SHARED}
     assert known < set(vars(Run()))
-    assert set(vars(Run())) - known >= {"second", "sparse", "folded", "interventions"}
+    assert set(vars(Run())) - known >= {"second", "prune", "folded", "interventions"}
 
 
 def test_a_stack_has_a_run() -> None:

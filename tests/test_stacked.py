@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_map_only
 
 from spatialnb import datasets
 from spatialnb.config.run import Decay, Run
+from spatialnb.config.sparsity import Sparse
 from spatialnb.priors.actions import CAPS
 from spatialnb.priors.kernels import Averaged, Exponential, Scaled, Shuffled, Uniform
 from spatialnb.priors.schedules import Anneal, Sharpen, Static
@@ -21,6 +22,7 @@ from spatialnb.training.batched import Options
 
 BASE = Run(dataset="quick-colours", hidden=(12, 8), batch_size=37, epochs=3)
 STATIC, SHARPENING = Static(kernel=Exponential()), Sharpen(k_start=3, k_end=50)
+MASKED = Sparse(zeros=0.9, places="nearest", layers="first")
 CAP = Static(kernel=Scaled(kernel=Exponential()))
 
 RUNS = {
@@ -37,6 +39,11 @@ RUNS = {
     "AdamW": replace(BASE, optimizer="adamw", weight_decay=0.3, learning_rate_decay="cosine"),
     "on the plane": replace(BASE, schedule=SHARPENING, positions="plane", permuted_pixels=3),
     "small weights": replace(BASE, initialisation="normal", initial_std=0.02),
+    "masked": replace(BASE, sparse=MASKED, positions="plane"),
+    "masked at random": replace(
+        BASE, sparse=replace(MASKED, places="random", fan_in="dense"), schedule=STATIC, seed=7
+    ),
+    "permuted at the end": replace(BASE, permuted_units=2, schedule=SHARPENING, seed=3),
 }
 """They stand in one stack."""
 
@@ -49,9 +56,11 @@ OTHERS = {
     "transformer": {"network": "transformer", "schedule": STATIC},
     "leaky": {"activation": "leaky_relu"},
     "smoothed labels": {"label_smoothing": 0.1},
+    "SGD": {"optimizer": "sgd", "learning_rate_decay": "linear", "schedule": STATIC},
+    "SGD under a mask": {"optimizer": "sgd", "sparse": MASKED, "positions": "plane"},
     "unit": {"input_scaling": "unit"},
 }
-"""Each needs a stack of its own; all but the last have gradients that are not written out."""
+"""Each needs a stack of its own."""
 
 LOSS, ACCURACY = 2e-6, 0.005
 """How far losses (relative) and accuracies (2 of 500 images) may lie from the loop's. Products are
@@ -89,7 +98,7 @@ def test_every_run_of_a_stack_comes_out_as_in_the_loop(
     ours = batched.train(list(RUNS.values()), data, options=Options(adam=adam))
     for (name, theirs), one in zip(loops.items(), ours, strict=True):
         assert near(one.outcome, theirs.outcome), name
-        assert one.made == {"runs": 11, "adam": adam, "graph": False, "precision": "float32"}
+        assert one.made == {"runs": len(RUNS), "adam": adam, "graph": False, "precision": "float32"}
         different = torch.tensor(one.answers[data.name]) != torch.tensor(theirs.answers[data.name])
         assert different.sum() <= 2, name
 
@@ -217,7 +226,7 @@ def test_every_step_is_the_same_operations_in_the_same_places(
                     stack._step()
                 steps.append(written.operations)
             slots = [(slot.weight, slot.strength, slot.effective) for slot in stack.networks.slots]
-            kept = [stack.orders, stack.at, stack.total, *stack.adam._tables, *sum(slots, ())]
+            kept = [stack.orders, stack.at, stack.total, *stack.optimizer._tables, *sum(slots, ())]
             places.append([part.data_ptr() for part in kept if part is not None])
     assert all(step == steps[0] for step in steps)
     assert places[0] == places[1]
@@ -260,7 +269,7 @@ def test_inputs_that_are_standardised_once_are_the_same_bits(data: datasets.Data
 def test_where_nothing_compiles_torchs_own_step_is_taken_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse() -> Any:
+    def refuse(update: Any) -> Any:
         raise RuntimeError("no compiler\nmore")
 
     said: list[str] = []

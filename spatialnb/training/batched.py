@@ -29,12 +29,21 @@ from spatialnb.training.context import measured_split, training_images
 from spatialnb.training.determinism import deterministic, generator
 from spatialnb.training.evaluation import CHUNK, batches
 from spatialnb.training.history import History
-from spatialnb.training.stack import memory
-from spatialnb.training.stack.adam import FUSED_ON, WAYS, Adam, Tables, compiled
+from spatialnb.training.interventions.sparse_weights import SparseWeights
+from spatialnb.training.stack import finishing, memory
+from spatialnb.training.stack.adam import (
+    FUSED_ON,
+    WAYS,
+    Adam,
+    compiled,
+    recompiling,
+    update_in_place,
+)
 from spatialnb.training.stack.functional import Functional
 from spatialnb.training.stack.graph import Steps
-from spatialnb.training.stack.kernels import Kernels, Key
-from spatialnb.training.stack.sharing import by_seed, is_plain, stacks
+from spatialnb.training.stack.kernels import Kernels, Key, Place, place_of
+from spatialnb.training.stack.momentum import Momentum
+from spatialnb.training.stack.sharing import SGD, by_seed, is_plain, stacks
 from spatialnb.training.stack.written_out import WrittenOut
 
 ENGINE = "stacked"
@@ -148,7 +157,7 @@ class _Epoch(NamedTuple):
     """What an epoch needs from the processor: orders (S, images), rates, and kernels by run."""
 
     orders: Tensor
-    tables: Tables
+    tables: Any
     kernels: list[Key]
 
 
@@ -172,7 +181,8 @@ class _Stack:
         self.networks = _networks(self.runs, model, weights, self.kernels, self.seeds)
         way = how.adam or _best_adam(self.device, say)
         steps = math.ceil(self.images / self.batch)
-        self.adam = Adam(self.networks.slots, self.runs, steps, way)
+        optimizer = Momentum if runs[0].optimizer == SGD else Adam
+        self.optimizer = optimizer(self.networks.slots, self.runs, steps, way)
         self.graph = self.device.type == "cuda" if how.graph is None else how.graph
         each = self.runs[:: len(self.runs) // self.seeds]
         self.generators = [generator(run.seed, "order") for run in each]
@@ -205,7 +215,7 @@ class _Stack:
             on_epoch(epoch + 1)
         made = {
             "runs": len(self.runs),
-            "adam": self.adam.way,
+            "adam": self.optimizer.way,
             "graph": steps.recorded,
             "precision": self.precision,
         }
@@ -220,9 +230,14 @@ class _Stack:
         """What every run leaves, in the order that they were given in."""
         left = []
         shares = self.kernels.sparsities()
-        for history, sparsity, given in zip(histories, shares, answers, strict=True):
-            outcome = history.outcome({"sparsity": sparsity})
+        for place, (run, sparsity, given) in enumerate(
+            zip(self.runs, shares, answers, strict=True)
+        ):
+            outcome = histories[place].outcome({"sparsity": sparsity})
             finished = outcome["status"] == "finished"
+            if finished and finishing.measures(run):
+                learned = {name: slot.weight[place] for name, slot in self.networks.named.items()}
+                finishing.finish(run, self.data, learned, outcome)
             said = {self.data.name: given} if finished else {}
             left.append(Stacked(outcome=outcome, answers=said, made=made))
         by_place = dict(zip(self.given, left, strict=True))
@@ -232,13 +247,13 @@ class _Stack:
         orders = [torch.randperm(self.images, generator=one) for one in self.generators]
         return _Epoch(
             orders=torch.stack(orders),
-            tables=self.adam.prepare(epoch),
+            tables=self.optimizer.prepare(epoch),
             kernels=self.kernels.prepare(progress(epoch, self.runs[0].epochs)),
         )
 
     def _begin(self, epoch: _Epoch) -> None:
         self.orders.copy_(epoch.orders)
-        self.adam.set(epoch.tables)
+        self.optimizer.set(epoch.tables)
         if self.kernels.set(epoch.kernels):
             for slot in self.networks.slots:
                 slot.refresh()
@@ -246,9 +261,10 @@ class _Stack:
         self.total.zero_()
 
     def _train_epoch(self, steps: Steps) -> None:
-        steps.run(self.images // self.batch)
-        if self.images % self.batch:  # the last, smaller batch is in no graph
-            self._step(self.images % self.batch)
+        with recompiling(self.optimizer.way):
+            steps.run(self.images // self.batch)
+            if self.images % self.batch:  # the last, smaller batch is in no graph
+                self._step(self.images % self.batch)
 
     def _step(self, size: int | None = None) -> None:
         """Train on the next batch; its losses are added to the epoch's."""
@@ -257,7 +273,7 @@ class _Stack:
         x = self.inputs(index.flatten()).view(*index.shape, -1)
         y = self.data.train.y.index_select(0, index.flatten()).view(index.shape)
         losses = self.networks.losses_and_gradients(x, y)
-        self.adam.step(self.at)
+        self.optimizer.step(self.at)
         self.total += losses.double() * index.shape[1]
         self.at += 1
 
@@ -291,14 +307,10 @@ def _initial(
 
     Runs that start from the same weights have them drawn once.
     """
-    starts = [(run.seed, run.initialisation, run.initial_std) for run in runs]
+    starts = [_start(run) for run in runs]
     different = dict(zip(starts, runs, strict=True))
     with ThreadPoolExecutor(THREADS) as pool:
-        drawn = list(
-            pool.map(
-                lambda run: networks.initialise(run, data.shape, data.classes), different.values()
-            )
-        )
+        drawn = list(pool.map(lambda run: _drawn(run, data), different.values()))
     rows = {start: row for row, start in enumerate(different)}
     index = torch.tensor([rows[start] for start in starts]).to(device)
     every = [dict(model.named_parameters()) for model in drawn]
@@ -307,6 +319,21 @@ def _initial(
         for name in every[0]
     }
     return drawn[0], weights
+
+
+def _start(run: Run) -> tuple[int, str | None, float | None, Place | None]:
+    """The same for runs that start from the same weights."""
+    place = place_of(run) if run.sparse else None
+    return run.seed, run.initialisation, run.initial_std, place
+
+
+def _drawn(run: Run, data: Dataset) -> nn.Module:
+    """The network of a run with its first weights, zero where a mask has them."""
+    model = networks.initialise(run, data.shape, data.classes)
+    sparse = SparseWeights.asked_by(run)
+    if sparse is not None:
+        sparse.prepare(model, run, tuple(data.shape))
+    return model
 
 
 def _networks(
@@ -318,8 +345,8 @@ def _networks(
         return Functional(runs, model, weights, strengths, seeds)
     layers = [name for name, _ in networks.linear_layers(model)]
     return WrittenOut(
-        [weights[f"{name}.weight"] for name in layers],
-        [weights[f"{name}.bias"] for name in layers],
+        layers,
+        weights,
         kernels.values,
         seeds,
     )
@@ -342,11 +369,14 @@ def _best_adam(device: torch.device, say: Callable[[str], None]) -> str:
     """The way that a device does best, tried on a few numbers where torch has to compile it."""
     if device.type != "cuda":
         return "fused" if device.type in FUSED_ON else "plain"
-    weight, gradient, mean, square, strength, effective = torch.ones(6, 2, 4, device=device)
+    weight, gradient, mean, square, strength, effective = (
+        torch.ones(2, 4, device=device)
+        for _ in range(6)  # that share no memory, as in a stack
+    )
     rate, root = torch.ones(2, 1, device=device), torch.ones((), device=device)
     try:
         for prior in ((strength, effective), (None, None)):
-            compiled()(weight, gradient, mean, square, *prior, rate, root, rate)
+            compiled(update_in_place)(weight, gradient, mean, square, *prior, rate, root, rate)
     except Exception as error:  # a compiler, or what it needs, is not there: of any kind
         why = str(error).strip().splitlines()[0]
         say(f"Adam's step is torch's own kernel, once a learning rate: no other compiles ({why})")

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from spatialnb.config.run import Run
+from spatialnb.datasets import Dataset
 from spatialnb.priors.kernels import SMALL, share_below
-from spatialnb.training import networks
+from spatialnb.training import networks, optimizers
+from spatialnb.training.context import Training
+from spatialnb.training.determinism import generator
 from spatialnb.training.interventions import table
 
 
@@ -25,6 +28,20 @@ def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
     for intervention in table.asked_by(run):
         intervention.prepare(model, run, tuple(shape))
     return model
+
+
+def prepared(run: Run, data: Dataset) -> Training:
+    """A run before its first step, on the device of its data."""
+    model = build(run, data.shape, data.classes).to(data.train.y.device)
+    return Training(
+        run=run,
+        data=data,
+        model=model,
+        optimizer=optimizers.make(run, model),
+        distances=networks.distances(run, model, data.shape),
+        order=generator(run.seed, "order"),
+        generator=generator(run.seed, "intervention"),
+    )
 
 
 def sparsity(run: Run, model: nn.Module, distances: Sequence[Tensor]) -> dict[str, float]:

@@ -18,10 +18,10 @@ from spatialnb.config.intervention import Part
 from spatialnb.config.run import Run
 from spatialnb.datasets import Dataset
 from spatialnb.priors.schedules import progress
-from spatialnb.training import backprop, networks, optimizers
-from spatialnb.training.build import build, sparsity
+from spatialnb.training import backprop, optimizers
+from spatialnb.training.build import prepared, sparsity
 from spatialnb.training.context import Training
-from spatialnb.training.determinism import deterministic, generator
+from spatialnb.training.determinism import deterministic
 from spatialnb.training.evaluation import batches, evaluate, predictions
 from spatialnb.training.history import History
 from spatialnb.training.interventions import table
@@ -75,7 +75,7 @@ def train(
 def _train(
     run: Run, data: Dataset, on_epoch: Callable[[int], None], device: torch.device
 ) -> Trained:
-    training = _prepared(run, data.scaled(run.input_scaling).to(device))
+    training = prepared(run, data.scaled(run.input_scaling).to(device))
     parts = [intervention.begin(training) for intervention in table.asked_by(run)]
     stepper = _Stepper(training, parts)
     name, split = training.measured
@@ -100,20 +100,6 @@ def _train(
             part.finish(outcome)
         answers[data.name] = predictions(training.model, training.data, split)
     return Trained(outcome=outcome, model=training.model.cpu(), answers=answers)
-
-
-def _prepared(run: Run, data: Dataset) -> Training:
-    """A run before its first step."""
-    model = build(run, data.shape, data.classes).to(data.train.y.device)
-    return Training(
-        run=run,
-        data=data,
-        model=model,
-        optimizer=optimizers.make(run, model),
-        distances=networks.distances(run, model, data.shape),
-        order=generator(run.seed, "order"),
-        generator=generator(run.seed, "intervention"),
-    )
 
 
 def _one_epoch(training: Training, stepper: _Stepper) -> float:

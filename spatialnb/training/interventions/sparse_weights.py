@@ -115,6 +115,14 @@ class SparseWeights(Intervention):
         return local_masks.nearest(distance, kept, channels if run.positions == "plane" else 1)
 
 
+def first_mask(run: Run, model: nn.Module, shape: Sequence[int]) -> Tensor:
+    """The mask (out, in) of the first layer of a run that is sparse, with places that stay."""
+    if run.sparse is None:
+        raise ValueError(f"run {run.id} has no mask")
+    random = generator(run.seed, "mask")
+    return SparseWeights(sparse=run.sparse)._masks(model, run, tuple(shape), random)[1][0]
+
+
 class _InRounds(Part):
     """Iterative magnitude pruning, by the epochs of a round."""
 

@@ -10,6 +10,7 @@ Source: Kingma and Ba 2015; Loshchilov and Hutter 2019.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ WAYS = ("fused", "compiled", "plain")
 """How a step is made."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """As in the loop."""
+RECOMPILED = 64
+"""Times: a stack of one run, with a prior or without, or with TF32 products is another program."""
 FUSED_ON = ("cpu", "cuda")
 """Devices that have torch's fused kernel."""
 
@@ -129,7 +132,7 @@ class Adam:
         if self.way == "fused":
             self._step_fused(rates)
             return
-        update = compiled() if self.way == "compiled" else update_in_place
+        update = compiled(update_in_place) if self.way == "compiled" else update_in_place
         # What is compiled is compiled anew where an argument is missing; multiplying by 1 is exact.
         shrink = shrinks[:, None] if self._decays or self.way == "compiled" else None
         for slot, (mean, square) in zip(self._slots, self._averages, strict=True):
@@ -230,6 +233,13 @@ def update_in_place(
 
 
 @functools.cache
-def compiled() -> Callable[..., None]:
-    """The same as one kernel that torch generates for the device, for any number of runs."""
-    return torch.compile(update_in_place, dynamic=True)
+def compiled(update: Callable[..., None]) -> Callable[..., None]:
+    """A step as one kernel that torch generates for the device, for any number of runs."""
+    return torch.compile(update, dynamic=True)
+
+
+def recompiling(way: str) -> contextlib.AbstractContextManager[object]:
+    """Lets torch compile a step as often as stacks differ; it would give up after eight times."""
+    if way != "compiled":
+        return contextlib.nullcontext()
+    return torch._dynamo.config.patch(recompile_limit=RECOMPILED)

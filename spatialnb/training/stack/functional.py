@@ -41,10 +41,10 @@ class Functional:
         self._run, self._model, self._seeds = runs[0], model.to("meta"), seeds
         self._act = actions.get(runs[0].action)
         self._strengths = {f"{name}.weight": values for name, values in strengths.items()}
-        self._slots = {
+        self.named = {
             name: Slot(weight=weight, gradient=torch.empty(0)) for name, weight in weights.items()
         }
-        self.slots = list(self._slots.values())
+        self.slots = list(self.named.values())
         device = self.slots[0].weight.device
         self._targets = _targets(runs, model, device) if runs[0].decay else {}
         penalties = [run.decay.weight if run.decay else 0.0 for run in runs]
@@ -60,7 +60,7 @@ class Functional:
         each = vmap(grad_and_value(self._loss, has_aux=True), in_dims=(0, 0, 0, 0, None, None))
         with sdpa_kernel(SDPBackend.MATH):  # the others add up in no fixed order
             gradients, (_, losses) = vmap(each)(weights, strengths, targets, penalties, x, y)
-        for name, slot in self._slots.items():
+        for name, slot in self.named.items():
             slot.gradient = gradients[name].flatten(0, 1).contiguous()
         found: Tensor = losses.flatten()
         return found
@@ -77,7 +77,7 @@ class Functional:
         found: dict[str, Tensor] = {}
         if self._run.action in CAPS:
             beyond = [
-                (self._slots[name].weight.abs() > values).flatten(1).sum(dim=1)
+                (self.named[name].weight.abs() > values).flatten(1).sum(dim=1)
                 for name, values in self._strengths.items()
             ]
             count = sum(values[0].numel() for values in self._strengths.values())
@@ -94,7 +94,7 @@ class Functional:
         return part.view(self._seeds, -1, *part.shape[1:])
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: slot.weight for name, slot in self._slots.items()}
+        return {name: slot.weight for name, slot in self.named.items()}
 
     def _loss(
         self,

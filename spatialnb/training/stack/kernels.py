@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from spatialnb.config.run import Run
+from spatialnb.config.sparsity import Sparse
 from spatialnb.priors.kernels import Kernel
 from spatialnb.priors.schedules import Static
 from spatialnb.training import networks
 from spatialnb.training.build import sparsity
+from spatialnb.training.interventions.sparse_weights import first_mask
 
-Place = tuple[str | None, int | None]
-"""Where the neurons of a run are: its positions and its permutation of the pixels."""
+
+class Place(NamedTuple):
+    """Where the neurons of a run are, and which weights of the first layer it has."""
+
+    positions: str | None
+    permuted_pixels: int | None
+    sparse: Sparse | None
+    seed: int | None
+    """Of the run, where its mask is drawn by chance."""
+
+
 Key = tuple[Kernel, Place]
 """The same for runs with the same kernel values."""
 
 
 def without_prior(run: Run) -> bool:
     """Whether nothing acts on the weights: multiplying by one is exact."""
-    return run.action == "multiply" and run.schedule == Static()
+    return run.action == "multiply" and run.schedule == Static() and run.sparse is None
 
 
 class Kernels:
     """Kernel values (R, out, in) of every layer that takes the prior; none where no run has one.
+
+    Where a run's first layer is sparse, they are zero where its weights are.
 
     Parameters
     ----------
@@ -39,9 +53,14 @@ class Kernels:
         self, runs: Sequence[Run], model: nn.Module, shape: Sequence[int], device: torch.device
     ) -> None:
         self._runs, self._model, self._device = runs, model, device
-        one_each = {_place(run): run for run in runs}
+        one_each = {place_of(run): run for run in runs}
         self._places = {
             place: networks.distances(run, model, shape) for place, run in one_each.items()
+        }
+        self._masks = {
+            place: first_mask(run, model, shape).float()
+            for place, run in one_each.items()
+            if place.sparse
         }
         self._computed: dict[Key, list[Tensor]] = {}
         self._current: list[Key] = []
@@ -59,7 +78,7 @@ class Kernels:
         """
         if not self.values:
             return []
-        keys = [(run.schedule.at(progress), _place(run)) for run in self._runs]
+        keys = [(run.schedule.at(progress), place_of(run)) for run in self._runs]
         self._computed = {
             key: self._computed.get(key) or self._strengths(*key) for key in dict.fromkeys(keys)
         }
@@ -81,14 +100,19 @@ class Kernels:
         """Of every run, the shares of kernel values under 0.1 in the last epoch."""
         found: dict[Key, dict[str, float]] = {}
         for run in self._runs:
-            key = (run.schedule.at(1.0), _place(run))
+            key = (run.schedule.at(1.0), place_of(run))
             if key not in found:
-                found[key] = sparsity(run, self._model, self._places[_place(run)])
-        return [dict(found[run.schedule.at(1.0), _place(run)]) for run in self._runs]
+                found[key] = sparsity(run, self._model, self._places[place_of(run)])
+        return [dict(found[run.schedule.at(1.0), place_of(run)]) for run in self._runs]
 
     def _strengths(self, kernel: Kernel, place: Place) -> list[Tensor]:
-        return [kernel.strength(between).float() for between in self._places[place]]
+        values = [kernel.strength(between).float() for between in self._places[place]]
+        if place in self._masks:
+            values[0] = values[0] * self._masks[place]
+        return values
 
 
-def _place(run: Run) -> Place:
-    return run.positions, run.permuted_pixels
+def place_of(run: Run) -> Place:
+    """The same for runs with the same distances and the same mask."""
+    drawn = run.sparse is not None and run.sparse.places == "random"
+    return Place(run.positions, run.permuted_pixels, run.sparse, run.seed if drawn else None)

@@ -13,6 +13,10 @@ from spatialnb.registry import encode
 
 T = TypeVar("T")
 
+SGD = "sgd"
+"""The optimiser that a stack has for itself: the others are Adam's."""
+FINISHING = ("permuted_units",)
+"""Settings that measure a network once it is trained, one run after the other."""
 OWN = (
     "seed",
     "schedule",
@@ -25,6 +29,8 @@ OWN = (
     "initialisation",
     "initial_std",
     "decay",
+    "sparse",
+    *FINISHING,
 )
 """Settings that each run of a stack may have for itself; of a decay, whether it keeps signs is one
 that all have in common."""
@@ -43,7 +49,7 @@ SHARED = (
 )
 """Settings that a stack has in common."""
 KNOWN: dict[str, tuple[str | None, ...]] = {
-    "optimizer": ("adam", "adamw"),
+    "optimizer": ("adam", "adamw", SGD),
     "action": ("multiply", "normalise", *CAPS),
     "network": (None, "convolutional", "transformer"),
     "activation": (None, "leaky_relu"),
@@ -56,12 +62,23 @@ def unknown_settings(run: Run) -> list[str]:
     plain = Run()
     asked = {name for name, value in vars(run).items() if value != getattr(plain, name)}
     unknown = asked - {*OWN, *SHARED}
-    return sorted(unknown | {name for name in KNOWN if getattr(run, name) not in KNOWN[name]})
+    unknown |= {name for name in KNOWN if getattr(run, name) not in KNOWN[name]}
+    return sorted(unknown | ({"sparse"} if run.sparse and not _is_masked(run) else set()))
 
 
 def stackable(run: Run) -> bool:
     """Whether a stack knows everything that the run asks for: other runs are the loop's."""
     return not unknown_settings(run)
+
+
+def _is_masked(run: Run) -> bool:
+    """Whether a sparse run has a mask that stays, of its first layer, and a prior that multiplies.
+
+    A mask is then part of the kernel values.
+    """
+    sparse = run.sparse
+    stays = sparse is not None and sparse.method == "static" and sparse.layers == "first"
+    return stays and run.action == "multiply"
 
 
 def is_plain(run: Run) -> bool:
@@ -98,7 +115,7 @@ def _shared(run: Run) -> str:
     plain = encode(run)
     shared = {name: plain[name] for name in SHARED if name in plain}
     decay = run.decay and f"keeps signs: {bool(run.decay.keep_sign)}"
-    return str((shared, decay))
+    return str((shared, decay, run.optimizer == SGD))
 
 
 def _divided(group: Sequence[Run], most: int) -> list[list[Run]]:

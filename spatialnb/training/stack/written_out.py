@@ -6,7 +6,7 @@ runs of a seed share their inputs, so the first layer is one wide product a seed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,19 +23,21 @@ class WrittenOut:
 
     Parameters
     ----------
-    weights : of each layer (R, out, in).
-    biases : of each layer (R, out).
+    layers : their names, first to last.
+    learned : weights (R, out, in) and biases (R, out) by name.
     strengths : kernel values of each layer (R, out, in), or none for any.
     seeds : S; the runs of a seed stand together, R / S each.
     """
 
     def __init__(
         self,
-        weights: Sequence[Tensor],
-        biases: Sequence[Tensor],
+        layers: Sequence[str],
+        learned: Mapping[str, Tensor],
         strengths: Sequence[Tensor],
         seeds: int,
     ) -> None:
+        weights = [learned[f"{name}.weight"] for name in layers]
+        biases = [learned[f"{name}.bias"] for name in layers]
         self._seeds, self._runs = seeds, len(weights[0])
         values: Sequence[Tensor | None] = list(strengths) or [None] * len(weights)
         self._weights = [
@@ -49,6 +51,8 @@ class WrittenOut:
         ]
         self._biases = [Slot(weight=bias, gradient=torch.zeros_like(bias)) for bias in biases]
         self.slots = [*self._weights, *self._biases]
+        names = [f"{layer}.{kind}" for kind in ("weight", "bias") for layer in layers]
+        self.named = dict(zip(names, self.slots, strict=True))
 
     def losses_and_gradients(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean losses (R,) of a batch (S, b, features) with labels (S, b); leaves the gradients."""

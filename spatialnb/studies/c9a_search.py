@@ -14,7 +14,10 @@ PERMUTATION = 1000
 ZEROS = 0.942
 """Of the first layer: the log's largest "sparsity", with real zeros."""
 BUDGET = 20
-"""Settings that are tried of every arm: the first of c7a's draws."""
+"""Of c7a's draws, each with both starts of :data:`STARTS`: as many settings an arm as in c7a."""
+STARTS = {"": None, ", dense start": "dense"}
+"""Whose inputs the first weights are drawn for, by what it adds to an arm's name: those that are
+left, or all (``Sparse.fan_in``)."""
 
 
 def masked(zeros: float, places: str, method: str = "static") -> Run:
@@ -42,21 +45,31 @@ ARMS = {
 }
 """First layers with 94.2 % zeros. The dense network and the kernel on the plane are c7a's."""
 
-GRID = {
-    name: {
-        arm(name, number): dataclasses.replace(run, validation_size=5000, **recipe.settings())
+
+def tried(name: str, run: Run) -> dict[str, Run]:
+    """The runs of an arm by name: every draw with every start."""
+    return {
+        arm(name + said, number): dataclasses.replace(
+            run,
+            sparse=run.sparse and dataclasses.replace(run.sparse, fan_in=fan_in),
+            validation_size=5000,
+            **recipe.settings(),
+        )
+        for said, fan_in in STARTS.items()
         for number, recipe in enumerate(RECIPES[:BUDGET], 1)
     }
-    for name, run in ARMS.items()
-}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a."""
+
+
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
+"""The runs of every arm, in the order of starts and draws. The best is chosen as in c7a."""
 
 STUDY = Study(
     id="c9a",
     title="Real zeros, on images held out",
     section="",
-    question="Which learning rate, decay and weight decay suits each kind of sparse first layer?",
-    changes="Changes relative to c7a: first layers with 94.2 % zeros; the first twenty draws.",
+    question="Which learning rate, decays and start suit each kind of sparse first layer?",
+    changes="Changes relative to c7a: first layers with 94.2 % zeros; the first twenty draws, "
+    "each with two starts.",
     arms={name: run for runs in GRID.values() for name, run in runs.items()},
     baseline=arm("nearest", 1),
     metrics=("validation_accuracy", "train_loss"),

@@ -242,4 +242,6 @@ def recompiling(way: str) -> contextlib.AbstractContextManager[object]:
     """Lets torch compile a step as often as stacks differ; it would give up after eight times."""
     if way != "compiled":
         return contextlib.nullcontext()
-    return torch._dynamo.config.patch(recompile_limit=RECOMPILED)
+    patched: contextlib.AbstractContextManager[object]
+    patched = torch._dynamo.config.patch(recompile_limit=RECOMPILED)
+    return patched

@@ -6,7 +6,7 @@ import dataclasses
 
 from spatialnb.config.run import Run
 from spatialnb.studies.c7a_search import RECIPES, arm
-from spatialnb.studies.c9a_search import local, masked, tried
+from spatialnb.studies.c9a_search import BUDGET, local, masked, tried
 from spatialnb.study.study import Quick, Study
 
 WIDE = (1024, 128)
@@ -24,7 +24,7 @@ GRID = {
     if run.sparse
     else {
         arm(name, number): dataclasses.replace(run, validation_size=5000, **recipe.settings())
-        for number, recipe in enumerate(RECIPES, 1)
+        for number, recipe in enumerate(RECIPES[:BUDGET], 1)
     }
     for name, run in ARMS.items()
 }

@@ -155,12 +155,6 @@ def test_every_kind_that_is_checked_can_be_stacked() -> None:
     assert [len(group) for group in sharing.stacks(others, 2)] == [2] * (len(others) // 2)
 
 
-def test_what_bounds_a_stack_is_the_larger_share() -> None:
-    assert bounds.bounded_by(0.8, 0.5) == "bandwidth"
-    assert bounds.bounded_by(0.1, 0.5) == "products"
-    assert bounds.bounded_by(0.1, 0.2) == "launching"
-
-
 def test_a_difference_that_is_too_large_or_no_number_is_not_near() -> None:
     loops = {"test_loss": [2.0, 1.0], "test_accuracy": [0.5, 0.6]}
     ours = {"test_loss": [2.0, 1.01], "test_accuracy": [0.5, 0.58]}

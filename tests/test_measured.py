@@ -42,7 +42,6 @@ ACCELERATOR = {
             "runs_a_minute": 600.0,
             "of_bandwidth": 0.75,
             "of_products": 0.4,
-            "bounded_by": "bandwidth",
         },
         {"kind": "arms and seeds", "runs": 3000, "failed": "OutOfMemoryError"},
     ],
@@ -53,7 +52,15 @@ ACCELERATOR = {
         "seconds_for_all_stackable": 91.2,
         "extrapolated": True,
     },
-    "the_log_beside_the_published": {"arms": 17, "largest_difference": 0.084},
+    "the_log_beside_the_published": {
+        "arms": 17,
+        "largest_difference": 0.084,
+        "by_arm": {
+            "v05/none": {"difference": -0.084, "standard_error": 0.04},
+            "v01/none": {"difference": 0.0, "standard_error": 0.0},
+        },
+    },
+    "remarks": ["The fan was loud."],
     "checked": [{"near": True}, {"near": False}],
 }
 
@@ -67,10 +74,12 @@ def test_an_accelerators_figures_stand_beside_the_loops():
         ">600.0<",
         ">30.0<",
         ">75%<",
-        ">bandwidth<",
+        ">115%<",
         "The loop on the 16 cores of the same machine: 20.0 runs of 12 epochs a minute.",
         "91 seconds for the 680 of 740 runs that can be stacked (extrapolated from 340 runs).",
         "Mean test accuracy of 17 arms: at most 0.08 points from the published runs",
+        "and at most 2.1 of its own standard errors.",
+        "The fan was loud.",
         "1 of 2 stacks came out as the loop",
         "accelerator.csv",
     ):

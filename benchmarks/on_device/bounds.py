@@ -58,9 +58,3 @@ def _copying(size: int, device: str) -> float:
     target = torch.empty_like(source)
     return seconds(lambda: target.copy_(source), device)
 
-
-def bounded_by(of_bandwidth: float, of_products: float) -> str:
-    """What a time is bounded by, where the device's own rates would take these shares of it."""
-    if max(of_bandwidth, of_products) < 0.4:
-        return "launching"
-    return "bandwidth" if of_bandwidth > of_products else "products"

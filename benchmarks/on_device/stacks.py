@@ -88,10 +88,7 @@ def row(
     if cuda:
         found["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         found["memory_predicted_gb"] = memory.bytes_per_run(runs[1 % len(runs)]) * len(runs) / 1e9
-    figures.add(
-        "stacks",
-        {"kind": name, **found, **shares, "bounded_by": bounds.bounded_by(*shares.values())},
-    )
+    figures.add("stacks", {"kind": name, **found, **shares})
 
 
 def _predicted(figures: Figures, runs: int) -> float:

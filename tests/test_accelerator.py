@@ -13,7 +13,7 @@ import pytest
 import test_extras
 
 from benchmarks import accelerator
-from benchmarks.on_device import bounds, checks, kinds, needs, the_log
+from benchmarks.on_device import checks, kinds, needs, the_log
 from benchmarks.on_device.figures import Figures
 from spatialnb.training.stack import sharing
 

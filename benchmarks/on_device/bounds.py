@@ -57,4 +57,3 @@ def _copying(size: int, device: str) -> float:
     source = torch.rand(size, device=device)
     target = torch.empty_like(source)
     return seconds(lambda: target.copy_(source), device)
-

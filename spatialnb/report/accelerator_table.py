@@ -91,10 +91,11 @@ def _notes(figures: Mapping[str, Any]) -> list[str]:
         )
     beside = figures.get("the_log_beside_the_published", {})
     if beside.get("largest_difference") is not None:
+        errors = _standard_errors(beside["by_arm"])
         notes.append(
             f"Mean test accuracy of {beside['arms']} arms: at most "
             f"{beside['largest_difference']:.2f} points from the published runs' of the same "
-            f"seeds, and at most {_standard_errors(beside['by_arm']):.1f} of its own standard errors."
+            f"seeds, and at most {errors:.1f} of its own standard errors."
         )
     checked: Sequence[Mapping[str, Any]] = figures.get("checked", ())
     if checked:

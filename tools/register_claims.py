@@ -64,6 +64,11 @@ LOOKED = {
     "c3": "two seeds of a trial of some arms, in which the static k = 15 on the plane did best",
     "c5": "one pair of other seeds (100 and 101) of none, sharpening and some settings of the "
     "asymmetric network",
+    **dict.fromkeys(
+        ("c7", "c7c", "c7d"),
+        "one or two seeds of five arms on test images, and one seed of five arms of c7a on images "
+        "held out",
+    ),
     "c7b": "two epochs of another seed (900) of four arms on 10,000 images, to see that they train",
     "c8": "two epochs of another seed (900) of six arms on 10,000 images, to see that they train",
 }

@@ -34,6 +34,12 @@ from .robustness_tables import (
     robustness_rows,
     robustness_table,
 )
+from .search_budget import (
+    best_draws,
+    best_draws_numbers,
+    best_draws_table,
+    budget_figure,
+)
 from .sparsity_table import shares
 from .specification_curve import specification_curve
 from .spread_table import (
@@ -62,6 +68,10 @@ __all__ = [
     "answer_table",
     "banner",
     "best",
+    "best_draws",
+    "best_draws_numbers",
+    "best_draws_table",
+    "budget_figure",
     "chosen",
     "chosen_numbers",
     "chosen_table",

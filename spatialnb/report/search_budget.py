@@ -1,0 +1,190 @@
+r"""A random search over settings: what it chose, and what fewer draws would have given.
+
+Source: Dodge et al. 2019, show your work: improved reporting of experimental results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from spatialnb.datasets import edition
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import failures, number, setting, slug, spread
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.style import canvas, figure, legend, line, look
+from spatialnb.report.summary import summarise
+from spatialnb.report.tuning import ACCURACY
+from spatialnb.study import metrics
+from spatialnb.study.results import Results
+
+Grid = Mapping[str, Sequence[str]]
+"""The study's arms, one a draw and in their order, by what was searched for."""
+BUDGETS = (1, 5, 10, 20, 40)
+"""Numbers of draws that the table shows."""
+
+
+def expected_best(values: Sequence[float], draws: int) -> float:
+    r"""The expected highest of so many draws, given what N draws gave.
+
+    $E[\max] = \sum_i v_{(i)} \left[(i / N)^n - ((i - 1) / N)^n\right]$ with the values
+    $v_{(1)} \le \dots \le v_{(N)}$ and n draws with replacement.
+
+    Parameters
+    ----------
+    values : what every draw gave, of a search over N.
+    draws : n, from 1 to N: of more the search says nothing.
+
+    Raises
+    ------
+    ValueError : no values, or `draws` out of that range.
+    """
+    if not 1 <= draws <= len(values):
+        raise ValueError(f"draws: expected 1 to {len(values)}, as many as there are, got {draws}")
+    shares = np.arange(len(values) + 1) / len(values)
+    weights = np.diff(shares**draws)
+    return float(np.sort(np.asarray(values)) @ weights)
+
+
+def best_draws(results: Results, grid: Grid) -> dict[str, int]:
+    """The draw that did best for everything searched for, counted from 1.
+
+    By mean accuracy on the images held out, of those where all seeds ended well; the first one
+    where two are level.
+
+    Raises
+    ------
+    ValueError : every draw failed.
+    """
+    found = {}
+    for name, values in _values(results, grid).items():
+        if all(map(math.isnan, values)):
+            raise ValueError(f"every draw of {name} failed")
+        found[name] = 1 + max(
+            range(len(values)), key=lambda i: (not math.isnan(values[i]), values[i])
+        )
+    return found
+
+
+def best_draws_table(results: Results, grid: Grid) -> Shown:
+    """What :func:`best_draws` takes, and the expected highest accuracy of fewer draws."""
+    wanted = metrics.metric(ACCURACY)
+    rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
+    values = _values(results, grid, failed=_chance(results))
+    cells = {}
+    for name, draw in best_draws(results, grid).items():
+        arm = grid[name][draw - 1]
+        run, ours = results.study.arms[arm], rows[arm]
+        cells[name] = {
+            "learning rate": Cell(f"{run.learning_rate:g}", sort=run.learning_rate),
+            "falls": Cell(run.learning_rate_decay or "no"),
+            "weight decay": Cell(f"{run.weight_decay or 0:g}", sort=run.weight_decay or 0.0),
+            f"{wanted.title} ({wanted.unit})": Cell(
+                spread(ours.estimate, ours.sd, wanted.digits), sort=ours.estimate
+            ),
+            **{
+                f"expected of draws | {budget}": _expected(values[name], budget, wanted.digits)
+                for budget in BUDGETS
+            },
+        }
+    data = pd.DataFrame.from_dict(cells, orient="index")
+    title = f"The draw with the highest {wanted.title}: {setting(results)}"
+    notes = [
+        f"Of {_counts(grid)} draws an arm; a draw that failed counts as chance.",
+        *failures(results),
+    ]
+    long = pd.DataFrame(
+        {
+            "searched": name,
+            "draw": place + 1,
+            "learning_rate": (run := results.study.arms[arm]).learning_rate,
+            "falls": run.learning_rate_decay,
+            "weight_decay": run.weight_decay,
+            "mean": rows[arm].estimate,
+            "n": rows[arm].n,
+        }
+        for name, arms in grid.items()
+        for place, arm in enumerate(arms)
+    )
+    html = [as_html(data, title, corner="arm"), *(f"<p>{note}</p>" for note in notes)]
+    return Shown(
+        "\n".join([*html, downloads(f"{results.study.id}-draws", long)]),
+        "\n".join([as_text(data, title), *notes]),
+    )
+
+
+def best_draws_numbers(results: Results, grid: Grid) -> dict[str, str]:
+    """The accuracy of what :func:`best_draws` takes, by keys like ``c7a-none-best``."""
+    digits = metrics.metric(ACCURACY).digits
+    values = _values(results, grid)
+    return {
+        f"{results.study.id}-{slug(name)}-best": number(values[name][draw - 1], digits)
+        for name, draw in best_draws(results, grid).items()
+    }
+
+
+def budget_figure(results: Results, grid: Grid) -> Shown:
+    """The expected highest accuracy over the number of draws, a line for each arm."""
+    wanted = metrics.metric(ACCURACY)
+    alts, data = [], []
+    with look():
+        fig, axes = canvas()
+        for place, (name, values) in enumerate(
+            _values(results, grid, failed=_chance(results)).items()
+        ):
+            style, budgets = line(place - 1, baseline=place == 0), range(1, len(values) + 1)
+            expected = [expected_best(values, budget) for budget in budgets]
+            axes.plot(budgets, expected, ls=style.dash, color=style.color, label=name)
+            alts.append(
+                f"{name}: {number(expected[0], wanted.digits)} of one draw, "
+                f"{number(expected[-1], wanted.digits)} of {len(values)}."
+            )
+            data += [
+                {"arm": name, "draws": budget, "expected": value}
+                for budget, value in zip(budgets, expected, strict=True)
+            ]
+        axes.set_xscale("log", base=2)
+        shown = [budget for budget in BUDGETS if budget <= len(budgets)]
+        axes.set_xticks(shown, [str(budget) for budget in shown])
+        axes.set_xlabel("draws tried")
+        axes.set_ylabel(f"expected {wanted.title} ({wanted.unit})")
+        legend(fig, axes)
+    return figure(
+        fig,
+        f"Expected highest {wanted.title} over the number of draws. {' '.join(alts)}",
+        f"What a search of so many draws is expected to find: the highest {wanted.title}, means of "
+        f"{len(results.seeds)} seeds a draw. "
+        + " ".join([f"{setting(results)}.", *failures(results)]),
+        name=f"{results.study.id}-budget",
+        rows=data,
+    )
+
+
+def _values(results: Results, grid: Grid, failed: float = math.nan) -> dict[str, list[float]]:
+    """Mean accuracy of every draw; `failed` where a seed did not end well."""
+    rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
+    whole = len(results.seeds)
+    return {
+        name: [rows[arm].estimate if rows[arm].n == whole else failed for arm in arms]
+        for name, arms in grid.items()
+    }
+
+
+def _chance(results: Results) -> float:
+    """Accuracy in percent of a network that guesses."""
+    return 100.0 / edition(results.dataset).classes
+
+
+def _expected(values: Sequence[float], budget: int, digits: int) -> Cell:
+    if budget > len(values):
+        return Cell("–")
+    found = expected_best(values, budget)
+    return Cell(number(found, digits), sort=found)
+
+
+def _counts(grid: Grid) -> str:
+    counts = sorted({len(arms) for arms in grid.values()})
+    return " or ".join(map(str, counts))

@@ -1,0 +1,60 @@
+"""c7c: do true positions still help beside what practitioners add to a network on images?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spatialnb.studies.c7_usual_recipe import at_its_best
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+ADDED: dict[str, dict[str, Any]] = {
+    "crop and flip": {"augmentation": "crop_flip"},
+    "512-256": {"hidden": (512, 256)},
+    "dropout": {"dropout": 0.2},
+    "label smoothing": {"label_smoothing": 0.1},
+}
+"""What is added, one at a time."""
+
+
+def arm(name: str, added: str) -> str:
+    """The study's name for an arm with something added."""
+    return f"{name}: {added}"
+
+
+STUDY = Study(
+    id="c7c",
+    title="The usual recipe with what one adds",
+    section="",
+    question="Do true positions still help beside augmentation, dropout, label smoothing or a "
+    "wider network?",
+    changes="Changes relative to c7: one thing is added at a time; settings stay those of c7a, "
+    "which were chosen without it. Ten seeds.",
+    arms={
+        arm(name, added): at_its_best(name, **changes)
+        for added, changes in ADDED.items()
+        for name in ("none", "plane, k = 15")
+    },
+    baseline=arm("none", "crop and flip"),
+    metrics=("accuracy", "train_loss", "test_loss"),
+    seeds=tuple(range(10)),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # First what would show that positions stand in for what anyone would add.
+    claims=tuple(
+        Claim(
+            chapter="c7c",
+            key=f"plane-with-{key}",
+            words=f"With {words} the kernel on the plane beats none.",
+            rule="beats",
+            arm=arm("plane, k = 15", added),
+            against=arm("none", added),
+        )
+        for added, key, words in (
+            ("crop and flip", "crop-and-flip", "crop and flip"),
+            ("512-256", "512-256", "twice as many hidden units"),
+            ("dropout", "dropout", "dropout"),
+            ("label smoothing", "label-smoothing", "label smoothing"),
+        )
+    ),
+)

@@ -69,6 +69,10 @@ LOOKED = {
         "one or two seeds of five arms on test images, and one seed of five arms of c7a on images "
         "held out",
     ),
+    "c4b": "two epochs of another seed (999) of masked, pruned and grown networks under AdamW, to "
+    "see that they train",
+    "c4c": "the distances between inputs after iterative magnitude pruning of one other seed (999) "
+    "and fewer epochs",
     "c7b": "two epochs of another seed (900) of four arms on 10,000 images, to see that they train",
     "c8": "two epochs of another seed (900) of six arms on 10,000 images, to see that they train",
 }

@@ -17,7 +17,22 @@ from spatialnb.study.study import Study
 
 FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
 """How modules of studies are called: those on the log, those of Part II, those on the verdicts."""
-WITHOUT_PAGE = ("c7", "c7a", "c7b", "c7c", "c7d", "c8", "c8b", "c8c", "c8d", "c9a", "c9b", "m1")
+WITHOUT_PAGE = (
+    "c4b",
+    "c4c",
+    "c7",
+    "c7a",
+    "c7b",
+    "c7c",
+    "c7d",
+    "c8",
+    "c8b",
+    "c8c",
+    "c8d",
+    "c9a",
+    "c9b",
+    "m1",
+)
 """Studies whose runs are still to be made: they can be trained and published, and have no page."""
 
 

@@ -1,0 +1,100 @@
+"""c4b: later rivals in sparse training beside those of c4."""
+
+from __future__ import annotations
+
+from spatialnb.config.run import Run
+from spatialnb.config.sparsity import Sparse
+from spatialnb.studies import c4_sparse_or_small as c4
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+ROUNDS = 3
+"""Of iterative magnitude pruning, in the epochs that every other arm has."""
+
+
+def _rivals(zeros: float) -> dict[str, Run]:
+    at = f"{100 * zeros:g} %"
+    return {
+        f"RigL, {at}": c4.STUDY.arms[f"RigL, {at}"],
+        f"GraNet, {at}": Run(sparse=Sparse(zeros=zeros, method="granet")),
+        f"ST-3, {at}": Run(sparse=Sparse(zeros=zeros, method="st3")),
+        f"IMP, {at}": Run(sparse=Sparse(zeros=zeros, method="imp", rounds=ROUNDS)),
+    }
+
+
+FEWER, FEWEST = _rivals(c4.LESS), _rivals(c4.MOST)
+RIGL, GRANET, ST3, IMP = FEWEST
+
+STUDY = Study(
+    id="c4b",
+    title="Rivals in sparsity",
+    section="",
+    question="How good are networks of as many weights that later methods of sparse training find?",
+    changes="Changes relative to c4: GraNet, ST-3 and iterative magnitude pruning, within the same "
+    "twelve epochs.",
+    arms={"none": Run(), **FEWER, **FEWEST},
+    borrowed_arms={"c4/k 3 → 100": c4.STUDY.arms["k 3 → 100"]},
+    baseline="none",
+    metrics=("accuracy", "train_loss", "zeros"),
+    datasets=("cifar10",),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # First what would show the log's sparsity to be good.
+    claims=(
+        Claim(
+            chapter="c4b",
+            key="sharpening-beats-the-rivals",
+            words="Sharpening 3 → 100, cut to its nearest weights, beats GraNet, ST-3 and "
+            "iterative magnitude pruning at 94.2 % zeros.",
+            rule="beats",
+            arm="c4/k 3 → 100",
+            metric=c4.TUNED,
+            against=(GRANET, ST3, IMP),
+            against_metric="accuracy",
+            each=True,
+            note="If so, distance is a good criterion. Thirteen epochs against twelve.",
+        ),
+        Claim(
+            chapter="c4b",
+            key="granet-beats-rigl",
+            words="GraNet beats RigL at 94.2 % zeros.",
+            rule="beats",
+            arm=GRANET,
+            against=RIGL,
+        ),
+        Claim(
+            chapter="c4b",
+            key="st3-beats-rigl",
+            words="ST-3 beats RigL at 94.2 % zeros.",
+            rule="beats",
+            arm=ST3,
+            against=RIGL,
+        ),
+        Claim(
+            chapter="c4b",
+            key="pruning-in-rounds-loses",
+            words="In the same twelve epochs RigL beats iterative magnitude pruning at 94.2 % "
+            "zeros.",
+            rule="beats",
+            arm=RIGL,
+            against=IMP,
+            note="Its last round has a third of the epochs.",
+        ),
+        Claim(
+            chapter="c4b",
+            key="sparse-as-good-as-dense",
+            words="GraNet and ST-3 with 94.2 % zeros do at least as well as the dense network.",
+            rule="at_least",
+            arm=(GRANET, ST3),
+            against="none",
+            each=True,
+        ),
+        Claim(
+            chapter="c4b",
+            key="fewer-zeros-are-better",
+            words="GraNet and ST-3 do at least as well with 81.4 % zeros as with 94.2 %.",
+            rule="at_least",
+            arm=tuple(name for name in FEWER if name.startswith(("GraNet", "ST-3"))),
+            against=(GRANET, ST3),
+        ),
+    ),
+)

@@ -1,0 +1,132 @@
+"""c4c: are the masks that pruning finds local in the image, and near the plane's?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.config.run import Run
+from spatialnb.config.sparsity import Sparse
+from spatialnb.studies.c4_sparse_or_small import MOST
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+ROUND, ROUNDS = 12, 5
+"""Epochs of a round of iterative magnitude pruning, and how many rounds there are."""
+PERMUTATION = 1000
+"""Seed of the permuted pixels, as in c3."""
+POPULAR = "input_distance_share:popular"
+"""Mean distance between the inputs of a unit, in percent of that in masks that keep as many inputs
+of every unit, and every input as often, and are otherwise drawn by chance."""
+
+
+def _found(method: str, rounds: int | None = None) -> Run:
+    sparse = Sparse(zeros=MOST, method=method, rounds=rounds)
+    return Run(sparse=sparse, mask_locality=True, positions="plane", epochs=ROUND * ROUNDS)
+
+
+PRUNED = _found("imp", ROUNDS)
+ARMS = {
+    "IMP": PRUNED,
+    "IMP, places permuted": replace(PRUNED, permuted_pixels=PERMUTATION),
+    "GraNet": _found("granet"),
+    "RigL": _found("rigl"),
+    "random mask": _found("static"),
+}
+"""All with 94.2 % zeros. Without a prior, positions have no part in the training: they are where
+locality is measured."""
+
+STUDY = Study(
+    id="c4c",
+    title="The masks that pruning finds",
+    section="",
+    question="Do the weights that training keeps lie near one another in the image, as a kernel on "
+    "the plane would have them?",
+    changes="Changes relative to c4b: iterative magnitude pruning has twelve epochs in each of "
+    "five rounds, the other methods as many in all; the first layer's mask is measured. Ten seeds.",
+    arms=ARMS,
+    baseline="random mask",
+    metrics=(
+        "accuracy",
+        "input_distance",
+        "input_distance_share:random",
+        POPULAR,
+        "plane_overlap_best",
+        "plane_overlap_best:popular",
+    ),
+    seeds=tuple(range(10)),  # a run takes five times as long as one of c4b
+    datasets=("cifar10",),
+    quick=Quick(dataset="quick-colours", epochs=10, seeds=(0, 1)),
+    # First what would show that there is no locality to find.
+    claims=(
+        Claim(
+            chapter="c4c",
+            key="pruned-masks-are-local",
+            words="The inputs that a unit keeps after iterative magnitude pruning lie at least 5 % "
+            "nearer to one another than in masks of the same margins.",
+            rule="between",
+            arm="IMP",
+            metric=POPULAR,
+            low=0.0,
+            high=95.0,
+            unit="%",
+            note="If not, pruning finds popular pixels and no neighbourhoods. Found in larger "
+            "networks by Pellegrini and Biroli (2021).",
+        ),
+        Claim(
+            chapter="c4c",
+            key="permuted-masks-are-not",
+            words="With the places of the pixels permuted they do not: within 1 %.",
+            rule="between",
+            arm="IMP, places permuted",
+            metric=POPULAR,
+            low=99.0,
+            high=101.0,
+            unit="%",
+        ),
+        Claim(
+            chapter="c4c",
+            key="far-from-the-planes-mask",
+            words="Less than a third of the weights that iterative magnitude pruning keeps are "
+            "those of the plane's mask, each unit at its best place.",
+            rule="between",
+            arm="IMP",
+            metric="plane_overlap_best",
+            low=0.0,
+            high=33.3,
+            unit="%",
+            note="If so, the kernel on the plane is not what training would choose.",
+        ),
+        Claim(
+            chapter="c4c",
+            key="nearer-than-chance",
+            words="More of them are than in masks of the same margins.",
+            rule="beats",
+            arm="IMP",
+            metric="plane_overlap_best",
+            against="IMP",
+            against_metric="plane_overlap_best:popular",
+            unit="points",
+        ),
+        Claim(
+            chapter="c4c",
+            key="other-methods-too",
+            words="Masks of GraNet and of RigL are local too: at least 2 % nearer than in masks of "
+            "the same margins.",
+            rule="between",
+            arm=("GraNet", "RigL"),
+            metric=POPULAR,
+            each=True,
+            low=0.0,
+            high=98.0,
+            unit="%",
+        ),
+        Claim(
+            chapter="c4c",
+            key="pruning-beats-random",
+            words="Iterative magnitude pruning beats a random mask in as many epochs.",
+            rule="beats",
+            arm="IMP",
+            against="random mask",
+        ),
+    ),
+)

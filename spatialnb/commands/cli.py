@@ -795,6 +795,31 @@ def ledger(
         _echo_findings(findings)
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@store_option
+@alone_option
+def export(folder: Path, store: Path | None, alone: bool) -> None:
+    """Write all results into FOLDER as one table, and all claims with their verdicts.
+
+    The table is results.csv, and results.parquet where pyarrow is installed; claims.json comes with
+    its schema. Files of these names are written over.
+    """
+    from spatialnb.records.store import default_store
+    from spatialnb.report.all_results import write_all
+
+    where = default_store((store,) if store else (), only_read=True, alone=alone)
+    _say_if_nothing_is_published(where)
+    try:
+        written = write_all(folder, where)
+    except OSError as error:
+        raise click.ClickException(
+            f"{folder} cannot be written: {error.strerror or error}"
+        ) from error
+    for path in written:
+        click.echo(path)
+
+
 def _echo_findings(findings: Sequence[Finding]) -> None:
     """Two lines a claim, a count of the verdicts, and a warning where n is small."""
     from spatialnb import report

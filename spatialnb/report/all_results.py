@@ -1,0 +1,247 @@
+"""Every result of the book in one table, and every claim in one document, for other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spatialnb import studies
+from spatialnb.records.store import Record, Store
+from spatialnb.report.display import Shown
+from spatialnb.report.findings import ledger_rows
+from spatialnb.report.html_tables import Cell, as_html, as_text
+from spatialnb.study import metrics
+from spatialnb.study.results import Results
+
+COLUMNS = {
+    "chapter": "the id of the study, as in commands",
+    "arm": "as in the chapter's tables",
+    "dataset": "edition of the data",
+    "seed": "of the run; of a pair of networks the first one",
+    "second_seed": "of a pair of networks; empty for a run",
+    "record": "id of the run's or the pair's record, which names its file in book/records",
+    "epoch": "counted from 0; empty for what is measured at the end alone",
+    "metric": "as in commands and claims, such as accuracy or sparsity:0",
+    "unit": "of the value; empty for a number without one",
+    "value": "unrounded",
+}
+"""The columns of the table, and what stands in each."""
+SERIES = {"test_accuracy": "accuracy"}
+"""Quantities of a record whose metric is called otherwise."""
+SCHEMA_FILE = "claims.schema.json"
+
+
+def all_results(store: Store | None = None) -> pd.DataFrame:
+    """Every number of every chapter in one long table.
+
+    By epoch whatever was recorded by epoch, and once what the chapter's tables show besides. A run
+    that stands in several chapters stands in the table once for each. A run that failed has the
+    epochs before, and ``failed_epoch``.
+
+    Parameters
+    ----------
+    store : where the records are; the published ones and your own without it.
+
+    Returns
+    -------
+    pd.DataFrame : with the columns of :data:`COLUMNS`.
+    """
+    rows = [row for results in studies.recorded(store) for row in _rows(results)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype(
+        {
+            **dict.fromkeys(("chapter", "arm", "dataset", "metric", "unit"), "category"),
+            **dict.fromkeys(("seed", "second_seed", "epoch"), "Int16"),
+        }
+    )
+
+
+def claims_document(store: Store | None = None) -> dict[str, Any]:
+    """Every claim with its verdict and registration, as :func:`claims_schema` describes it.
+
+    Parameters
+    ----------
+    store : as for :func:`all_results`.
+    """
+    parts = {"I": studies.ledger(store=store), "II": studies.controls(store=store)}
+    rows = [{"part": part, **row} for part, found in parts.items() for row in ledger_rows(found)]
+    return {"$schema": SCHEMA_FILE, "claims": rows}
+
+
+def claims_schema() -> dict[str, Any]:
+    """The JSON Schema of :func:`claims_document`: what each field is, with its type."""
+    number, text, flag, listed = (
+        [kind, "null"] for kind in ("number", "string", "boolean", "array")
+    )
+    fields = {
+        "part": ("string", "I: claims of the log; II: claims of the controls."),
+        "chapter": ("string", "Id of the study that decides the claim."),
+        "key": ("string", "The claim's name in the chapter; both together name the claim."),
+        "claim": ("string", "Its words."),
+        "rule": ("string", "What decides it, spelled out; D is the estimate."),
+        "comparison": ("string", "The arms that are compared; the worst pair of several."),
+        "unit": ("string", "Of reported, estimate, margin and intervals; empty for none."),
+        "reported": (number, "The size that the log states."),
+        "estimate": (number, "D: mean difference over seeds, or another quantity of the rule."),
+        "low": (number, "Lower end of the 95 % interval of this one estimate."),
+        "high": (number, "Upper end of it."),
+        "decides_low": (number, "Lower end of the interval that decides, corrected if so."),
+        "decides_high": (number, "Upper end of it."),
+        "level": (number, "Level of the interval that decides."),
+        "n": ("integer", "Seeds, or pairs of seeds."),
+        "p": (number, "Of the test that the rule names."),
+        "p_corrected": (number, "After Holm's correction over the chapter, where there is one."),
+        "margin": (number, "Difference that does not matter."),
+        "wins": (number, "Share of seeds with D above 0."),
+        "verdict": ("string", "holds, exceeded, tied, contradicted, undecided or not judged."),
+        "first_edition": (text, "The verdict under the first edition's rules."),
+        "reason": ("string", "The verdict in words."),
+        "reported_in_interval": (flag, "Whether the reported size lies in the 95 % interval."),
+        "less_than_margin": (flag, "Whether what holds is smaller than the margin."),
+        "few_seeds": (flag, "Whether fewer than five seeds decide."),
+        "registration": (["object", "null"], "Commits and days of the claim and its first record."),
+        "log_states": (listed, "What of the protocol the log states."),
+        "log_leaves_open": (listed, "What it leaves open, so that a reading had to be chosen."),
+        "log_seeds": (["integer", "null"], "How many seeds the log has."),
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Claims of the report on spatial weight priors, with verdicts",
+        "type": "object",
+        "required": ["claims"],
+        "properties": {
+            "claims": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["part", "chapter", "key", "claim", "rule", "verdict"],
+                    "properties": {
+                        name: {"type": kind, "description": words}
+                        for name, (kind, words) in fields.items()
+                    },
+                },
+            }
+        },
+    }
+
+
+def write_all(folder: Path, store: Store | None = None) -> list[Path]:
+    """Write ``results.csv``, ``claims.json`` and its schema; ``results.parquet`` where pyarrow is.
+
+    Parameters
+    ----------
+    folder : is made where it is missing; files of these names are written over.
+    store : as for :func:`all_results`.
+
+    Returns
+    -------
+    The files.
+
+    Raises
+    ------
+    OSError : the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = all_results(store)
+    written = [folder / "results.csv"]
+    table.to_csv(written[0], index=False)
+    try:
+        table.to_parquet(folder / "results.parquet", index=False)
+        written.append(folder / "results.parquet")
+    except ImportError:
+        pass  # pandas has nothing to write it with; the CSV has the same rows
+    for name, content in (
+        ("claims.json", claims_document(store)),
+        (SCHEMA_FILE, claims_schema()),
+    ):
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, "utf-8")
+        written.append(folder / name)
+    return written
+
+
+def columns_table() -> Shown:
+    """What the columns of :func:`all_results` are."""
+    data = pd.DataFrame({"what stands in it": {name: Cell(text) for name, text in COLUMNS.items()}})
+    return Shown(as_html(data, "Columns", corner="column"), as_text(data, "Columns"))
+
+
+def units_table(store: Store | None = None) -> Shown:
+    """The metrics of :func:`all_results`, with their units and how many rows each has.
+
+    Parameters
+    ----------
+    store : as for :func:`all_results`.
+    """
+    table = all_results(store)
+    counts = table.groupby(["metric", "unit"], observed=True, sort=False).size()
+    data = pd.DataFrame.from_dict(
+        {
+            name: {
+                "what it is": Cell(_title(name)),
+                "unit": Cell(unit or "–"),
+                "rows": Cell(f"{count:,}", sort=count),
+            }
+            for (name, unit), count in sorted(counts.items())
+        },
+        orient="index",
+    )
+    title = f"{len(table):,} rows by metric"
+    return Shown(as_html(data, title, corner="metric"), as_text(data, title))
+
+
+def _title(name: str) -> str:
+    """A metric in words."""
+    try:
+        return metrics.metric(name).title
+    except ValueError:
+        return name.replace("_", " ")
+
+
+def _rows(results: Results) -> Iterator[tuple[Any, ...]]:
+    for arm, by_seed in results.records.items():
+        for seed, record in by_seed.items():
+            yield from _of_record(results, arm, record, seed, None)
+    for arm, by_pair in results.pairs.items():
+        for (seed, second), record in by_pair.items():
+            yield from _of_record(results, arm, record, seed, second)
+
+
+def _of_record(
+    results: Results, arm: str, record: Record, seed: int, second: int | None
+) -> Iterator[tuple[Any, ...]]:
+    place = (results.study.id, arm, results.dataset, seed, second, record.id)
+    by_epoch = set()
+    for quantity, values in record.outcome.get("epochs", {}).items():
+        base, _, part = quantity.partition(":")
+        name = SERIES.get(base, base) + (f":{part}" if part else "")
+        by_epoch.add(name)
+        unit, scale = _unit(name)
+        for epoch, value in enumerate(values):
+            yield (*place, epoch, name, unit, scale * value)
+    if record.failed:
+        failed = float(record.outcome["failed_epoch"])
+        yield (*place, None, "failed_epoch", "", failed)
+        return
+    for name in results.study.metrics:
+        wanted = metrics.metric(name)
+        if name.partition("@")[0] in by_epoch or wanted.kind != record.kind:
+            continue
+        try:
+            value = metrics.measure(record, name)
+        except metrics.NotRecordedError:
+            continue
+        yield (*place, None, name, wanted.unit, value)
+
+
+def _unit(name: str) -> tuple[str, float]:
+    """The unit of a quantity by epoch, and what a recorded share is multiplied by."""
+    try:
+        unit = metrics.metric(name).unit
+    except ValueError:
+        unit = ""
+    return unit, 100.0 if unit == "%" else 1.0

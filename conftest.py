@@ -14,7 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; there is a 
 
 TOGETHER = re.compile(
     r"book/.*\.ipynb"  # the cells of a page share a kernel
-    r"|tests/test_(all_results|cluster|datasets_real|determinism|faults|rerun|runs)\.py"  # what is slow to make
+    r"|tests/test_all_results\.py"  # what is slow to make, as in the next line
+    r"|tests/test_(cluster|datasets_real|determinism|faults|rerun|runs)\.py"
     r"|\[.+-(light|dark)(?=[-\]])"  # a page of the book in a tab of the browser
 )
 """What is the same in the ids of tests that share something, so that one process runs them all."""

@@ -29,6 +29,7 @@ WITHOUT_PAGE = (
     "c8b",
     "c8c",
     "c8d",
+    "c9",
     "c9a",
     "c9b",
     "m1",

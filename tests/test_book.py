@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import page_faults
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -115,6 +116,35 @@ def test_a_book_in_order_is_built_and_needs_no_network(book: Book) -> None:
     loaded = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=[\"']([^\"']+)", page)
     assert loaded
     assert not [url for url in loaded if re.match(r"(https?:)?//", url)]
+
+
+def test_a_page_says_its_book_and_a_shared_picture_is_absolute_or_not_there(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BOOK_URL", raising=False)
+    book.page("p1", "# Page\n")
+    for address in ("", "https://example.org/book/"):
+        monkeypatch.setenv("BOOK_URL", address)
+        ended = book.build()
+        assert ended.returncode == 0, ended.stderr
+        for file in sorted(book.html.rglob("*.html")):
+            if "_static" in file.relative_to(book.html).parts:
+                continue
+            page = BeautifulSoup(file.read_text("utf-8"), "html.parser")
+            shared = file.name != "404.html"
+            assert page_faults.wrong_metadata(page, file, book.html, shared) == [], file
+            image = page.select_one('meta[property="og:image"]')
+            assert (image is not None) == (shared and address != "")
+            if image is not None:
+                assert image["content"] == "https://example.org/book/_static/card.png"
+                named = page.select_one('meta[property="og:url"]')["content"]
+                assert named == f"https://example.org/book/{file.relative_to(book.html).as_posix()}"
+    front = (book.html / "index.html").read_text("utf-8")
+    assert '<meta http-equiv="refresh" content="0; url=book/index.html">' in front
+    monkeypatch.setenv("BOOK_URL", "example.org/book")
+    ended = book.build()
+    assert ended.returncode != 0
+    assert "BOOK_URL is 'example.org/book': expected an absolute address" in ended.stderr
 
 
 def test_a_broken_notebook_fails_the_build_until_it_is_repaired(book: Book) -> None:

@@ -1,8 +1,8 @@
 """Sphinx extension: what a page says of the whole: version, date of the records, a shared link.
 
 The licence and the file that says how to cite stand beside the pages, so that they can be read
-there. A picture for shared links needs the book's address, which `BOOK_URL` gives; without it the
-link to the picture is relative.
+there. A picture for shared links needs the book's address, which `BOOK_URL` gives, such as
+`https://example.org/book`; without it there is none, as a relative one is of no use there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ConfigError
 
 FILES = {"LICENSE": "LICENSE.txt", "CITATION.cff": "CITATION.cff"}
 """Files of the project's root, and what they are called beside the pages."""
@@ -28,15 +30,31 @@ DESCRIPTION = (
 CARD_WORDS = "Test accuracy on CIFAR-10 by kernel, with 95 % intervals"
 
 
+def address() -> str:
+    """The book's address, without a slash at its end; empty where it has none.
+
+    Raises
+    ------
+    ConfigError : `BOOK_URL` is no absolute address.
+    """
+    given = os.environ.get("BOOK_URL", "").rstrip("/")
+    parts = urlsplit(given)
+    if given and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise ConfigError(
+            f"BOOK_URL is {given!r}: expected an absolute address, such as "
+            "https://example.org/book, or nothing"
+        )
+    return given
+
+
 def describe(app: Sphinx, config: Config) -> None:
     """Hand version, number of records and day of the newest one to the templates."""
     folder = Path(app.srcdir) / "book" / "records"
     found = [json.loads(path.read_text("utf-8")) for path in folder.glob("*/*.json")]
     days = [record.get("provenance", {}).get("finished", "")[:10] for record in found]
-    address = os.environ.get("BOOK_URL", "").rstrip("/")
     config.html_context["edition"] = {
         "description": DESCRIPTION,
-        "card": f"{address}/_static/card.png" if address else "",
+        "address": address(),
         "card_words": CARD_WORDS,
         "version": version("spatialnb"),
         "records": len(found),

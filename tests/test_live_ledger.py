@@ -88,6 +88,8 @@ def same(theirs: dict[str, Any], ours: Finding) -> bool:
         (theirs["single"]["low"], ours.estimate.low),
         (theirs["single"]["high"], ours.estimate.high),
     ]
+    if (theirs["size"], theirs["wins"]) != (ours.size, ours.wins and pytest.approx(ours.wins)):
+        return False
     return theirs["small"] == ours.small and all(
         math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-7) for one, other in pairs
     )

@@ -145,7 +145,7 @@ def test_verdicts_stand_as_word_and_sign_with_the_rule():
     shown = report.verdicts(results())
     assert "✓ holds" in shown.html
     assert "−0.13 points" in shown.html
-    assert "<td>no</td>" in shown.html
+    assert '<span class="size outside">✗ size: other sign</span>' in shown.html
     assert "Holm-corrected" in shown.html
     quick = report.verdicts(results(dataset="quick-digits"))
     assert "– not judged" in quick.html

@@ -24,7 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const heads = [...row.closest("table").querySelectorAll("thead th")].map(
       (head) => head.textContent.trim(),
     );
-    const cells = Object.fromEntries(["verdict", "ours", "n"].map(
+    const cells = Object.fromEntries(["verdict", "ours", "n", "wins"].map(
       (head) => [head, row.cells[heads.indexOf(head)]],
     ));
     const before = Object.fromEntries(Object.entries(cells).map(
@@ -109,6 +109,18 @@ document.addEventListener("DOMContentLoaded", () => {
       element("span", `verdict ${verdict.replace(" ", "-")}`, `${SYMBOLS[verdict]} ${verdict}`),
       below.join("; "),
       Object.keys(SYMBOLS).indexOf(verdict),
+    );
+    if (found.size) {
+      const inside = found.size === "as reported";
+      cells.verdict.firstChild.after(" ", element(
+        "span", `size${inside ? "" : " outside"}`,
+        inside ? "✓ size" : `✗ size: ${found.size}`,
+      ));
+    }
+    const wins = found.wins ?? null;
+    show(
+      cells.wins, document.createTextNode(wins === null ? "–" : `${(100 * wins).toFixed(0)} %`), "",
+      wins ?? "",
     );
     if (!found.single) {
       show(cells.ours, document.createTextNode("–"), "", "");

@@ -168,13 +168,23 @@ const ledgerCore = (() => {
     });
     if (places.length < 2) return null;
     const values = places.map((place) => part.values[place]);
-    if (settings.population === "seeds") return ofSeeds(values);
+    const wins = sum(values.map((value) => (value > 0) + 0.5 * (value === 0))) / values.length;
+    if (settings.population === "seeds") return { ...ofSeeds(values), wins };
     if (!part.covariance) return null;
     const covariance = places.map((row) => places.map((column) => {
       const [first, second] = row < column ? [row, column] : [column, row];
       return part.covariance[second * (second + 1) / 2 + first];
     }));
-    return ofImages(values, covariance, part.images, settings.population);
+    return { ...ofImages(values, covariance, part.images, settings.population), wins };
+  }
+
+  /* How the estimate compares with the size that the log reports, see Finding.size. */
+  function sizeOf(claim, estimate, { low, high }) {
+    const [reported, half] = claim.reported ?? [];
+    if (reported === undefined) return null;
+    if (low <= reported + half && reported - half <= high) return "as reported";
+    if (reported * estimate < 0) return "other sign";
+    return Math.abs(estimate) > Math.abs(reported) ? "larger" : "smaller";
   }
 
   function judgeComparison(claim, part, settings, level) {
@@ -184,6 +194,8 @@ const ledgerCore = (() => {
     const verdict = RULES[claim.rule](claim, part.sample, bounds, settings.alpha, settings.edition);
     return {
       verdict, level, comparison: part.name, single, bounds,
+      size: sizeOf(claim, single.estimate, settings.edition === 1 ? bounds : single),
+      wins: claim.signed ? part.sample.wins : null,
       small: settings.edition === 2 && claim.rule === "beats" && verdict === "holds"
         && bounds.high < claim.margin,
       equivalent: claim.rule === "beats"
@@ -214,7 +226,7 @@ const ledgerCore = (() => {
   /* Every claim's finding, chapter by chapter, those of the edition alone.
 
      chapters: lists of claims {chapter, key, rule, margin, unit, low, high, better, best_of, since,
-     comparisons: [{name, keys, values, images, covariance}]}, without what is empty, as
+     reported: [size, half a unit of its last digit], comparisons: [{name, keys, values, images, covariance}]}, without what is empty, as
      spatialnb.report.live_ledger.ledger_data writes them. */
   function judge(chapters, given = {}) {
     const settings = { ...PUBLISHED, ...given };

@@ -10,7 +10,7 @@ from .display import Shown
 from .engines import made_by, made_by_results
 from .figures import curves, dots, trade_off
 from .findings import few_seeds, ledger, ledger_rows, tally, verdicts
-from .formatting import banner, glue_numbers, numbers
+from .formatting import banner, glue_numbers, numbers, scientific
 from .interpolation_figure import lines
 from .judged import judged, judged_rows, judged_text
 from .kernels import idea_figure, kernel_figure
@@ -115,6 +115,7 @@ __all__ = [
     "robustness_numbers",
     "robustness_rows",
     "robustness_table",
+    "scientific",
     "shares",
     "side_by_side",
     "specification_curve",

@@ -13,7 +13,7 @@ from spatialnb import studies
 from spatialnb.records.store import Record, Store
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import ledger_rows
-from spatialnb.report.html_tables import Cell, as_html, as_text
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.study import metrics
 from spatialnb.study.results import Results
 
@@ -100,6 +100,7 @@ def claims_schema() -> dict[str, Any]:
         "verdict": ("string", "holds, exceeded, tied, contradicted, undecided or not judged."),
         "first_edition": (text, "The verdict under the first edition's rules."),
         "reason": ("string", "The verdict in words."),
+        "size": (text, "The estimate beside reported: as reported, larger, smaller, other sign."),
         "reported_in_interval": (flag, "Whether the reported size lies in the 95 % interval."),
         "less_than_margin": (flag, "Whether what holds is smaller than the margin."),
         "few_seeds": (flag, "Whether fewer than five seeds decide."),
@@ -191,7 +192,9 @@ def units_table(store: Store | None = None) -> Shown:
         orient="index",
     )
     title = f"{len(table):,} rows by metric"
-    return Shown(as_html(data, title, corner="metric"), as_text(data, title))
+    plain = counts.rename("rows").reset_index().sort_values("metric")
+    html = as_html(data, title, corner="metric") + downloads("metrics", plain)
+    return Shown(html, as_text(data, title))
 
 
 def _title(name: str) -> str:

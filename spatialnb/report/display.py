@@ -6,6 +6,9 @@ import base64
 from dataclasses import dataclass
 from html import escape
 
+NOTHING = "–"
+"""What stands where there is no number; a table sorts it last."""
+
 # The theme puts HTML outputs on a light card when the page is dark; ours take the page's colours.
 STYLE = """<style>
 .cell_output .text_html:has(> .spatialnb) {
@@ -49,7 +52,7 @@ STYLE = """<style>
   color: var(--pst-color-text-muted, inherit);
 }
 .spatialnb td:has(> .verdict) .below { white-space: normal; max-width: 10em; margin-left: auto; }
-.spatialnb .verdict {
+.spatialnb :is(.verdict, .size) {
   white-space: nowrap; font-weight: 600; padding: .1em .5em; border-radius: .3em;
   border: 1px solid currentColor;
 }
@@ -57,6 +60,9 @@ STYLE = """<style>
 .spatialnb .verdict.exceeded, .spatialnb .verdict.tied { background: #009e7324; }
 .spatialnb .verdict.contradicted { background: #d55e0024; border-style: double; border-width: 3px; }
 .spatialnb .verdict.undecided { border-style: dashed; }
+.spatialnb .size { font-weight: normal; }
+.spatialnb td > .size { display: block; width: fit-content; margin: .3em 0 .1em auto; }
+.spatialnb .size.outside { border-style: dotted; }
 .spatialnb .verdict.not-judged { border-style: dotted; }
 .spatialnb .glance {
   border: 1px solid var(--line); border-left: .3rem solid var(--pst-color-primary, #0072b2);
@@ -67,6 +73,12 @@ STYLE = """<style>
 .spatialnb .glance li { margin: .55rem 0; }
 .spatialnb .glance .below { padding-left: .6em; }
 .spatialnb .glance .made { color: var(--pst-color-text-muted, inherit); }
+.spatialnb dl.protocol { margin: .5rem 0; font-size: .85rem; }
+.spatialnb .protocol dt { font-weight: 600; margin-top: .4rem; }
+.spatialnb .protocol dd { margin: 0 0 0 1rem; overflow-wrap: anywhere; }
+.spatialnb .protocol :is(ul, pre) { margin: .2rem 0; font-size: inherit; }
+.spatialnb .protocol ul { list-style: disc; padding-left: 1.1rem; }
+.spatialnb .protocol li { margin: .1rem 0; }
 .spatialnb figure { margin: 0; padding: 0; color: inherit; }
 .spatialnb svg { max-width: 100%; height: auto; }
 .spatialnb svg.spark { height: 26px; max-width: none; vertical-align: middle; }

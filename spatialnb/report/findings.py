@@ -11,7 +11,16 @@ from typing import Any
 import pandas as pd
 
 from spatialnb.report.display import Shown, details
-from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, plain
+from spatialnb.report.formatting import (
+    NOTHING,
+    SIZES,
+    SYMBOLS,
+    bounds,
+    number,
+    p_value,
+    plain,
+    size_text,
+)
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
@@ -34,6 +43,16 @@ def mark(verdict: str) -> str:
     """A verdict by shape and word, as HTML; its colour only repeats them."""
     symbol, name = SYMBOLS[verdict], escape(verdict)
     return f'<span class="verdict {name.replace(" ", "-")}">{symbol} {name}</span>'
+
+
+def size_mark(finding: Finding) -> str:
+    """The sign of a size, as HTML; empty where the log reports none."""
+    if finding.size is None:
+        return ""
+    if finding.size == "as reported":
+        return f'<span class="size">{SIZES[finding.size]} size</span>'
+    sign = f"{SIZES[finding.size]} size: {finding.size}"
+    return f'<span class="size outside">{sign}</span>'
 
 
 def few_seeds(findings: Sequence[Finding]) -> str:
@@ -60,7 +79,7 @@ def _shown(
     data = pd.DataFrame(
         [_finding_cells(finding) for finding in findings],
         index=list(words),
-        columns=["verdict", "reported", "ours", "n", "inside", "wins", "written"],
+        columns=["verdict", "reported", "ours", "n", "wins", "written"],
     )
     if not origin:
         data = data.drop(columns=["wins", "written"])
@@ -73,9 +92,12 @@ def _shown(
         "family-wise interval, that stands below the verdict."
     )
     if all(finding.claim.reported is None for finding in findings):
-        data = data.drop(columns=["reported", "inside"])
+        data = data.drop(columns=["reported"])
     else:
-        note += " Inside: whether the reported size lies in the 95 % interval."
+        note += (
+            " Size is a second question: whether the reported number lies in the 95 % interval, "
+            "and if not, whether ours is larger or smaller."
+        )
     if origin:
         note += (
             " Wins: the share of seeds on which D is above 0, an estimate of P(A > B) on a fresh "
@@ -133,6 +155,7 @@ def _row(finding: Finding) -> dict[str, Any]:
         "decides_low": json_number(finding.interval.low),
         "decides_high": json_number(finding.interval.high),
         "first_edition": finding.first,
+        "size": finding.size,
         "few_seeds": finding.few,
         "less_than_margin": finding.small,
         "margin": finding.claim.margin if finding.claim.rule != "between" else None,
@@ -205,15 +228,15 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
     digits = metrics.metric(claim.metric).digits
     unit = f" {claim.unit}" if claim.unit else ""
     known = registration(claim)
-    inside = {None: NOTHING, True: "yes", False: "no"}
     ours = number(interval.estimate, digits, claim.is_difference)
     order = list(SYMBOLS).index(finding.verdict)
     return {
         "verdict": Cell(
-            f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+            f"{SYMBOLS[finding.verdict]} {finding.verdict}"
+            + (f"; size: {size_text(finding)}" if finding.size else ""),
             below=_below(finding),
             sort=order,
-            markup=mark(finding.verdict),
+            markup=" ".join(filter(None, [mark(finding.verdict), size_mark(finding)])),
         ),
         "reported": Cell(
             plain(claim.reported) + (unit if claim.reported is not None else ""),
@@ -225,7 +248,6 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
             sort=interval.estimate,
         ),
         "n": Cell(str(interval.n)),
-        "inside": Cell(inside[finding.reported_in_interval]),
         "wins": Cell(
             NOTHING if finding.wins is None else f"{100 * finding.wins:.0f} %", sort=finding.wins
         ),
@@ -249,9 +271,9 @@ def _below(finding: Finding) -> str:
 def _why(finding: Finding) -> str:
     """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
     note = f" {finding.claim.note}" if finding.claim.note else ""
-    p = "" if finding.p is None else f" p = {finding.p:.2g}"
+    p = "" if finding.p is None else f" p = {p_value(finding.p)}"
     if finding.p_corrected is not None:
-        p += f", corrected {finding.p_corrected:.2g}"
+        p += f", corrected {p_value(finding.p_corrected)}"
     rule = f"Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %.{p}"
     said = f"{finding.reason}.{note} {rule}"
     if finding.wins is not None:

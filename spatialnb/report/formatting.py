@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import sys
@@ -11,15 +12,16 @@ from html import escape
 from spatialnb.config.run import Run
 from spatialnb.execution import planning
 from spatialnb.records.store import default_store
+from spatialnb.report.display import NOTHING as NOTHING
 from spatialnb.report.display import Shown
 from spatialnb.report.summary import Row, summarise
 from spatialnb.study import metrics
+from spatialnb.study.claims import Finding
 from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 GLUED = "application/papermill.record/"
 """What a page quotes is an output of this kind, so that the page does not show it there, too."""
-NOTHING = "–"
 SYMBOLS = {
     "holds": "✓",
     "exceeded": "↑",
@@ -31,12 +33,37 @@ SYMBOLS = {
 """Verdicts by sign. Exceeded: better than claimed. Tied: best together with the runner-up."""
 
 
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+SIZES = {"as reported": "✓", "larger": "✗", "smaller": "✗", "other sign": "✗"}
+"""Sizes beside the reported one by sign."""
+
+
+def size_text(finding: Finding) -> str:
+    """A finding's size beside the reported one, such as ``✗ larger``; a dash where none is."""
+    return NOTHING if finding.size is None else f"{SIZES[finding.size]} {finding.size}"
+
+
 def number(value: float | None, digits: int, signed: bool = False) -> str:
     """A number with so many decimals; a dash where there is none. Never "-0.00"."""
     if value is None or math.isnan(value):
         return NOTHING
     rounded = round(value, digits) + 0.0
     return f"{rounded:{'+' if signed and rounded else ''}.{digits}f}".replace("-", "−")
+
+
+def scientific(value: float, digits: int = 1) -> str:
+    """A number of any size, such as ``5.6 × 10⁻¹⁶``, that no line breaks."""
+    if value == 0.0 or not math.isfinite(value):
+        return number(value, 0) if value == 0.0 else NOTHING
+    mantissa, exponent = f"{value:.{digits}e}".split("e")
+    power = str(int(exponent)).translate(SUPERSCRIPTS)
+    return f"{mantissa}\u00a0×\u00a010{power}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p value with two digits: ``0.021``, or ``3.3 × 10⁻⁸``."""
+    text = f"{p:.2g}"
+    return scientific(p) if "e" in text else text
 
 
 def spread(value: float | None, sd: float | None, digits: int) -> str:
@@ -58,6 +85,18 @@ def estimate(interval: Interval, digits: int, signed: bool = True) -> str:
     if not interval.n:
         return NOTHING
     return f"{number(interval.estimate, digits, signed)} {bounds(interval, digits, signed)}"
+
+
+def mirrored(interval: Interval) -> Interval:
+    """The interval of the same difference taken the other way round."""
+    return dataclasses.replace(
+        interval, estimate=-interval.estimate, low=-interval.high, high=-interval.low
+    )
+
+
+def capital(text: str) -> str:
+    """A text with a capital at its start, and the rest as it is: ``Linear CKA``."""
+    return text[:1].upper() + text[1:]
 
 
 def plain(value: float | None) -> str:
@@ -167,7 +206,9 @@ def numbers(results: Results) -> dict[str, str]:
       ``-interval``, ``-n``, ``-reported``;
     - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with ``-mean``, ``-n``,
       ``-reported``; ``v01-linear-minus-none`` is the first metric's;
-    - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``;
+    - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``,
+      ``-size`` (``✗ larger``); ``-ahead`` and ``-behind`` are D and -D without a plus sign, for
+      words that say the direction, such as "points below";
       ``v01-claims``, ``v01-claims-hold``, ``-exceeded``, ``-tied``, ``-contradicted``,
       ``-undecided``, ``-not-judged`` count.
 
@@ -194,7 +235,10 @@ def numbers(results: Results) -> dict[str, str]:
         said[f"{key}-mark"] = f"{SYMBOLS[finding.verdict]} {finding.verdict}"
         said[f"{key}-estimate"] = estimate(finding.estimate, digits, claim.is_difference)
         said[f"{key}-n"] = str(finding.interval.n)
+        said[f"{key}-size"] = size_text(finding)
         said[f"{key}-reported"] = plain(claim.reported)
+        said[f"{key}-ahead"] = estimate(finding.estimate, digits, signed=False)
+        said[f"{key}-behind"] = estimate(mirrored(finding.estimate), digits, signed=False)
     said[f"{study.id}-claims"] = str(len(verdicts))
     for verdict, key in {
         "holds": "hold",

@@ -16,7 +16,7 @@ import pandas as pd
 
 from spatialnb.report.display import Shown, details
 from spatialnb.report.findings import CAPTION, few_seeds, mark
-from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number
+from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, p_value
 from spatialnb.report.html_tables import Cell, as_html, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study.claims import Claim, Finding
@@ -165,8 +165,8 @@ def _digits(claim: Claim) -> int:
 def _why(finding: Finding) -> str:
     note = f" {finding.claim.note}" if finding.claim.note else ""
     said = f"{finding.reason}.{note} Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %."
-    if finding.p_corrected is not None:
-        said += f" p before the correction: {finding.p:.2g}."
+    if finding.p is not None and finding.p_corrected is not None:
+        said += f" p before the correction: {p_value(finding.p)}."
     if finding.wins is not None:
         said += f" D is above 0 on {100 * finding.wins:.0f} % of seeds."
     return said

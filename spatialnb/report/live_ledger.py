@@ -118,9 +118,11 @@ def _claim(one: Case) -> dict[str, Any]:
         "since": claim.since,
         "digits": metrics.metric(claim.metric).digits,
         "signed": claim.is_difference,
+        "reported": None if claim.reported is None else [claim.reported, claim.rounding],
         "comparisons": [_comparison(part) for part in one.comparisons],
     }
-    return {name: value for name, value in fields.items() if value not in (None, "", False)}
+    empty = (None, "", False)  # by identity: 0, a bound, say, is equal to False
+    return {name: value for name, value in fields.items() if not any(value is one for one in empty)}
 
 
 def _comparison(part: Comparison) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from html import escape
 
 from spatialnb.report.cost import hours, records_of
 from spatialnb.report.display import Shown
-from spatialnb.report.findings import mark
-from spatialnb.report.formatting import SYMBOLS, banner, estimate, setting
+from spatialnb.report.findings import mark, size_mark
+from spatialnb.report.formatting import SYMBOLS, banner, estimate, setting, size_text
 from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
 from spatialnb.study.results import Results
@@ -26,7 +26,7 @@ def glance(results: Results) -> Shown:
     )
     lines = [_line(finding) for finding in findings]
     items = "".join(
-        f"<li>{mark(finding.verdict)} {escape(finding.claim.words)} "
+        f"<li>{mark(finding.verdict)} {size_mark(finding)} {escape(finding.claim.words)} "
         f'<span class="below">{escape(said)}</span></li>'
         for finding, said in zip(findings, lines, strict=True)
     )
@@ -36,7 +36,8 @@ def glance(results: Results) -> Shown:
         f'<ul>{items}</ul><p class="made">{escape(made)}</p></aside>'
     )
     texts = [
-        f"  {SYMBOLS[finding.verdict]} {finding.verdict}: {finding.claim.words} {said}"
+        f"  {SYMBOLS[finding.verdict]} {finding.verdict}{_size(finding)}: {finding.claim.words} "
+        + said
         for finding, said in zip(findings, lines, strict=True)
     ]
     text = "\n".join([_title(head), *texts, made])
@@ -59,6 +60,10 @@ def _line(finding: Finding) -> str:
     said = estimate(finding.estimate, digits, finding.claim.is_difference)
     unit = f" {finding.claim.unit}" if finding.claim.unit and finding.interval.n else ""
     return f"{said}{unit} (n = {finding.interval.n})"
+
+
+def _size(finding: Finding) -> str:
+    return f", size {size_text(finding)}" if finding.size else ""
 
 
 def _made(results: Results) -> str:

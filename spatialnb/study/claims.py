@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from spatialnb.study.inference import Interval
@@ -20,6 +21,8 @@ Rule = Literal["beats", "equals", "at_least", "between"]
 Verdict = Literal["holds", "exceeded", "tied", "contradicted", "undecided", "not judged"]
 """What becomes of a claim: ``exceeded`` is better than claimed, ``tied`` a best arm that shares its
 place. The first edition of the rules knows neither."""
+Size = Literal["as reported", "larger", "smaller", "other sign"]
+"""How an estimate compares with the size that the log reports."""
 Better = Literal["", "higher", "lower"]
 """Where D is better than claimed."""
 FEW = 5
@@ -159,6 +162,14 @@ class Claim:
         return f"{self.margin:g} {self.unit}".rstrip()
 
     @property
+    def rounding(self) -> float:
+        """Half a unit of the reported size's last digit: 64.7 stands for 64.65 to 64.75."""
+        if self.reported is None:
+            return 0.0
+        exponent = Decimal(str(self.reported)).as_tuple().exponent
+        return 0.5 * float(10.0 ** min(int(exponent), 0))
+
+    @property
     def difference(self) -> str:
         """What D is, in words."""
         join = " or ".join if self.each else " and ".join
@@ -218,6 +229,22 @@ class Finding:
     def estimate(self) -> Interval:
         """The estimate with its own 95 % interval."""
         return self.single or self.interval
+
+    @property
+    def size(self) -> Size | None:
+        """Whether the reported size lies in the 95 % interval, and if not where the estimate lies.
+
+        Another question than the verdict: a claim can hold in its direction and have another size.
+        None where the log reports no size, or no estimate has an interval.
+        """
+        if self.reported_in_interval is None or self.claim.reported is None:
+            return None
+        if self.reported_in_interval:
+            return "as reported"
+        reported, ours = self.claim.reported, self.estimate.estimate
+        if reported * ours < 0.0:
+            return "other sign"
+        return "larger" if abs(ours) > abs(reported) else "smaller"
 
     @property
     def few(self) -> bool:

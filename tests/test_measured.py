@@ -18,6 +18,12 @@ def test_a_table_shows_the_figures_as_they_are_to_be_written():
     assert "0.25" in shown.text
 
 
+def test_small_figures_are_written_as_powers_of_ten():
+    rows = {"apart": {"s": 5.6e-16}}
+    shown = page.measured(rows, {"s": "seconds :.1e"}, "Rounding", "rounding")
+    assert "5.6\u00a0×\u00a010⁻¹⁶" in shown.html
+
+
 def test_figures_that_were_not_measured_are_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "published_folder", lambda: tmp_path / "records")
     with pytest.raises(FileNotFoundError, match="`make bench` measures it"):

@@ -31,7 +31,8 @@ def test_a_table_escapes_every_text_and_keeps_the_markup_of_a_cell():
     data = pd.DataFrame({HOSTILE: [Cell(HOSTILE, below=HOSTILE, sort=HOSTILE)]}, index=[HOSTILE])
     html = as_html(data, HOSTILE, corner=HOSTILE)
     assert "<img" not in html
-    assert html.count("&lt;img") == 8  # two titles, two heads, a row's name, three of the cell
+    # Two titles, two heads, a row's name and its order, three of the cell.
+    assert html.count("&lt;img") == 9
     assert "<b>1</b>" in as_html(pd.DataFrame({"a": [Cell("1", markup="<b>1</b>")]}), "t")
 
 
@@ -39,6 +40,17 @@ def test_what_a_column_is_sorted_by_is_a_number_and_empty_where_there_is_none():
     data = pd.DataFrame({"a": [Cell("−1.5", sort=-1.5), Cell("–", sort=math.nan), Cell("7")]})
     cells = list(table_of(as_html(data, "t")).iter("td"))[1:]  # the first is the corner
     assert [cell.get("data-sort") for cell in cells] == ["-1.5", "", None]
+
+
+def test_a_row_is_sorted_by_the_numbers_in_its_name_and_a_dash_comes_last():
+    data = pd.DataFrame({"a": [Cell("–")] * 3}, index=["k 3 → 100", "k 3 → 15", "none"])
+    table = table_of(as_html(data, "t"))
+    assert "asc" in table.get("class").split()
+    names = [cell for cell in table.iter("th") if cell.get("scope") == "row"]
+    first, second, third = (cell.get("data-sort") for cell in names)
+    assert second < first
+    assert third is None
+    assert [cell.get("data-sort") for cell in list(table.iter("td"))[1:]] == [""] * 3
 
 
 def test_a_head_of_two_lines_is_one_column():

@@ -1,4 +1,4 @@
-"""What the benchmarks measured, as tables and words of a page."""
+"""Measured figures that are no metric of a run, as tables and words of a page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from spatialnb.records.store import published_folder
 from spatialnb.report.display import Shown
+from spatialnb.report.formatting import scientific
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 
 
@@ -40,17 +41,23 @@ def measured(
     ----------
     rows : by the name of the row, the figures by theirs.
     columns : the figures that are shown, each with its head and how it is written, such as
-        ``"seconds | processor time :.1f"``.
+        ``"seconds | processor time :.1f"``; ``:.1e`` writes a power of ten.
     title, stem, corner : the caption, the name of the files to download, and what rows are.
     """
     texts = {}
     for key, column in columns.items():
         head, _, form = column.rpartition(" :")
-        texts[head] = [Cell(format(row[key], form), sort=row[key]) for row in rows.values()]
+        texts[head] = [Cell(_written(row[key], form), sort=row[key]) for row in rows.values()]
     data = pd.DataFrame(texts, index=list(rows))
     plain = pd.DataFrame([{corner or "row": name, **row} for name, row in rows.items()])
     html = as_html(data, title, corner=corner) + downloads(stem, plain)
     return Shown(html=html, text=as_text(data, title))
+
+
+def _written(value: float, form: str) -> str:
+    if form.endswith("e"):
+        return scientific(value, int(form.strip(".e") or 0))
+    return format(value, form)
 
 
 def by(rows: Sequence[Mapping[str, float]], key: str) -> dict[str, Mapping[str, float]]:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from spatialnb.registry import unknown
 from spatialnb.report.display import Shown
-from spatialnb.report.formatting import bounds, number, setting, slug
+from spatialnb.report.formatting import bounds, capital, number, setting, slug
 from spatialnb.report.style import (
     HEIGHT,
     INK,
@@ -27,7 +27,7 @@ from spatialnb.report.style import (
     line,
     look,
 )
-from spatialnb.report.summary import EMPTY, Row, summarise, values
+from spatialnb.report.summary import EMPTY, Row, grouped, summarise, values
 from spatialnb.study import metrics
 from spatialnb.study.inference import Interval, mean_interval
 from spatialnb.study.results import Results
@@ -57,7 +57,7 @@ def curves(
     }
     drawn = {arm: by_epoch for arm, by_epoch in every.items() if by_epoch[-1].n}
     names, note = _names(results, {arm: by_epoch[-1].n for arm, by_epoch in drawn.items()})
-    caption = f"{wanted.title.capitalize()} by epoch, counted from 0: mean and 95 % band over seeds"
+    caption = f"{capital(wanted.title)} by epoch, counted from 0: mean and 95 % band over seeds"
     with look():
         if len(drawn) <= TOGETHER:
             fig = _together(results, drawn, names, _axis(wanted))
@@ -85,16 +85,26 @@ def curves(
 
 
 def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None = None) -> Shown:
-    """Every seed as a point by arm, with mean and 95 % interval, and what was reported."""
+    """Every seed as a point by arm, with mean and 95 % interval, and what was reported.
+
+    Arms whose values are the same in every seed share a row.
+    """
     chosen = choose(results, arms)
     wanted = metrics.metric(metric)
-    rows = [row for row in summarise(results, metric) if row.arm in chosen and row.ours.n]
+    there = [[row for row in group if row.arm in chosen] for group in grouped(results, metric)]
+    groups = [group for group in there if group and group[0].ours.n]
+    rows = [group[0] for group in groups]
     names, note = _names(results, {row.arm: row.ours.n for row in rows})
+    for group in groups:
+        if len(group) > 1:
+            names[group[0].arm] += f" and {len(group) - 1} more"
+            same = ", ".join(results.study.label(row.arm) for row in group)
+            note += f"The same in every seed, and so in one row: {same}. "
     alts, data = [], []
     with look():
         fig, axes = canvas(0.7 + 0.52 * len(rows))
         left = axes.get_yaxis_transform()  # from the left end of the axes, and heights in data
-        for place, row in enumerate(rows):
+        for place, (row, group) in enumerate(zip(rows, groups, strict=True)):
             style = _style(results, row.arm)
             points = values(results, row.arm, metric)
             # A fixed zigzag keeps points apart; no chance in a figure.
@@ -107,16 +117,18 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
             if row.reported is not None:
                 axes.plot(row.reported, place, "x", color=INK, ms=7, mew=1.8)
             said = number(row.reported, wanted.digits) if row.reported is not None else "nothing"
-            said = f", reported {said}" if results.study.reported else ""
+            said = f", reported {said}" if any(one.reported is not None for one in rows) else ""
             alts.append(
-                f"{results.study.label(row.arm)}: {number(row.ours.estimate, wanted.digits)} "
+                f"{', '.join(results.study.label(one.arm) for one in group)}: "
+                f"{number(row.ours.estimate, wanted.digits)} "
                 f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}{said}."
             )
             # Names stand above their rows, for a margin of names would be half of a phone.
             axes.text(0.0, place - 0.3, names[row.arm], va="center", transform=left)
             summary = {**columns(row.ours), "reported": row.reported}
             data += [
-                {"arm": row.arm, "seed": seed, "value": value, **summary}
+                {"arm": one.arm, "seed": seed, "value": value, **summary}
+                for one in group
                 for seed, value in points.items()
             ]
         axes.set_yticks([])
@@ -124,7 +136,7 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
         axes.set_ylim(len(rows) - 0.5, -0.55)
         axes.set_xlabel(_axis(wanted))
     caption = (
-        f"{wanted.title.capitalize()} by arm: a point a seed, the mean and its 95 % "
+        f"{capital(wanted.title)} by arm: a point a seed, the mean and its 95 % "
         f"interval{_cross(rows)}. {note}{setting(results)}."
     )
     alt = f"Values of {wanted.title} by arm. {' '.join(alts)}"
@@ -162,7 +174,7 @@ def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
         axes.set(xlabel=_axis(horizontal), ylabel=_axis(vertical))
         legend(fig, axes)
     caption = (
-        f"{vertical.title.capitalize()} over {horizontal.title}: mean and 95 % interval"
+        f"{capital(vertical.title)} over {horizontal.title}: mean and 95 % interval"
         f"{_cross(rows)}. {note}{setting(results)}."
     )
     alt = f"{vertical.title} over {horizontal.title}. {' '.join(alts)}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 
-from spatialnb.report.display import download
+from spatialnb.report.display import NOTHING, download
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Cell:
 
     def _sort(self) -> str:
         if self.sort is None:
-            return ""
+            return ' data-sort=""' if self.text == NOTHING else ""
         missing = isinstance(self.sort, float) and math.isnan(self.sort)
         return f' data-sort="{"" if missing else escape(str(self.sort))}"'
 
@@ -44,7 +48,8 @@ class Cell:
 def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "") -> str:
     """A table of texts and :class:`Cell` that scrolls inside itself where the page is narrow.
 
-    A click on a column's head sorts by it, where the page has the book's script.
+    A click on a column's head sorts by it, where the page has the book's script: first ascending,
+    then descending, and the third brings back the first order.
 
     Parameters
     ----------
@@ -57,11 +62,11 @@ def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "")
     rows = []
     for name, values in zip(data.index, data.to_numpy().tolist(), strict=True):
         cells = "".join(_cell(value).html("td") for value in values)
-        rows.append("<tr>" + _cell(name).html("th", ' scope="row"') + cells + "</tr>")
+        rows.append("<tr>" + _name(name).html("th", ' scope="row"') + cells + "</tr>")
     label = escape(title)
     return (
         f'<div class="wide" role="region" tabindex="0" aria-label="{label}">'
-        f'<table class="{f"data sortable n-last {classes}".strip()}">'
+        f'<table class="{f"data sortable asc n-last {classes}".strip()}">'
         f"<caption><span>{label}</span></caption>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -90,6 +95,15 @@ def as_text(data: pd.DataFrame, title: str) -> str:
 
 def _cell(value: object) -> Cell:
     return value if isinstance(value, Cell) else Cell(str(value))
+
+
+def _name(value: object) -> Cell:
+    """A row's name as a cell, sorted by its letters and by the numbers in it: 15 before 100."""
+    cell = _cell(value)
+    if cell.sort is not None:
+        return cell
+    order = NUMBER.sub(lambda found: f"{float(found[0]):013.6f}", cell.text.lower())
+    return cell if order == cell.text else dataclasses.replace(cell, sort=order)
 
 
 def _head(name: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from spatialnb.report.display import Shown
 from spatialnb.report.figures import choose, columns
-from spatialnb.report.formatting import number, setting
+from spatialnb.report.formatting import capital, number, setting
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.study.inference import mean_interval
 from spatialnb.study.results import Results
@@ -61,10 +61,10 @@ def lines(results: Results, quantity: str = "loss", arms: Sequence[str] | None =
     title = axis.removesuffix(" (%)")
     counts = sorted({len(results.pairs[arm]) for arm in chosen})
     caption = (
-        f"{title.capitalize()} on the straight line from one network (0) to another (1): mean and "
+        f"{capital(title)} on the straight line from one network (0) to another (1): mean and "
         f"95 % band over pairs of seeds, n = {' or '.join(map(str, counts))}. {setting(results)}."
     )
-    alt = f"{title.capitalize()} halfway between two networks. {' '.join(alts)}"
+    alt = f"{capital(title)} halfway between two networks. {' '.join(alts)}"
     return figure(fig, alt, caption, name=f"{results.study.id}-lines-{quantity}", rows=rows)
 
 

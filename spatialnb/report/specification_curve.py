@@ -76,7 +76,7 @@ def specification_curve(
         f"{claim.words} It holds in {count} universes; differences from {ends} points.",
         f"{claim.arm} minus {claim.against}, test accuracy in points, in every universe: means "
         f"over seeds, lines from the lowest to the highest seed; the band is ±{MARGIN} points. "
-        f"Below, the choices that make each universe. The claim holds in {count}.",
+        f"The ticks are the choices that make each universe. The claim holds in {count}.",
         name=name,
         rows=[
             {"universe": one.code, "mean": one.mean, "holds": kept, "n": len(one.differences)}

@@ -87,6 +87,23 @@ def _expected(results: Results, metric: str, samples: list[float]) -> tuple[floa
     return (low, high) if low < high else None
 
 
+def grouped(results: Results, metric: str) -> list[list[Row]]:
+    """The rows of a table, those of arms in one list whose values are the same in every seed.
+
+    Arms with n = 0 are left out, unless their runs failed or the log reports a number of theirs, or
+    no arm has the metric at all. The baseline keeps a row of its own.
+    """
+    rows = summarise(results, metric)
+    measured = [row for row in rows if row.ours.n or row.failed or row.reported is not None]
+    groups: dict[object, list[Row]] = {}
+    for row in measured if any(row.ours.n for row in rows) else rows:
+        found = values(results, row.arm, metric)
+        single = row.difference is None or row.failed or len(found) < 2
+        same = row.arm if single else (tuple(found.items()), row.reported, row.reported_sd)
+        groups.setdefault(same, []).append(row)
+    return list(groups.values())
+
+
 def log_count(chapter: str, metric: str) -> int:
     """Over how many seeds, or pairs of seeds, the log's means are; 0 for what is not in it."""
     protocol = LOG_PROTOCOLS.get(chapter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -23,7 +23,7 @@ from spatialnb.report.formatting import (
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.record_table import behind
 from spatialnb.report.sparklines import sparks
-from spatialnb.report.summary import EMPTY, Row, log_count, summarise
+from spatialnb.report.summary import EMPTY, Row, grouped, log_count, summarise
 from spatialnb.study import metrics
 from spatialnb.study.results import Results
 from spatialnb.study.study import Study
@@ -32,6 +32,9 @@ _EXPECTED = (
     "Below a reported number: where 95 % of means of {}, as many as the log has, would lie "
     "under our protocol."
 )
+SPARKS = " By epoch: the mean{}, all on one scale; sorted by the last epoch."
+ALIKE = " / "
+"""Between the names of arms that share a row."""
 PAIRS = "n of differences"
 """Shown where a failed run makes it less than n."""
 
@@ -71,31 +74,43 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
 def table(results: Results, metric: str = "accuracy") -> Shown:
     """A study's arms: reported, ours ± sd and 95 % interval, n, paired difference to the baseline.
 
-    With the mean by epoch as a small line where it was recorded; nothing stands as reported in a
-    chapter that the report does not have. Under it: what it was made from, the numbers as CSV and
+    With the mean by epoch as a small line where it was recorded; nothing stands as reported where
+    the log has no such number. Arms whose values are the same in every seed share a row, and those
+    that do not have the metric have none. Under it: what it was made from, the numbers as CSV and
     JSON, and the records.
     """
     study, wanted = results.study, metrics.metric(metric)
     base = study.label(study.baseline)
     small = sparks(results, metric)
-    rows = summarise(results, metric)
+    groups = grouped(results, metric)
+    rows = [group[0] for group in groups]
     data = pd.DataFrame(
         [_cells(row, wanted.digits, base, small) for row in rows],
-        index=[study.label(row.arm) for row in rows],
+        index=[ALIKE.join(study.label(row.arm) for row in group) for group in groups],
     )
     if all(row.difference is None or row.difference.n == row.ours.n for row in rows):
         data = data.drop(columns=PAIRS)
-    if not study.reported:  # a chapter that the report does not have
-        data = data.drop(columns=["reported", f"minus {base} | reported"])
+    if all(row.reported is None for row in rows):
+        data = data.drop(columns="reported")
+    if all(row.reported_difference is None for row in rows):
+        data = data.drop(columns=f"minus {base} | reported")
+    compared = any(row.difference is not None and row.difference.n for row in rows)
+    if not compared:  # the baseline does not have the metric
+        data = data.drop(columns=[f"minus {base} | ours", PAIRS], errors="ignore")
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
     count = log_count(study.id, metric)
     few = f"{count} {of[0] if count > 1 else of[0].replace('pairs', 'pair')}"
     notes = [
-        f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the "
-        f"mean, or of the difference to {base}, which is paired by {of[1]}."
-        + (f" By epoch: the mean, {base} dotted; one scale for all rows." if small else ""),
+        f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the mean"
+        + (
+            f", or of the difference to the baseline ({base}), which is paired by {of[1]}."
+            if compared
+            else "."
+        )
+        + (SPARKS.format(", the baseline dotted" if compared else "") if small else ""),
+        *_grouped_notes(results, groups),
         *([_EXPECTED.format(few)] if any(row.expected for row in rows) else []),
         *failures(results),
         *([made] if (made := made_by_results(results)) else []),
@@ -173,6 +188,18 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
         PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
     }
     return cells if small else {name: cell for name, cell in cells.items() if name != "by epoch"}
+
+
+def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[str]:
+    """Sentences on the arms that have no row of their own."""
+    notes = []
+    if any(len(group) > 1 for group in groups):
+        notes.append("Arms whose values are the same in every seed share a row.")
+    shown = {row.arm for group in groups for row in group}
+    left_out = [results.study.label(arm) for arm in results.arms if arm not in shown]
+    if left_out:
+        notes.append(f"Without such a number, and so not in the table: {', '.join(left_out)}.")
+    return notes
 
 
 def _expected(

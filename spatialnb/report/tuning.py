@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from spatialnb.report.display import Shown
-from spatialnb.report.formatting import failures, number, setting, slug, spread
+from spatialnb.report.formatting import capital, failures, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
 from spatialnb.report.summary import summarise
@@ -63,16 +63,30 @@ def chosen_table(results: Results, lines: Lines) -> Shown:
         }
     data = pd.DataFrame.from_dict(cells, orient="index")
     title = f"The setting with the highest {wanted.title}: {setting(results)}"
-    return Shown(as_html(data, title, corner="arm"), as_text(data, title))
+    taken = [
+        {"arm": name, "setting": arm, "learning_rate": results.study.arms[arm].learning_rate}
+        | {"decay": results.study.arms[arm].learning_rate_decay}
+        | {"mean": rows[arm].estimate, "sd": rows[arm].sd, "n": rows[arm].n}
+        for name, arm in chosen(results, lines).items()
+    ]
+    links = downloads(f"{results.study.id}-chosen", pd.DataFrame(taken))
+    return Shown(f"{as_html(data, title, corner='arm')}\n{links}", as_text(data, title))
 
 
 def chosen_numbers(results: Results, lines: Lines) -> dict[str, str]:
-    """The accuracy of what :func:`chosen` takes, for the prose, by keys like ``c2c-none-best``."""
+    """What :func:`chosen` takes, for the prose.
+
+    By keys like ``c2c-none-best``, its accuracy; with ``-rate`` and ``-decay`` its learning rate
+    and how that falls, such as ``linear``, or ``constant``.
+    """
     rows = {row.arm: row.ours.estimate for row in summarise(results, ACCURACY)}
-    return {
-        f"{results.study.id}-{slug(name)}-best": number(rows[arm], metrics.metric(ACCURACY).digits)
-        for name, arm in chosen(results, lines).items()
-    }
+    said = {}
+    for name, arm in chosen(results, lines).items():
+        run, key = results.study.arms[arm], f"{results.study.id}-{slug(name)}-best"
+        said[key] = number(rows[arm], metrics.metric(ACCURACY).digits)
+        said[f"{key}-rate"] = f"{run.learning_rate:g}"
+        said[f"{key}-decay"] = run.learning_rate_decay or "constant"
+    return said
 
 
 def rate_table(results: Results, lines: Lines) -> Shown:
@@ -94,7 +108,7 @@ def rate_table(results: Results, lines: Lines) -> Shown:
                 for arm in arms
             }
         data = pd.DataFrame(cells)
-        title = f"{wanted.title.capitalize()} ({wanted.unit}), {panel}: {setting(results)}"
+        title = f"{capital(wanted.title)} ({wanted.unit}), {panel}: {setting(results)}"
         html.append(as_html(data, title, corner="learning rate"))
         texts.append(as_text(data, title))
     means = f"Means over {len(results.seeds)} seeds; * marks the highest of an arm."
@@ -145,8 +159,8 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
         legend(fig, panels[0])
     return figure(
         fig,
-        f"{wanted.title.capitalize()} over the learning rate. {' '.join(alts)}",
-        f"{wanted.title.capitalize()} after the last epoch over the learning rate, which stays "
+        f"{capital(wanted.title)} over the learning rate. {' '.join(alts)}",
+        f"{capital(wanted.title)} after the last epoch over the learning rate, which stays "
         f"constant or falls: means of {len(results.seeds)} seeds. "
         + " ".join([f"{setting(results)}.", *failures(results)]),
         name=f"{results.study.id}-learning-rates",

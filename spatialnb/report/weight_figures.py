@@ -89,10 +89,10 @@ def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown
     out, into = next(iter(layers.values()))["shape"]
     caption = (
         f"The first layer of one network an arm (seed {SEED}; n = 1, so no spread is shown). "
-        f"Above: the mean size of effective weights in blocks, {out} hidden neurons by {into} "
-        "inputs, both in the order of their places. Below: mean size by distance, of the learned "
-        f"weights and of what the kernel leaves of them. {results.dataset}, {results.epochs} "
-        "epochs."
+        f"Pictures: the mean size of effective weights in blocks, {out} hidden units by {into} "
+        "inputs, both in the order of their positions. Curves: mean size by distance, of the "
+        f"learned weights and of what the kernel leaves of them. {results.dataset}, "
+        f"{results.epochs} epochs."
     )
     alts = [f"{labels[arm]}: {_said(layer)}." for arm, layer in layers.items()]
     alt = f"Mean size of weights of the first layer, near and far. {' '.join(alts)}"

@@ -266,10 +266,13 @@ class _Known:
     kind: Literal["run", "pair"] = "run"
     number: Literal["none", "optional", "needed"] = "none"
     title_at: str = ""
-    with_part: str = "{}, {}"
+    with_part: str = "{}, layer {}"
     example: str = ""
     margin: float | None = None
 
+
+TASK = "{} on the {} task"
+"""How the title of a metric of one of two tasks goes on."""
 
 METRICS: dict[str, _Known] = {
     "accuracy": _Known(
@@ -279,6 +282,7 @@ METRICS: dict[str, _Known] = {
         digits=2,
         number="optional",
         margin=0.5,
+        with_part=TASK,
         read=_epoch("test_accuracy", 100.0),
     ),
     "gain": _Known(
@@ -289,6 +293,7 @@ METRICS: dict[str, _Known] = {
         number="needed",
         example="2",
         margin=0.5,
+        with_part=TASK,
         read=_gain,
     ),
     "epochs_to": _Known(
@@ -299,18 +304,21 @@ METRICS: dict[str, _Known] = {
         number="needed",
         example="45",
         margin=0.5,
+        with_part=TASK,
         read=_epochs_to,
     ),
     "train_loss": _Known(
         title="training loss",
         title_at="training loss in epoch {}",
         number="optional",
+        with_part=TASK,
         read=_epoch("train_loss"),
     ),
     "test_loss": _Known(
         title="test loss",
         title_at="test loss after epoch {}",
         number="optional",
+        with_part=TASK,
         read=_epoch("test_loss"),
     ),
     "validation_accuracy": _Known(
@@ -330,6 +338,7 @@ METRICS: dict[str, _Known] = {
         digits=2,
         number="needed",
         example="94.2",
+        with_part="{}, kept by {}",
         read=_pruned("accuracy"),
     ),
     "tuned": _Known(
@@ -338,6 +347,7 @@ METRICS: dict[str, _Known] = {
         unit="%",
         digits=2,
         number="optional",
+        with_part="{}, kept by {}",
         read=_pruned("tuned_accuracy"),
     ),
     "zeros": _Known(
@@ -346,6 +356,7 @@ METRICS: dict[str, _Known] = {
         unit="%",
         digits=2,
         number="optional",
+        with_part="{}, kept by {}",
         read=_zeros,
     ),
     "zeros_after": _Known(
@@ -379,7 +390,6 @@ METRICS: dict[str, _Known] = {
         prefix + name: _Known(
             title=of + title,
             title_at=f"{of}{title}, epoch {{}}",
-            with_part="{}, layer {}",
             unit=unit,
             digits=digits,
             number="optional",
@@ -527,18 +537,26 @@ METRICS: dict[str, _Known] = {
         margin=0.5,
         read=_above("agreement", "agreement_chance", 100.0),
     ),
-    "barrier": _Known(title="loss barrier", kind="pair", margin=0.05, read=_barrier("loss")),
+    "barrier": _Known(
+        title="loss barrier",
+        kind="pair",
+        margin=0.05,
+        with_part="{}, {}",
+        read=_barrier("loss"),
+    ),
     "drop": _Known(
         title="accuracy barrier",
         unit="points",
         digits=2,
         kind="pair",
         margin=0.5,
+        with_part="{}, {}",
         read=_barrier("accuracy", 100.0),
     ),
 }
 """What is known by name. ``gain@2`` is the accuracy gained from after epoch 2 to the end, so a gap
-between two arms that widens is a gain that is greater. ``epochs_to@45`` counts epochs from 1; a run
-that never gets there counts as one epoch more than it had, so its difference is understated.
+between two arms that widens is a gain that is greater. ``epochs_to@45`` is how many epochs
+were trained, so 1 is after the first one, epoch 0; a run that never gets there counts as one epoch
+more than it had, so its difference is understated.
 ``barrier`` and ``drop`` are of the straight line between two networks, ``barrier:matched`` after
 matching; the other parts are the lines of :func:`spatialnb.analysis.alignment.compare`."""

@@ -52,7 +52,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="places-matter",
-            words="It beats the same strengths at shuffled places, at their best.",
+            words="At its best, k = 15 on the plane beats the same strengths at shuffled "
+            "places, at their best.",
             rule="beats",
             arm="plane, k = 15",
             against="shuffled, k = 15",
@@ -60,7 +61,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="inequality-matters",
-            words="It beats one number for all weights of a layer, its mean, at its best.",
+            words="At its best, k = 15 on the plane beats one number for all weights of a "
+            "layer, its mean, at its best.",
             rule="beats",
             arm="plane, k = 15",
             against="one number, k = 15",
@@ -69,7 +71,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="plane-beats-the-line",
-            words="It beats none, and sharpening and one number on the line, each at its best.",
+            words="At its best, k = 15 on the plane beats none, and sharpening and one number "
+            "on the line, each at its best.",
             rule="beats",
             arm="plane, k = 15",
             against=("none", "line, k 3 → 50", "line, one number"),
@@ -79,7 +82,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="permuted-equals-shuffled",
-            words="With the pixels permuted it does as well as its shuffled strengths.",
+            words="With the pixels permuted, k = 15 on the plane does as well as its shuffled "
+            "strengths, each at its best.",
             rule="equals",
             arm="permuted, k = 15",
             against="shuffled, k = 15",

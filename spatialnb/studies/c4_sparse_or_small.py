@@ -202,8 +202,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="beats-pruning-one-number",
-            words="It beats a network with one number for all weights of a layer, pruned by "
-            "magnitude.",
+            words="Sharpening, cut to its nearest weights, beats a network with one number for all "
+            "weights of a layer, pruned by magnitude.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
@@ -214,7 +214,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="beats-random-mask",
-            words="It beats as many weights at random places, trained from the start.",
+            words="Sharpening, cut to its nearest weights, beats as many weights at random places, "
+            "trained from the start.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
@@ -225,7 +226,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="beats-narrower",
-            words="It beats a narrower dense network with as many weights.",
+            words="Sharpening, cut to its nearest weights, beats a narrower dense network with as "
+            "many weights.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
@@ -235,7 +237,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="as-good-as-sparse-training",
-            words="It does at least as well as SET and as RigL.",
+            words="Sharpening, cut to its nearest weights, does at least as well as SET and "
+            "as RigL.",
             rule="at_least",
             arm="k 3 → 100",
             metric=TUNED,
@@ -246,8 +249,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="as-good-as-one-number",
-            words="It does at least as well as RigL, and as a narrower network, with one number "
-            "for all weights of a layer.",
+            words="Sharpening, cut to its nearest weights, does at least as well as RigL, and as a "
+            "narrower network, with one number for all weights of a layer.",
             rule="at_least",
             arm="k 3 → 100",
             metric=TUNED,

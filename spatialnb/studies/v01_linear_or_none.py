@@ -65,7 +65,7 @@ STUDY = Study(
         Claim(
             chapter="v01",
             key="linear-unlike",
-            words="With the linear prior they are not alike either.",
+            words="With the linear prior, two networks have weights that are not alike.",
             rule="equals",
             arm="linear",
             metric="similarity",

@@ -146,7 +146,7 @@ STUDY = Study(
         Claim(
             chapter="v11",
             key="gap-widens",
-            words="The lead widens from epoch 2 to the end.",
+            words="The lead of sharpening 3 → 50 over none widens from epoch 2 to the end.",
             rule="beats",
             arm="k 3 → 50",
             against="none",

@@ -24,6 +24,7 @@ from .population_tables import (
     population_rows,
     population_table,
 )
+from .protocol_box import protocol
 from .pruning_report import latency_table, zeros_figure, zeros_table
 from .receptive import receptive_fields
 from .robustness_tables import (
@@ -109,6 +110,7 @@ __all__ = [
     "population_table",
     "power_numbers",
     "power_table",
+    "protocol",
     "rate_figure",
     "rate_table",
     "receptive_fields",

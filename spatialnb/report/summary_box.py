@@ -9,6 +9,7 @@ from spatialnb.report.cost import hours, records_of
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import mark, size_mark
 from spatialnb.report.formatting import SYMBOLS, banner, estimate, setting, size_text
+from spatialnb.report.protocol_box import protocol
 from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
 from spatialnb.study.results import Results
@@ -17,7 +18,8 @@ from spatialnb.study.results import Results
 def glance(results: Results) -> Shown:
     """The verdicts of a chapter in short, and what they were made from.
 
-    Above it stands a warning where these are not the published results.
+    Above it stands a warning where these are not the published results; the protocol of the runs
+    is folded away at its end.
     """
     findings = results.findings()
     counts = Counter(str(finding.verdict) for finding in findings)
@@ -33,7 +35,7 @@ def glance(results: Results) -> Shown:
     made = _made(results)
     html = (
         f'<aside class="glance" aria-label="Summary"><p class="head">{escape(_title(head))}</p>'
-        f'<ul>{items}</ul><p class="made">{escape(made)}</p></aside>'
+        f'<ul>{items}</ul><p class="made">{escape(made)}</p>{protocol(results).html}</aside>'
     )
     texts = [
         f"  {SYMBOLS[finding.verdict]} {finding.verdict}{_size(finding)}: {finding.claim.words} "

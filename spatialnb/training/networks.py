@@ -186,9 +186,9 @@ class Transformer(nn.Module):
     r"""A small vision transformer (Dosovitskiy et al. 2021).
 
     The image is cut into 4 by 4 patches, which become tokens of width 64 with a learned position
-    each; blocks follow, and the mean token, normalised, is classified. The MLPs' layers are named
-    ``blocks.<number>.mlp.<place>`` and initialised as in :func:`mlp`; the other weights are drawn
-    from $N(0, 1 / \text{fan in})$, positions from $N(0, 0.02^2)$.
+    each; blocks follow; the tokens are normalised, and their mean is classified. The MLPs' layers
+    are named ``blocks.<number>.mlp.<place>`` and initialised as in :func:`mlp`; the other weights
+    are drawn from $N(0, 1 / \text{fan in})$, positions from $N(0, 0.02^2)$.
 
     Parameters
     ----------

@@ -1,0 +1,405 @@
+"""The protocol of a chapter's runs, from their configuration: what it takes to make one again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from html import escape
+from typing import Any
+
+from spatialnb.config.run import Run
+from spatialnb.datasets import Edition, edition
+from spatialnb.priors.kernels import Uniform
+from spatialnb.priors.schedules import Schedule, Static
+from spatialnb.registry import encode
+from spatialnb.report.display import Shown, details
+from spatialnb.report.formatting import seeds_text
+from spatialnb.report.kernel_formulas import kernel_formula, schedule_formula
+from spatialnb.study.results import Results
+
+Say = Callable[[Run], str]
+"""From a run to HTML; empty where there is nothing to say."""
+
+MOST = 16
+"""So many arms are named beside their settings; of more, the settings alone are listed."""
+
+ADAM = "β = (0.9, 0.999), ε = 10⁻⁸"
+OPTIMIZERS: dict[str, str] = {
+    "adam": f"Adam, {ADAM}, no weight decay",
+    "adamw": f"AdamW, {ADAM}, decoupled weight decay {{decay:g}} of learned weights and biases",
+    "sgd": "SGD with momentum 0.9, without Nesterov's and without dampening; no weight decay",
+    "madam": (
+        "Madam: W ← W exp(−η sign(W) ĝ), biases b ← b − η ĝ, where ĝ is the gradient over the root "
+        "of its mean square (β = 0.999, bias-corrected), held within ±10; |W| at most 3 times the "
+        "root mean square that its layer starts with; no weight decay"
+    ),
+}
+"""Every optimiser with its constants."""
+ACTIONS = {
+    "multiply": "W<sub>eff</sub> = K ∘ W",
+    "normalise": "W<sub>eff</sub> = √2 K ∘ W / ‖W‖, the norm of each unit's weights",
+    "cap": "W<sub>eff</sub> = min(max(W, −K), K); a weight beyond its cap has no gradient",
+    "soft_cap": "W<sub>eff</sub> = K tanh(W / K)",
+    "cap_scaled_gradient": "as a cap, and the gradient inside it is multiplied by K",
+}
+"""How a kernel's value K acts on a learned weight W."""
+NETWORKS = {
+    "convolutional": (
+        "two convolutions of 3 × 3 with 16 and 32 filters, each followed by a maximum over 2 × 2 "
+        "and ReLU, flattened channel by channel; then {widths}, the prior on these layers alone"
+    ),
+    "convolutional_pooled": (
+        "convolutions of 3 × 3 with {filters} filters, each followed by a maximum over 2 × 2 and "
+        "ReLU; then the mean over pixels and a linear head, {head}, the prior on that alone"
+    ),
+    "transformer": (
+        "16 patches of 8 × 8, embedded in 64 dimensions, plus a learned position each; {blocks} "
+        "blocks of attention with 4 heads and an MLP with {hidden} hidden units and ReLU, each "
+        "added to the tokens and each on tokens that LayerNorm (ε = 10⁻⁵, learned scale and shift) "
+        "has normalised; at the end LayerNorm, then the mean over tokens, then a linear head. All "
+        "linear layers have biases. The prior is on the MLPs' layers alone"
+    ),
+}
+INITIAL = {
+    "torch_default": "weights and biases uniform within ±1 / √(fan in)",
+    "normal": "weights from N(0, {std:g}²), biases 0",
+}
+NETWORK_START = {
+    "convolutional_pooled": (
+        "weights of convolutions from N(0, 2 / fan in), of the head from N(0, 1 / fan in), biases 0"
+    ),
+    "transformer": (
+        "both layers of each MLP from N(0, 2 / fan in), the other weights from N(0, 1 / fan in), "
+        "positions from N(0, 0.02²), biases 0"
+    ),
+}
+"""Initial weights of the networks that have others than a multilayer perceptron."""
+FEWER = ("static", "set", "rigl", "granet")
+"""Sparse methods that start with fewer weights, and with larger ones for it."""
+TEXT = (
+    "TF-IDF, as scikit-learn's <code>TfidfVectorizer</code> has it, of the {:,} most frequent "
+    "words of the training split, ties in alphabetical order"
+)
+SCALINGS = {"unit": "[0, 1]", "centred": "[−1, 1]"}
+STREAMS = {
+    "the initial weights": "2s",
+    "the order of images": "2s + 1",
+    "the order of the second task": "2⁴⁰ + s",
+    "masks and random weights": "2⁴¹ + s",
+    "augmentation, dropout and other interventions": "2⁴² + s",
+    "permuted units": "2⁴³ + s",
+    "masks to compare with": "2⁴⁴ + s",
+}
+"""What the generators of a run with seed s are seeded with."""
+AGAIN = """\
+from spatialnb import studies
+from spatialnb.execution.trainer import train_one
+
+run = studies.get({study!r}).configs(seeds=[{seed}])[{arm!r}][0]
+train_one(run).record.outcome"""
+"""How one run is trained again."""
+SAID = (
+    "dataset", "train_size", "validation_size", "network", "hidden", "initialisation",
+    "initial_std", "input_scaling", "activation", "augmentation", "dropout", "label_smoothing",
+    "action", "schedule", "decay", "second", "optimizer", "learning_rate", "weight_decay",
+    "learning_rate_decay", "folded", "positions", "permuted_pixels", "batch_size", "epochs", "seed",
+)  # fmt: skip
+"""Fields of a run that the rows below put into words; of others a row gives name and value."""
+
+
+def protocol(results: Results) -> Shown:
+    """All that is the same in a chapter's runs, and what differs from arm to arm.
+
+    A list of what a second laboratory needs, folded away: data, network, initial weights, kernel
+    and schedule of every arm as formulas, loss, optimiser with its constants, batches, random
+    numbers, how to train one seed again, and which claims are corrected together.
+    """
+    study = results.study
+    runs = {
+        study.label(arm): next(iter(results.records[arm].values())).run
+        for arm in results.arms
+        if results.records[arm]
+    }
+    rows = {name: _by_arm(runs, say) for name, say in ROWS.items()}
+    with_prior = {arm: run for arm, run in runs.items() if _has_prior(run) and run.folded is None}
+    rows |= {"How it acts": _by_arm(with_prior, _action), "Also": _by_arm(runs, _others)}
+    rows |= {
+        "Random numbers": _random(runs.values()),
+        "One seed again": _again(results),
+        "Corrected together": _family(results),
+    }
+    filled = {name: text for name, text in rows.items() if text}
+    items = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in filled.items())
+    html = details("Protocol of these runs", f'<dl class="protocol">{items}</dl>')
+    return Shown(html, "Protocol of these runs")
+
+
+def _by_arm(runs: Mapping[str, Run], say: Say) -> str:
+    """What is said of all runs, or of each arm where they differ; empty where there are none."""
+    said: dict[str, list[str]] = {} if runs else {"": []}
+    for arm, run in runs.items():
+        said.setdefault(say(run), []).append(arm)
+    if len(said) == 1:
+        return next(iter(said))
+    items = []
+    for text, arms in said.items():
+        names = f"<em>{escape('; '.join(arms))}</em>: " if len(runs) <= MOST else ""
+        items.append(f"<li>{names}{text or 'none'}</li>")
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _data(run: Run) -> str:
+    data = edition(run.dataset)
+    said = [f"{escape(data.name)}: {_images(run, data):,} training images"]
+    if run.train_size is not None:
+        said.append(f"the first of {data.train:,}")
+    if run.validation_size is not None:
+        said.append(
+            f"the last {run.validation_size:,} held out and measured, test images not looked at"
+        )
+    else:
+        said.append(f"{data.test:,} test images")
+    if run.second is not None:
+        other = edition(run.second.dataset)
+        said.append(
+            f"and {escape(other.name)}: {other.train:,} and {other.test:,}, a batch of each at "
+            "every step, the smaller gone through again as often as it takes"
+        )
+    return ", ".join(said)
+
+
+def _images(run: Run, data: Edition) -> int:
+    return run.train_size or data.train - (run.validation_size or 0)
+
+
+def _inputs(run: Run) -> str:
+    data = edition(run.dataset)
+    said = TEXT.format(data.features) if data.kind == "text" else _pixels(run)
+    if run.second is not None and edition(run.second.dataset).kind == "text":
+        said += f"; texts as {TEXT.format(edition(run.second.dataset).features)}"
+    return said
+
+
+def _pixels(run: Run) -> str:
+    scaled = (
+        "standardised by channel, with mean and standard deviation over the training split"
+        if run.input_scaling is None
+        else f"scaled to {SCALINGS[run.input_scaling]}"
+    )
+    augmented = (
+        "; training images padded by 4 pixels, cropped and mirrored at random"
+        if run.augmentation
+        else ""
+    )
+    return scaled + augmented
+
+
+def _network(run: Run) -> str:
+    data = edition(run.dataset)
+    hidden = [str(width) for width in run.hidden]
+    if run.second is not None:
+        other = edition(run.second.dataset)
+        shared = "shared, and the prior on them" if run.second.shared else "a set of them a task"
+        return (
+            f"an adapter a task, {data.features}-{hidden[0]} and {other.features}-{hidden[0]}; "
+            f"{'-'.join(hidden)}, {shared}; a head a task, {hidden[-1]}-{data.classes} and "
+            f"{hidden[-1]}-{other.classes}; ReLU between layers"
+        )
+    ends = f"ReLU between layers{f', dropout {run.dropout:g} after it' if run.dropout else ''}"
+    if run.activation is not None:
+        ends = "leaky ReLU (0.01 x below 0) between layers"
+    if run.network is None:
+        return f"{'-'.join([str(data.features), *hidden, str(data.classes)])}, {ends}"
+    features = 32 * (data.shape[1] // 4) * (data.shape[2] // 4) if len(data.shape) == 3 else 0
+    widths = "-".join([str(features), *hidden, str(data.classes)])
+    if run.network not in NETWORKS:
+        return escape(f"{run.network}, {'-'.join(hidden)}")
+    units = " and ".join(dict.fromkeys(hidden))
+    return NETWORKS[run.network].format(
+        widths=widths,
+        blocks=len(hidden),
+        hidden=units,
+        filters=", ".join(hidden),
+        head=f"{hidden[-1]}-{data.classes}",
+    )
+
+
+def _initial(run: Run) -> str:
+    if run.network in NETWORK_START:
+        return NETWORK_START[run.network]
+    if run.sparse is not None and run.sparse.method in FEWER and run.sparse.fan_in is None:
+        return "weights from N(0, 2 / fan in), of the fan-in that zeros leave on average; biases 0"
+    if run.initialisation is None:
+        return "weights from N(0, 2 / fan in), biases 0"
+    form = INITIAL.get(run.initialisation, escape(run.initialisation))
+    return form.format(std=run.initial_std or 0.0)
+
+
+def _positions(run: Run) -> str:
+    if run.positions is None:
+        return "units of each layer evenly on [0, 1], ends included; d = |x − y|"
+    permuted = "" if run.permuted_pixels is None else f", permuted (seed {run.permuted_pixels})"
+    return (
+        f"pixels on the image's grid in [0, 1]², all channels of a pixel together{permuted}; other "
+        "units on a grid; d is Euclidean"
+    )
+
+
+def _schedules(run: Run) -> list[Schedule]:
+    return [run.schedule, *([run.second.schedule] if run.second is not None else [])]
+
+
+def _has_prior(run: Run) -> bool:
+    plain = all(one == Static(kernel=Uniform()) for one in _schedules(run))
+    return not plain or run.action != "multiply"
+
+
+def _prior(run: Run) -> str:
+    """The schedule's formula; of a plain network that there is none."""
+    if not _has_prior(run):
+        return "no prior, K = 1"
+    said = "; second task: K = ".join(schedule_formula(one) for one in _schedules(run))
+    if run.folded is not None:
+        parts = " + ".join(run.folded) or "nothing"
+        return f"no prior attached; the optimiser applies {parts} of K = {said}, to weights alone"
+    return f"K = {said}"
+
+
+def _action(run: Run) -> str:
+    return ACTIONS.get(run.action, escape(run.action))
+
+
+def _loss(run: Run) -> str:
+    said = "mean cross-entropy of the batch"
+    if run.second is not None:
+        said += ", the two tasks' added"
+    if run.label_smoothing:
+        said += f", labels smoothed by {run.label_smoothing:g}"
+    if run.decay is not None:
+        size = "|W|" if run.decay.keep_sign else "W"
+        said += (
+            f", plus {run.decay.weight:g} Σ ({size} − T)² over all weights, biases left out; "
+            f"T = {kernel_formula(run.decay.target)}"
+        )
+    return said
+
+
+def _optimizer(run: Run) -> str:
+    form = OPTIMIZERS.get(run.optimizer, escape(run.optimizer))
+    return form.format(decay=run.weight_decay or 0.0)
+
+
+def _rate(run: Run) -> str:
+    if run.learning_rate_decay is None:
+        return f"{run.learning_rate:g}, constant"
+    rounds = run.sparse.rounds if run.sparse else None
+    anew = f", anew in each of {rounds} rounds" if rounds else ""
+    return (
+        f"{run.learning_rate:g}, falls to 0 step by step ({escape(run.learning_rate_decay)})"
+        f"{anew}, for weights and biases alike"
+    )
+
+
+def _batches(run: Run) -> str:
+    """Their size and order; of two tasks, the larger's."""
+    sizes = [_images(run, edition(run.dataset))]
+    if run.second is not None:
+        sizes.append(edition(run.second.dataset).train)
+    last = max(sizes) % run.batch_size
+    kept = f"; the last of an epoch has {last} and is kept" if last else ""
+    return f"{run.batch_size}, in a new random order every epoch{kept}"
+
+
+def _epochs(run: Run) -> str:
+    if run.epochs == 1:
+        return "1, at progress p = 1"
+    last = run.epochs - 1
+    return (
+        f"{run.epochs}, counted from 0 to {last} as the log does; a kernel that moves does so "
+        f"before each, at progress p = epoch / {last}; accuracy is that after the last"
+    )
+
+
+ROWS: Mapping[str, Say] = {
+    "Data": _data,
+    "Inputs": _inputs,
+    "Network": _network,
+    "Initial weights": _initial,
+    "Positions": _positions,
+    "Kernel": _prior,
+    "How it acts": lambda run: "",
+    "Loss": _loss,
+    "Optimiser": _optimizer,
+    "Learning rate": _rate,
+    "Batches": _batches,
+    "Epochs": _epochs,
+}
+"""What is said of each run, by the name of the row."""
+
+
+def _others(run: Run) -> str:
+    """Settings without words of their own, by name and value."""
+    found = {
+        field.name: getattr(run, field.name)
+        for field in dataclasses.fields(run)
+        if field.name not in SAID and getattr(run, field.name) is not None
+    }
+    return escape("; ".join(f"{name}: {_value(value)}" for name, value in found.items()))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes"
+    plain = encode(value) if dataclasses.is_dataclass(value) else value
+    if not isinstance(plain, Mapping):
+        return json.dumps(plain, ensure_ascii=False)
+    return ", ".join(
+        f"{name} {json.dumps(part)}" for name, part in plain.items() if part is not None
+    )
+
+
+def _random(runs: Iterable[Run]) -> str:
+    runs = list(runs)
+    used = ["the initial weights", "the order of images"]
+    if any(run.second is not None for run in runs):
+        used.append("the order of the second task")
+    if any(run.sparse is not None or run.prune is not None for run in runs):
+        used.append("masks and random weights")
+    if any(run.augmentation or run.dropout or run.interventions for run in runs):
+        used.append("augmentation, dropout and other interventions")
+    if any(run.permuted_units for run in runs):
+        used.append("permuted units")
+    if any(run.mask_locality for run in runs):
+        used.append("masks to compare with")
+    streams = ", ".join(f"{STREAMS[name]} for {name}" for name in used)
+    return (
+        f"torch generators on the CPU, seeded for seed s with {streams}. Layers are drawn from "
+        "the first to the last; an epoch's order is <code>torch.randperm</code>. All arms of a "
+        "seed share them."
+    )
+
+
+def _again(results: Results) -> str:
+    if not (results.published or results.interim):
+        return ""
+    study, seed = results.study, results.seeds[-1]
+    code = AGAIN.format(study=study.id, seed=seed, arm=study.baseline)
+    return (
+        f"of {seeds_text(results.seeds)}; for instance {seed}, with the arm "
+        f"<em>{escape(study.label(study.baseline))}</em>:<pre>{escape(code)}</pre>"
+        "The outcome is that of the record in <code>book/records/runs/</code> with the name "
+        "<code>run.id</code>, bit for bit on the same kind of machine and build of torch."
+    )
+
+
+def _family(results: Results) -> str:
+    claims = [claim for claim in results.study.claims if claim.rule == "beats"]
+    if not claims:
+        return ""
+    comparisons = sum(len(claim.comparisons) for claim in claims)
+    keys = ", ".join(claim.key for claim in claims)
+    return (
+        f"by Holm's method, the {comparisons} comparisons of the chapter's claims that one arm "
+        f"beats another: {escape(keys)}"
+    )

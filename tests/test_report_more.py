@@ -370,3 +370,141 @@ def test_the_cost_counts_a_run_once_in_each_chapter_and_once_in_all():
     name, data = csv_of(shown)
     assert name == "cost.csv"
     assert data["hours"].to_list() == pytest.approx([runs / 4, seeds / 4, runs / 4])
+
+
+# ── Rows that would say nothing, or the same ────────────────────────────────────────────────────
+
+
+def rows_of(shown):
+    html = shown.html[shown.html.index("<tbody>") : shown.html.index("</tbody>")]
+    return re.findall(r'<th scope="row"[^>]*>(.*?)</th>', html)
+
+
+def test_arms_without_a_metric_have_no_row_and_are_named_below():
+    arms = {**ARMS, "cap": dataclasses.replace(ARMS["linear"], action="cap")}
+    shown = report.table(results(study(arms=arms, labels={})), "cap_share")
+    assert rows_of(shown) == ["cap"]
+    assert "Without such a number, and so not in the table: none, linear, inverse." in shown.text
+    assert "minus none" not in shown.text  # the baseline has no such number either
+
+
+def test_arms_with_the_same_values_share_a_row_and_the_file_has_each():
+    found = results(study(labels={}))
+    records = dict(found.records)
+    records["inverse"] = {
+        seed: dataclasses.replace(record, outcome=found.records["linear"][seed].outcome)
+        for seed, record in records["inverse"].items()
+    }
+    found = dataclasses.replace(found, records=records)
+    shown = report.table(found, "accuracy@2")
+    assert rows_of(shown) == ["none", "linear / inverse"]
+    assert "Arms whose values are the same in every seed share a row." in shown.text
+    assert report.frame(found, "accuracy@2")["arm"].tolist() == ["none", "linear", "inverse"]
+    drawn = report.dots(found, "accuracy@2")
+    assert "linear, inverse: " in drawn.text
+    assert "The same in every seed, and so in one row: linear, inverse." in drawn.text
+    assert rows_of(report.table(found)) == ["none", "linear", "inverse"]  # one is reported
+
+
+def test_what_the_log_does_not_report_has_no_column():
+    assert "reported" in report.table(results()).text
+    assert "reported" not in report.table(results(), "accuracy@2").text
+
+
+def test_a_caption_is_a_sentence_whatever_its_metric_is():
+    assert report.curves(results()).text.split("\n")[1].startswith("Test accuracy by epoch")
+    assert "difference to the baseline (none)" in report.table(results()).text
+
+
+# ── Numbers for words that say a direction ──────────────────────────────────────────────────────
+
+
+def test_a_difference_is_said_in_both_directions_without_a_plus():
+    said = report.numbers(results())
+    signed = said["v01-claim-linear-wins-estimate"]
+    assert signed.startswith("+")
+    assert said["v01-claim-linear-wins-ahead"] == signed.replace("+", "")
+    estimate, low, high = re.findall(r"[+−][\d.]+", signed)
+    mirrored = f"{estimate} [{high}, {low}]".replace("+", "−")
+    assert said["v01-claim-linear-wins-behind"] == mirrored
+    assert said["v01-claim-linear-wins-size"] == "✗ other sign"
+
+
+def test_a_claim_and_a_row_on_the_same_difference_have_one_interval_for_prose():
+    said = report.numbers(STUDIES["v11"].run(progress=False, train=False))
+    assert said["v11-claim-five-points-estimate"] == said["v11-k-3-to-50-minus-none"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5.6e-16, "5.6 × 10⁻¹⁶"),
+        (-3.0e4, "−3.0 × 10⁴"),
+        (0.0, "0"),
+        (math.nan, "–"),
+    ],
+)
+def test_a_power_of_ten_is_one_word(value, text):
+    assert report.scientific(value).replace("\u00a0", " ") == text
+    assert " " not in report.scientific(value)
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.021, "0.021"), (3.3e-8, "3.3 × 10⁻⁸"), (0.0, "0"), (1.0, "1")]
+)
+def test_a_p_value_has_two_digits(p, text):
+    from spatialnb.report.formatting import p_value
+
+    assert p_value(p).replace("\u00a0", " ") == text
+
+
+@pytest.mark.parametrize(
+    ("reported", "ours", "size"),
+    [
+        (21.0, [27.0, 27.2, 27.4], "larger"),
+        (5.0, [2.0, 2.1, 2.2], "smaller"),
+        (-0.1, [0.3, 0.31, 0.32], "other sign"),
+        (-0.3, [-0.5, -0.51, -0.52], "larger"),
+        (2.3, [2.2, 2.3, 2.5], "as reported"),
+        (None, [2.2, 2.3, 2.5], None),
+    ],
+)
+def test_a_size_is_set_beside_the_reported_one(reported, ours, size):
+    from spatialnb.study.claims import Claim
+    from spatialnb.study.judging import judge
+
+    claim = Claim(
+        chapter="v01", key="a", words="A.", rule="beats", arm="a", than=0.0, reported=reported
+    )
+    (finding,) = judge([claim], lambda arm, metric: dict(enumerate(ours)))
+    assert finding.size == size
+
+
+# ── Caps before training ────────────────────────────────────────────────────────────────────────
+
+
+def test_the_share_beyond_a_cap_before_training_is_what_initial_weights_give():
+    import torch
+
+    from spatialnb.training import networks
+
+    found = STUDIES["v08"].run(progress=False, train=False)
+    said = report.cap_numbers(found)
+    assert said["v08-cap-exponential-least"] == f"{0.05 + 0.95 * math.exp(-3):.3f}"
+    shares = []
+    for seed in range(20):
+        run = dataclasses.replace(found.study.arms["cap exponential"], seed=seed)
+        model = networks.initialise(run, (3, 32, 32), 10)
+        caps = [
+            run.schedule.at(0.0).strength(d) for d in networks.distances(run, model, (3, 32, 32))
+        ]
+        layers = [layer.weight.detach() for _, layer in networks.linear_layers(model)]
+        shares.append(
+            [float((w.abs() > c).double().mean()) for w, c in zip(layers, caps, strict=True)]
+        )
+    mean = 100.0 * torch.tensor(shares).mean(dim=0)
+    for place, near in ((1, 0.01), (2, 0.1), (3, 0.5)):
+        assert float(said[f"v08-cap-exponential-start-{place}"]) == pytest.approx(
+            float(mean[place - 1]), abs=near
+        )
+    assert "v08-multiply-exponential-least" not in said

@@ -11,6 +11,7 @@ from .engines import made_by, made_by_results
 from .figures import curves, dots, trade_off
 from .findings import few_seeds, ledger, ledger_rows, tally, verdicts
 from .formatting import banner, glue_numbers, numbers, scientific
+from .initial_caps import cap_numbers
 from .interpolation_figure import lines
 from .judged import judged, judged_rows, judged_text
 from .kernels import idea_figure, kernel_figure
@@ -73,6 +74,7 @@ __all__ = [
     "best_draws_numbers",
     "best_draws_table",
     "budget_figure",
+    "cap_numbers",
     "chosen",
     "chosen_numbers",
     "chosen_table",

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urldefrag, urlsplit
 from xml.etree import ElementTree
 
+import page_faults
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from bs4 import BeautifulSoup
@@ -302,6 +303,27 @@ def test_every_picture_has_words(opened: Opened) -> None:
     assert opened.page.evaluate(PICTURES_WITHOUT_WORDS) == []
 
 
+BROKEN_NUMBERS = r"""() => {
+  const power = /\d(?:\.\d+)?(?:e[-−+]?\d+|\u00a0×\u00a010[⁰¹²³⁴-⁹⁻]+)/g;
+  const lines = (text, found) => {
+    const range = document.createRange();
+    range.setStart(text, found.index);
+    range.setEnd(text, found.index + found[0].length);
+    return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+  };
+  return [...document.querySelectorAll("main :is(td, th, p, li, strong)")]
+    .flatMap(one => [...one.childNodes].filter(node => node.nodeType === Node.TEXT_NODE))
+    .flatMap(text => [...text.data.matchAll(power)]
+      .filter(found => lines(text, found) > 1).map(found => found[0]));
+}"""
+
+
+@every_width
+def test_no_line_breaks_a_power_of_ten(opened: Opened, width: int) -> None:
+    opened.resize(width)
+    assert opened.page.evaluate(BROKEN_NUMBERS) == []
+
+
 def test_a_page_is_light(opened: Opened) -> None:
     paths = {unquote(urlsplit(url).path) for url in opened.requests if url.startswith("file:")}
     weights = {path: Path(path).stat().st_size for path in paths if Path(path).is_file()}
@@ -320,13 +342,63 @@ def test_its_front_leads_to_the_first_page(fresh: Opened) -> None:
     fresh.page.wait_for_url((HTML / "book" / "index.html").as_uri())
 
 
+SEARCHED = """() => {
+  const form = document.querySelector(".bd-search-container form.bd-search");
+  const input = form.querySelector("input");
+  const edge = parseFloat(getComputedStyle(input).paddingLeft);
+  return [form.querySelector("i").getBoundingClientRect().right,
+    input.getBoundingClientRect().left + edge];
+}"""
+
+
 @built
 def test_the_search_finds_pages(fresh: Opened) -> None:
     fresh.show("search.html", "?q=sharpening")
     hits = fresh.page.locator("#search-results li a[href*='v11_high_sparsity']")
     hits.first.wait_for()
+    icon, text = fresh.page.evaluate(SEARCHED)
+    assert icon <= text  # the icon stands beside the query, not on it
     assert "sharpen" in fresh.page.locator("#search-results").inner_text().lower()
     assert fresh.complaints == []
+
+
+@pytest.mark.parametrize(("page", "head"), [("v05_cifar10", "ours"), ("v05_cifar10", "by epoch")])
+@built
+def test_a_table_sorts_up_then_down_and_then_is_as_it_was(
+    fresh: Opened, page: str, head: str
+) -> None:
+    fresh.show(f"book/{page}.html")
+    table = fresh.page.locator("main table.data").first
+    names, pressed = table.locator("tbody th"), table.locator("thead th", has_text=head).first
+    first = names.all_inner_texts()
+    orders = []
+    for sort in ("ascending", "descending", None):
+        pressed.click()
+        fresh.page.wait_for_timeout(50)
+        assert pressed.get_attribute("aria-sort") == sort
+        orders.append(names.all_inner_texts())
+    up, down, again = orders
+    assert up == down[::-1] != first
+    assert again == first
+    assert up[0] == "exponential → none"  # the lowest of all, at the last epoch too
+    corner = table.locator("thead th").first  # names, by letters
+    corner.click()
+    fresh.page.wait_for_timeout(50)
+    assert names.all_inner_texts() == sorted(first)
+
+
+@built
+def test_claims_keep_their_order_when_the_ledger_is_sorted_and_asked_for_it_again(
+    fresh: Opened,
+) -> None:
+    fresh.show("book/ledger.html")
+    table = fresh.page.locator("main table.findings").first
+    names = table.locator("tbody th")
+    first = names.all_inner_texts()
+    for _ in range(3):
+        table.locator("thead th", has_text="verdict").click()
+        fresh.page.wait_for_timeout(50)
+    assert names.all_inner_texts() == first
 
 
 VERDICTS_HIDDEN = """() => [...document.querySelectorAll("table.findings .verdict")]
@@ -399,6 +471,35 @@ def parsed(path: Path) -> BeautifulSoup:
 def anchors(path: Path) -> frozenset[str]:
     named = parsed(path).select("[id], a[name]")
     return frozenset(str(one.get("id") or one.get("name")) for one in named)
+
+
+@every_page
+def test_a_page_says_what_book_it_is_of_and_what_a_link_to_it_looks_like(name: str) -> None:
+    page = parsed(HTML / name)
+    assert page_faults.wrong_metadata(page, HTML / name, HTML, shared=name != "404.html") == []
+
+
+@built
+def test_the_front_has_a_title_and_leads_on_without_a_script() -> None:
+    page = parsed(HTML / FRONT)
+    assert page_faults.wrong_metadata(page, HTML / FRONT, HTML) == []
+    assert page.title.get_text() == page_faults.SITE  # type: ignore[union-attr]
+    assert (HTML / str(page.select_one("body a")["href"])).is_file()  # type: ignore[index]
+
+
+@every_page
+def test_a_page_has_no_fault_of_prose(name: str) -> None:
+    assert page_faults.wrong_prose(parsed(HTML / name)) == []
+
+
+@every_page
+def test_every_table_of_numbers_can_be_downloaded_and_has_no_row_too_many(name: str) -> None:
+    assert page_faults.wrong_tables(parsed(HTML / name)) == []
+
+
+@every_page
+def test_epochs_are_counted_from_0(name: str) -> None:
+    assert page_faults.epochs_from_one(parsed(HTML / name)) == []
 
 
 @every_page

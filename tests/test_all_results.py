@@ -98,9 +98,9 @@ def test_claims_are_those_of_the_ledger_and_as_the_schema_says(folder: Path) -> 
 
 
 def test_the_page_names_every_metric_with_its_unit(table: pd.DataFrame) -> None:
-    text = units_table().text
+    text = units_table(studies.recorded()).text
     assert all(name in text for name in table.metric.unique())
-    assert f"{len(all_results()):,} rows" in text
+    assert f"{len(all_results(studies.recorded())):,} rows" in text
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

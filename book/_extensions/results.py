@@ -12,6 +12,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import spatialnb
+from spatialnb import studies
 from spatialnb.report.all_results import write_all
 
 FOLDER = "results"
@@ -26,7 +27,8 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     key = _key(Path(spatialnb.__file__).parent, Path(app.srcdir) / "book" / "records")
     if folder.is_dir() and known.is_file() and known.read_text("utf-8") == key:
         return
-    write_all(folder)
+    parts = {"I": studies.ledger(), "II": studies.controls()}
+    write_all(folder, studies.recorded(), parts)
     known.write_text(key, "utf-8")
 
 

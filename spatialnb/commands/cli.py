@@ -805,13 +805,15 @@ def export(folder: Path, store: Path | None, alone: bool) -> None:
     The table is results.csv, and results.parquet where pyarrow is installed; claims.json comes with
     its schema. Files of these names are written over.
     """
+    from spatialnb import studies
     from spatialnb.records.store import default_store
     from spatialnb.report.all_results import write_all
 
     where = default_store((store,) if store else (), only_read=True, alone=alone)
     _say_if_nothing_is_published(where)
+    parts = {"I": studies.ledger(where), "II": studies.controls(where)}
     try:
-        written = write_all(folder, where)
+        written = write_all(folder, studies.recorded(where), parts)
     except OSError as error:
         raise click.ClickException(
             f"{folder} cannot be written: {error.strerror or error}"

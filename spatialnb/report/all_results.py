@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from spatialnb import studies
-from spatialnb.records.store import Record, Store
+from spatialnb.records.store import Record
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import ledger_rows
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.study import metrics
+from spatialnb.study.claims import Finding
 from spatialnb.study.results import Results
 
 COLUMNS = {
@@ -32,10 +32,12 @@ COLUMNS = {
 """The columns of the table, and what stands in each."""
 SERIES = {"test_accuracy": "accuracy"}
 """Quantities of a record whose metric is called otherwise."""
+Parts = Mapping[str, Sequence[Finding]]
+"""Judged claims: ``I``, those of the log, and ``II``, those of the controls."""
 SCHEMA_FILE = "claims.schema.json"
 
 
-def all_results(store: Store | None = None) -> pd.DataFrame:
+def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
     """Every number of every chapter in one long table.
 
     By epoch whatever was recorded by epoch, and once what the chapter's tables show besides. A run
@@ -44,13 +46,13 @@ def all_results(store: Store | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
-    store : where the records are; the published ones and your own without it.
+    chapters : as :func:`spatialnb.studies.recorded` gives them.
 
     Returns
     -------
     pd.DataFrame : with the columns of :data:`COLUMNS`.
     """
-    rows = [row for results in studies.recorded(store) for row in _rows(results)]
+    rows = [row for results in chapters for row in _rows(results)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype(
         {
@@ -60,14 +62,13 @@ def all_results(store: Store | None = None) -> pd.DataFrame:
     )
 
 
-def claims_document(store: Store | None = None) -> dict[str, Any]:
+def claims_document(parts: Parts) -> dict[str, Any]:
     """Every claim with its verdict and registration, as :func:`claims_schema` describes it.
 
     Parameters
     ----------
-    store : as for :func:`all_results`.
+    parts : the judged claims by the part of the book.
     """
-    parts = {"I": studies.ledger(store=store), "II": studies.controls(store=store)}
     rows = [{"part": part, **row} for part, found in parts.items() for row in ledger_rows(found)]
     return {"$schema": SCHEMA_FILE, "claims": rows}
 
@@ -130,13 +131,13 @@ def claims_schema() -> dict[str, Any]:
     }
 
 
-def write_all(folder: Path, store: Store | None = None) -> list[Path]:
+def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[Path]:
     """Write ``results.csv``, ``claims.json`` and its schema; ``results.parquet`` where pyarrow is.
 
     Parameters
     ----------
     folder : is made where it is missing; files of these names are written over.
-    store : as for :func:`all_results`.
+    chapters, parts : as for :func:`all_results` and :func:`claims_document`.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def write_all(folder: Path, store: Store | None = None) -> list[Path]:
     OSError : the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table = all_results(store)
+    table = all_results(chapters)
     written = [folder / "results.csv"]
     table.to_csv(written[0], index=False)
     try:
@@ -156,7 +157,7 @@ def write_all(folder: Path, store: Store | None = None) -> list[Path]:
     except ImportError:
         pass  # pandas has nothing to write it with; the CSV has the same rows
     for name, content in (
-        ("claims.json", claims_document(store)),
+        ("claims.json", claims_document(parts)),
         (SCHEMA_FILE, claims_schema()),
     ):
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -171,14 +172,14 @@ def columns_table() -> Shown:
     return Shown(as_html(data, "Columns", corner="column"), as_text(data, "Columns"))
 
 
-def units_table(store: Store | None = None) -> Shown:
+def units_table(chapters: Iterable[Results]) -> Shown:
     """The metrics of :func:`all_results`, with their units and how many rows each has.
 
     Parameters
     ----------
-    store : as for :func:`all_results`.
+    chapters : as for :func:`all_results`.
     """
-    table = all_results(store)
+    table = all_results(chapters)
     counts = table.groupby(["metric", "unit"], observed=True, sort=False).size()
     data = pd.DataFrame.from_dict(
         {

@@ -1,61 +1,50 @@
-"""c7a: the search over the usual recipe is the same for every arm, and as it was drawn."""
+"""c7 to c7d · The usual recipe: what was chosen, as it was before its runs."""
 
 from __future__ import annotations
 
-import math
+import dataclasses
 
-from spatialnb import studies
-from spatialnb.studies import c7a_search as c7a
-from spatialnb.studies import c9a_search as c9a
-from spatialnb.studies import c9b_wider_search as c9b
+import pytest
+
+from spatialnb import report
+from spatialnb.studies import c7a_search as search
+from spatialnb.studies import get
+from spatialnb.studies.c7_usual_recipe import CHOSEN
 
 
-def test_every_arm_is_tried_at_the_same_draws_and_never_sees_a_test_image() -> None:
-    for runs in c7a.GRID.values():
-        assert [run.learning_rate for run in runs.values()] == [
-            r.learning_rate for r in c7a.RECIPES
+def test_every_arm_has_the_draw_that_did_best_on_images_held_out() -> None:
+    grid = {name: list(runs) for name, runs in search.GRID.items()}
+    assert report.best_draws(search.STUDY.run(train=False), grid) == CHOSEN
+    for name, draw in CHOSEN.items():
+        searched = search.GRID[name][search.arm(name, draw)]
+        assert get("c7").arms[name] == dataclasses.replace(searched, validation_size=None)
+
+
+@pytest.mark.parametrize("draw", sorted(set(CHOSEN.values())))
+def test_no_choice_stands_at_an_edge_of_what_was_drawn(draw: int) -> None:
+    recipe = search.RECIPES[draw - 1]
+    low, high = search.LOWEST_RATE, search.LOWEST_RATE * 2**search.OCTAVES
+    tenth = (high / low) ** 0.1
+    assert low * tenth < recipe.learning_rate < high / tenth
+    most = search.LOWEST_DECAY * 10**search.DECADES  # below, 0 is the natural end
+    assert recipe.weight_decay < most / 10 ** (search.DECADES / 10)
+
+
+def test_draws_are_the_same_for_all_arms_and_within_their_ranges() -> None:
+    assert len(search.RECIPES) == search.BUDGET == len({*search.RECIPES})
+    settings = {
+        name: [
+            (run.learning_rate, run.learning_rate_decay, run.weight_decay) for run in runs.values()
         ]
-        assert {run.validation_size for run in runs.values()} == {5000}
-        assert {run.optimizer for run in runs.values()} == {"adamw"}
-    assert len({run.id for run in c7a.STUDY.arms.values()}) == c7a.BUDGET * len(c7a.ARMS)
+        for name, runs in search.GRID.items()
+    }
+    assert all(one == settings["none"] for one in settings.values())
 
 
-def test_draws_lie_in_their_ranges_and_use_them() -> None:
-    rates = [recipe.learning_rate for recipe in c7a.draws(400)]
-    decays = [recipe.weight_decay for recipe in c7a.draws(400)]
-    assert 0.0005 <= min(rates) < 0.00055
-    assert 0.058 < max(rates) <= 0.064
-    assert 0.15 < sum(decay == 0.0 for decay in decays) / 400 < 0.25
-    assert 0.003 <= min(decay for decay in decays if decay) < max(decays) <= 3.0
-    middle = sum(math.log(rate) for rate in rates) / 400
-    assert abs(middle - math.log(0.0005 * 0.064) / 2) < 0.2
-
-
-def test_a_longer_search_begins_with_the_shorter_one() -> None:
-    assert c7a.draws(80)[: c7a.BUDGET] == c7a.RECIPES
-    assert tuple(c7a.RECIPES[0]) == (0.0024, "linear", 0.0085)
-
-
-def test_a_study_without_a_page_can_be_named_and_is_in_no_list() -> None:
-    assert studies.get("c7a") is c7a.STUDY
-    assert [study.id for study in studies.select(["m1"])] == ["m1"]
-    assert not set(studies.WITHOUT_PAGE) & {*studies.STUDIES, *studies.PAGES}
-    assert "m1" not in {study.id for study in studies.select(["all"])}
-
-
-def test_sparse_arms_are_tried_at_the_first_draws_and_are_sparse_in_the_first_layer_alone() -> None:
-    for study in (c9a, c9b):
-        for name, runs in study.GRID.items():
-            assert [run.learning_rate for run in runs.values()] == [
-                recipe.learning_rate for recipe in c7a.RECIPES[:20]
-            ]
-            for run in runs.values():
-                assert run.validation_size == 5000
-                assert name == "dense" or (run.sparse is not None and run.sparse.layers == "first")
-        assert len({run.id for run in study.STUDY.arms.values()}) == 20 * len(study.ARMS)
-
-
-def test_a_search_takes_the_place_of_the_permutation_from_c3() -> None:
-    assert c9a.ARMS["permuted"].permuted_pixels == c7a.ARMS["permuted, k = 15"].permuted_pixels
-    assert c9a.ARMS["line"].positions is None
-    assert c9a.ARMS["nearest"].positions == "plane"
+@pytest.mark.parametrize("chapter", ["c7c", "c7d"])
+def test_additions_keep_the_settings_that_were_chosen(chapter: str) -> None:
+    for name, run in get(chapter).arms.items():
+        base = get("c7").arms[name.partition(":")[0]]
+        added = ("augmentation", "hidden", "dropout", "label_smoothing", "epochs")
+        changed = {field: getattr(base, field) for field in added}
+        assert dataclasses.replace(run, **changed) == base

@@ -11,7 +11,14 @@ from spatialnb.studies import c7a_search as search
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
-CHOSEN: dict[str, int] = dict.fromkeys(search.ARMS, 1)
+CHOSEN: dict[str, int] = {
+    "none": 25,
+    "per-layer scalar": 35,
+    "line, k 3 → 50": 35,
+    "plane, k = 15": 10,
+    "permuted, k = 15": 10,
+    "shuffled, k = 15": 16,
+}
 """The draw of c7a that did best on the images held out, for every arm, counted from 1."""
 LOGS = {
     "none, log's protocol": Run(),

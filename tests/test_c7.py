@@ -10,6 +10,7 @@ from spatialnb import report
 from spatialnb.studies import c7a_search as search
 from spatialnb.studies import get
 from spatialnb.studies.c7_usual_recipe import CHOSEN
+from spatialnb.studies.c7c_in_practice import CONVOLUTION, FILTERS
 
 
 def test_every_arm_has_the_draw_that_did_best_on_images_held_out() -> None:
@@ -41,10 +42,20 @@ def test_draws_are_the_same_for_all_arms_and_within_their_ranges() -> None:
     assert all(one == settings["none"] for one in settings.values())
 
 
+def test_the_convolution_multiplies_as_often_as_the_perceptron() -> None:
+    per_image, side, channels = 0, 32, 3
+    for filters in FILTERS:
+        per_image += 9 * channels * filters * side**2
+        channels, side = filters, side // 2
+    per_image += 10 * channels
+    perceptron = 3072 * 256 + 256 * 128 + 128 * 10
+    assert per_image == pytest.approx(perceptron, rel=0.02)
+
+
 @pytest.mark.parametrize("chapter", ["c7c", "c7d"])
 def test_additions_keep_the_settings_that_were_chosen(chapter: str) -> None:
     for name, run in get(chapter).arms.items():
-        base = get("c7").arms[name.partition(":")[0]]
-        added = ("augmentation", "hidden", "dropout", "label_smoothing", "epochs")
+        base = get("c7").arms["none" if name == CONVOLUTION else name.partition(":")[0]]
+        added = ("augmentation", "hidden", "dropout", "label_smoothing", "epochs", "network")
         changed = {field: getattr(base, field) for field in added}
         assert dataclasses.replace(run, **changed) == base

@@ -24,8 +24,8 @@ from spatialnb.report.style import (
     figure,
     grid,
     legend,
-    line,
     look,
+    looks,
 )
 from spatialnb.report.summary import EMPTY, Row, grouped, summarise, values
 from spatialnb.study import metrics
@@ -258,7 +258,7 @@ def _cross(rows: Sequence[Row]) -> str:
 
 
 def _style(results: Results, arm: str) -> Line:
-    return line(results.arms.index(arm), arm == results.study.baseline)
+    return looks(results.arms, results.study.baseline)[arm]
 
 
 def _interval(results: Results, arm: str, metric: str) -> Interval:

@@ -15,7 +15,7 @@ from spatialnb.datasets import edition
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import failures, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
-from spatialnb.report.style import canvas, figure, legend, line, look
+from spatialnb.report.style import canvas, figure, legend, look, looks
 from spatialnb.report.summary import summarise
 from spatialnb.report.tuning import ACCURACY
 from spatialnb.study import metrics
@@ -132,10 +132,9 @@ def budget_figure(results: Results, grid: Grid) -> Shown:
     alts, data = [], []
     with look():
         fig, axes = canvas()
-        for place, (name, values) in enumerate(
-            _values(results, grid, failed=_chance(results)).items()
-        ):
-            style, budgets = line(place - 1, baseline=place == 0), range(1, len(values) + 1)
+        drawn = looks(list(grid), baseline=next(iter(grid)))
+        for name, values in _values(results, grid, failed=_chance(results)).items():
+            style, budgets = drawn[name], range(1, len(values) + 1)
             expected = [expected_best(values, budget) for budget in budgets]
             axes.plot(budgets, expected, ls=style.dash, color=style.color, label=name)
             alts.append(

@@ -38,6 +38,21 @@ LINES = (
 )
 """Colour, dash and marker by arm. The colours follow Paul Tol's for colour-blind readers, darkened
 to a contrast of 3 on white and on the dark page; dash and marker tell the arms apart without."""
+KNOWN = {
+    "k 3 → 50": 0,
+    "exponential": 1,
+    "k = 3": 1,
+    "one number": 2,
+    "per-layer scalar": 2,
+    "scalar": 2,
+    "one number, k = 15": 2,
+    "linear decay": 3,
+    "plane, k = 15": 4,
+    "shuffled": 5,
+    "shuffled, k = 15": 5,
+    "permuted, k = 15": 6,
+}
+"""The look of arms that several chapters show, a place in :data:`LINES`."""
 PAGES = ("#ffffff", "#121212")
 """What figures are drawn on: the theme's light and dark pages."""
 COLOURS = "cividis"
@@ -76,6 +91,29 @@ def line(place: int, baseline: bool = False) -> Line:
     """The look of the arm at this place. The baseline has the colour of the text."""
     color, dash, marker = LINES[place % len(LINES)]
     return Line(INK if baseline else color, "-" if baseline else dash, marker)
+
+
+def looks(names: Sequence[str], baseline: str | None = None) -> dict[str, Line]:
+    """How arms are drawn in one figure: those of :data:`KNOWN` as everywhere in the book.
+
+    Others take the looks that are left, in order; an arm of a variant such as ``wide, k 3 → 50``
+    has the look of what stands last in its name.
+    """
+    wanted = {name: _known(name) for name in names if name != baseline}
+    taken: dict[str, int] = {}
+    for name, place in wanted.items():
+        if place is not None and place not in taken.values():
+            taken[name] = place
+    others = [name for name in wanted if name not in taken]
+    left = [place for place in range(len(LINES)) if place not in taken.values()] or [0]
+    taken |= {name: left[number % len(left)] for number, name in enumerate(others)}
+    return {name: line(taken.get(name, 0), baseline=name == baseline) for name in names}
+
+
+def _known(name: str) -> int | None:
+    parts = name.split(", ")
+    ends = (", ".join(parts[start:]) for start in range(len(parts)))
+    return next((KNOWN[end] for end in ends if end in KNOWN), None)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import capital, failures, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
-from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, line, look
+from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, look, looks
 from spatialnb.report.summary import summarise
 from spatialnb.study import metrics
 from spatialnb.study.results import Results
@@ -138,8 +138,9 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
         panels = fig.subplots(len(lines), 1, sharex=alike, sharey=alike, squeeze=False).flatten()
         for axes, (panel, line_of) in zip(panels, lines.items(), strict=True):
             grid(axes)
-            for place, (name, members) in enumerate(line_of.items()):
-                style, arms = line(place - 1, baseline=place == 0), list(members)
+            drawn = looks(list(line_of), baseline=next(iter(line_of)))
+            for name, members in line_of.items():
+                style, arms = drawn[name], list(members)
                 rates = [results.study.arms[arm].learning_rate for arm in arms]
                 values = [means[arm].estimate for arm in arms]
                 axes.plot(

@@ -29,8 +29,8 @@ from spatialnb.report.style import (
     figure,
     grid,
     legend,
-    line,
     look,
+    looks,
     matrix,
 )
 from spatialnb.study.results import Results
@@ -165,7 +165,7 @@ def _said(layer: Layer) -> str:
 def _by_distance(
     axes: Axes, layer: Layer, which: str, results: Results, arm: str, label: str
 ) -> None:
-    style = line(results.arms.index(arm), arm == results.study.baseline)
+    style = looks(results.arms, results.study.baseline)[arm]
     there = [place for place in range(weight_summary.BINS) if layer["connections"][place]]
     grid(axes).plot(
         [(place + 0.5) / weight_summary.BINS for place in there],

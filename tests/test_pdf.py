@@ -38,7 +38,25 @@ def test_every_page_of_the_contents_is_there_in_order(built):
     text = make_pdf.document(*built)
     found = re.findall(r'<article class="bd-article" id="(\w+)"', text)
     assert found == ["one", "two"]
-    assert make_pdf.pages(ROOT / "_toc.yml")[0] == "book/index"
+    listed = make_pdf.entries(ROOT / "_toc.yml")
+    files = [entry.file for entry in listed]
+    assert files[0] == "book/index"
+    assert files.index("book/c3_on_the_plane") == files.index("book/q4_pixel_grid") + 1
+    assert len(files) == len(set(files))
+    assert [entry.part for entry in listed if entry.part][1] == "I · The log"
+    assert listed[files.index("book/c3_on_the_plane")].level == 1
+
+
+def test_the_title_page_has_authors_and_abstract_and_contents_have_parts(built):
+    html, contents = built
+    contents.write_text(
+        "root: book/one\nparts:\n- caption: A <part>\n  chapters:\n  - file: book/two\n"
+    )
+    text = make_pdf.document(html, contents)
+    assert "The spatialnb authors" in text
+    assert "Abstract" in text
+    assert "Every claim has a tested verdict" in text
+    assert "<h2>A &lt;part&gt;</h2>" in text
 
 
 def test_links_lead_inside_the_document_and_those_to_other_files_are_text(built):

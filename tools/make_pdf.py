@@ -10,6 +10,7 @@ import shutil
 import sys
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urldefrag, urlsplit
 
 import yaml
@@ -33,8 +34,9 @@ h1 { font-size: 20pt; line-height: 1.25; } h2 { font-size: 14pt; } h3 { font-siz
 h1, h2, h3, caption { break-after: avoid; }
 a { color: #0a4d8c; text-decoration: none; }
 article, nav { break-before: page; }
-.cover { padding-top: 35%; } .cover h1 { font-size: 30pt; }
-nav li { margin: .3em 0; }
+.cover { padding-top: 25%; } .cover h1 { font-size: 30pt; } .cover h2 { margin-top: 3em; }
+nav h2 { font-size: 11pt; margin: 1.2em 0 .3em; } nav ul { list-style: none; padding: 0; }
+nav li { margin: .2em 0; } nav .level-1 { margin-left: 1.5em; }
 pre, code { font-size: 8pt; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre { border-left: 2pt solid #ccc; padding-left: 6pt; }
 table, .spatialnb table.data { font-size: 7.5pt; border-collapse: collapse; width: 100%; }
@@ -58,13 +60,26 @@ FOOT = """<div style="width: 100%; font: 8px sans-serif; padding: 0 18mm; text-a
 <span class="pageNumber"></span> / <span class="totalPages"></span></div>"""
 
 
-def pages(contents: Path) -> list[str]:
+class Entry(NamedTuple):
+    """A page in the contents: its part, where it is the first of one, its level and its file."""
+
+    part: str
+    level: int
+    file: str
+
+
+def entries(contents: Path) -> list[Entry]:
     """The book's pages in the order of its table of contents."""
     toc = yaml.safe_load(contents.read_text("utf-8"))
-    chapters = [*toc.get("chapters", [])]
-    for part in toc.get("parts", []):
-        chapters += part["chapters"]
-    return [toc["root"], *(chapter["file"] for chapter in chapters)]
+    found = [Entry("", 0, toc["root"])]
+    parts = [{"chapters": toc.get("chapters", ())}, *toc.get("parts", ())]
+    for part in parts:
+        caption = str(part.get("caption", ""))
+        for chapter in part["chapters"]:
+            found.append(Entry(caption, 0, chapter["file"]))
+            found += [Entry("", 1, one["file"]) for one in chapter.get("sections", ())]
+            caption = ""
+    return found
 
 
 def article(html: Path, page: str, known: set[str]) -> Tag:
@@ -95,24 +110,30 @@ def article(html: Path, page: str, known: set[str]) -> Tag:
 
 def document(html: Path, contents: Path) -> str:
     """The whole book as one page of HTML."""
-    names = pages(contents)
+    listed = entries(contents)
+    names = [entry.file for entry in listed]
     known = {name.rpartition("/")[2] for name in names}
     articles = [article(html, name, known) for name in names]
     titles = [str(part.h1.get_text()) if part.h1 else str(part["id"]) for part in articles]
     lines = "".join(
-        f'<li><a href="#{part["id"]}">{escape(title)}</a></li>'
-        for part, title in zip(articles, titles, strict=True)
+        (f"</ul><h2>{escape(entry.part)}</h2><ul>" if entry.part else "")
+        + f'<li class="level-{entry.level}"><a href="#{part["id"]}">{escape(title)}</a></li>'
+        for entry, part, title in zip(listed, articles, titles, strict=True)
     )
     front = BeautifulSoup((html / f"{names[0]}.html").read_text("utf-8"), "html.parser")
     edition = front.select_one("p.edition")
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    authors = ", ".join(str(author["name"]) for author in cited["authors"])
+    abstract = re.sub(r"\s+", " ", str(cited["abstract"])).strip()
     said = re.sub(r"\s+", " ", edition.get_text()).split(" MIT")[0] if edition else ""
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f"<title>Spatial weight priors</title><style>{STYLE}</style>"
         f'<link rel="stylesheet" href="{(html / "_static" / "pygments.css").as_uri()}"></head>'
         f'<body class="document"><div class="cover"><h1>Spatial weight priors</h1>'
-        f"<p>An executable research report</p><p>{escape(said)}</p></div>"
-        f"<nav><h1>Contents</h1><ol>{lines}</ol></nav>{''.join(map(str, articles))}</body></html>"
+        f"<p>An executable research report</p><p>{escape(authors)}</p><p>{escape(said)}</p>"
+        f"<h2>Abstract</h2><p>{escape(abstract)}</p></div>"
+        f"<nav><h1>Contents</h1><ul>{lines}</ul></nav>{''.join(map(str, articles))}</body></html>"
     )
 
 

@@ -85,7 +85,7 @@ def whole_figure(sweeps: Mapping[str, Sweep], baseline: str) -> Shown:
         f"Accuracy on images held out, above that of a plain network under Adam at "
         f"{first.study.arms[baseline].learning_rate:g} ({number(start, 2)} %), over the learning "
         f"rate: means of {len(first.seeds)} seeds. Points without a line are draws that differ in "
-        f"weight decay, too. {lower} settings that lie lower are left out.",
+        f"weight decay, too. Not shown, because they lie lower: {lower}.",
         name="the-whole",
         rows=data,
     )

@@ -1,4 +1,4 @@
-"""v1: does a linear prior cost accuracy, and does it make two networks alike?"""
+"""v1: does a linear kernel cost accuracy, and does it make two networks similar?"""
 
 from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Linear
@@ -10,11 +10,11 @@ MNIST = Run(dataset="mnist", epochs=5)
 
 STUDY = Study(
     id="v01",
-    title="Linear or none",
+    title="A linear kernel on MNIST",
     section="v1 - Linear vs None Kernel",
     question=(
-        "Does scaling every weight by a linear function of distance cost accuracy on MNIST, and do "
-        "two networks that are trained from different seeds come out more alike?"
+        "Does scaling every weight by a linear function of distance cost accuracy on MNIST, and "
+        "does it make two networks that are trained from different seeds more similar?"
     ),
     changes=("The first experiment. Its linear kernel is 1 - d; later ones use 0.1 + 0.9 (1 - d)."),
     arms={
@@ -43,7 +43,7 @@ STUDY = Study(
         Claim(
             chapter="v01",
             key="no-cost",
-            words="The linear prior costs no accuracy.",
+            words="The linear kernel costs no accuracy.",
             rule="equals",
             arm="linear",
             against="none",
@@ -53,31 +53,31 @@ STUDY = Study(
         Claim(
             chapter="v01",
             key="none-unlike",
-            words="Without a prior, two networks have weights that are not alike.",
+            words="Without a kernel, two networks have dissimilar weights.",
             rule="equals",
             arm="none",
             metric="similarity",
             margin=0.03,
             unit="",
             reported=0.018,
-            note="The margin lies midway between what the report calls near zero and increased.",
+            note="The margin is midway between what the log calls near zero and increased.",
         ),
         Claim(
             chapter="v01",
             key="linear-unlike",
-            words="With the linear prior, two networks have weights that are not alike.",
+            words="With the linear kernel, two networks have dissimilar weights.",
             rule="equals",
             arm="linear",
             metric="similarity",
             margin=0.03,
             unit="",
             reported=0.007,
-            note="The margin lies midway between what the report calls near zero and increased.",
+            note="The margin is midway between what the log calls near zero and increased.",
         ),
         Claim(
             chapter="v01",
             key="no-gain-of-similarity",
-            words="The linear prior makes networks no more alike than they are without it.",
+            words="The linear kernel does not make two networks more similar.",
             rule="at_least",
             arm="none",
             against="linear",

@@ -1,4 +1,4 @@
-"""v2: the kernel gives a weight its magnitude, what is learned its direction."""
+"""v2: the kernel sets the magnitude of the weights, training their direction."""
 
 from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Linear
@@ -9,11 +9,11 @@ from spatialnb.study.study import Quick, Reported, Study
 
 STUDY = Study(
     id="v02",
-    title="Magnitude and direction",
+    title="Kernel as magnitude, training as direction",
     section="v2 - Spatial as Magnitude Normalizer",
     question=(
-        "If the kernel sets the magnitude of weights and training only their direction, do "
-        "networks become more alike, and what does it cost?"
+        "If the kernel sets the magnitude of the weights and training only their direction, do "
+        "two networks become more similar, and what does it cost?"
     ),
     changes=(
         "Changes relative to v1: each row of weights is normalised, then multiplied by the kernel "
@@ -41,7 +41,7 @@ STUDY = Study(
         Claim(
             chapter="v02",
             key="none-more-alike",
-            words="Without a kernel, normalised networks are more alike than those of v1.",
+            words="Without a kernel, normalised networks are more similar than those of v1.",
             rule="beats",
             arm="none",
             against="v01/none",
@@ -53,7 +53,7 @@ STUDY = Study(
         Claim(
             chapter="v02",
             key="linear-more-alike",
-            words="With the linear kernel, normalised networks are more alike than those of v1.",
+            words="With the linear kernel, normalised networks are more similar than those of v1.",
             rule="beats",
             arm="linear",
             against="v01/linear",

@@ -16,9 +16,9 @@ KERNELS: dict[str, Kernel] = {
 
 STUDY = Study(
     id="v03",
-    title="Kernel shapes",
+    title="Five kernel shapes on MNIST",
     section="v3 - Multiple Kernel Shapes",
-    question="Which shape of kernel does best on MNIST?",
+    question="Which kernel shape does best on MNIST?",
     changes=(
         "Changes relative to v2: exponential, gaussian and inverse kernels beside the linear one."
     ),
@@ -47,19 +47,19 @@ STUDY = Study(
         Claim(
             chapter="v03",
             key="inverse-best",
-            words="The inverse kernel, where far is strong, does best.",
+            words="The inverse kernel, which favours long connections, does best.",
             rule="beats",
             arm="inverse",
             against=("none", "linear", "exponential", "gaussian"),
             each=True,
             reported=0.23,
-            note="The reported size is its lead over the second, none.",
+            note="The reported size is its lead over the runner-up, none.",
             best_of=True,
         ),
         Claim(
             chapter="v03",
             key="sharper-worse-than-none",
-            words="The sharper kernels, exponential and gaussian, do worse than none.",
+            words="The sharper kernels, exponential and gaussian, do worse than the baseline.",
             rule="beats",
             arm="none",
             against=("exponential", "gaussian"),
@@ -70,7 +70,7 @@ STUDY = Study(
         Claim(
             chapter="v03",
             key="sharper-worse-than-linear",
-            words="The sharper kernels, exponential and gaussian, do worse than linear.",
+            words="The sharper kernels, exponential and gaussian, do worse than the linear one.",
             rule="beats",
             arm="linear",
             against=("exponential", "gaussian"),

@@ -1,4 +1,4 @@
-"""v4: kernels that come or go over the training."""
+"""v4: kernels that are phased in or out during training."""
 
 from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Linear, Uniform
@@ -15,11 +15,11 @@ SCHEDULES: dict[str, Schedule] = {
 
 STUDY = Study(
     id="v04",
-    title="Annealed kernels",
+    title="Annealed kernels on MNIST",
     section="v4 - Annealed Kernels",
-    question="Does it help to bring the kernel in, or to let it go, over the training?",
+    question="Does it help to phase the kernel in during training, or to phase it out?",
     changes=(
-        "Changes relative to v3: the kernel moves from epoch to epoch; 15 epochs on the first "
+        "Changes relative to v3: the kernel changes from epoch to epoch; 15 epochs on the first "
         "10,000 training images."
     ),
     arms={
@@ -47,18 +47,18 @@ STUDY = Study(
         Claim(
             chapter="v04",
             key="annealing-beats-static",
-            words="Both ways of annealing beat both static kernels.",
+            words="Phasing the kernel in and phasing it out both beat both static kernels.",
             rule="beats",
             arm=("none → linear", "linear → none"),
             against=("none", "linear"),
             each=True,
             reported=0.39,
-            note="The reported size is the least of the four, linear → none over none.",
+            note="The reported size is the smallest of the four, linear → none over none.",
         ),
         Claim(
             chapter="v04",
             key="adding-at-least-as-good",
-            words="Adding structure (none → linear) is at least as good as taking it away.",
+            words="Phasing the linear kernel in is at least as good as phasing it out.",
             rule="at_least",
             arm="none → linear",
             against="linear → none",

@@ -1,4 +1,4 @@
-"""v6: is it locality, or only unequal strengths?"""
+"""v6: is it locality, or any fixed pattern of unequal kernel values?"""
 
 from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
@@ -15,11 +15,13 @@ KERNELS = {
 
 STUDY = Study(
     id="v06",
-    title="Shuffled",
+    title="A shuffled kernel",
     section="v6 - Shuffled vs Structured Kernel",
-    question=("Does the gain come from locality, or from any fixed pattern of unequal strengths?"),
+    question=(
+        "Does the gain come from locality, or from any fixed pattern of unequal kernel values?"
+    ),
     changes=(
-        "Changes relative to v5: the exponential kernel's values at randomly permuted places."
+        "Changes relative to v5: the exponential kernel's values at randomly permuted positions."
     ),
     arms={name: Run(schedule=Static(kernel=kernel)) for name, kernel in KERNELS.items()},
     baseline="none",
@@ -41,7 +43,7 @@ STUDY = Study(
         Claim(
             chapter="v06",
             key="shuffled-beats-none",
-            words="Shuffled kernels beat none.",
+            words="Shuffled kernels beat the baseline.",
             rule="beats",
             arm=("shuffled 1000", "shuffled 2000"),
             against="none",
@@ -61,7 +63,7 @@ STUDY = Study(
         Claim(
             chapter="v06",
             key="shuffles-equal",
-            words="The two shuffles do equally well.",
+            words="The two shuffled kernels do equally well.",
             rule="equals",
             arm="shuffled 1000",
             against="shuffled 2000",

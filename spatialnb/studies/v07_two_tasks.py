@@ -15,15 +15,15 @@ SEPARATE = Run(hidden=HIDDEN, second=SecondTask(shared=False))
 
 STUDY = Study(
     id="v07",
-    title="Two tasks",
+    title="Two tasks, shared weights",
     section="v7 - Multi-Task Weight Sharing with Spatial Scaffolding",
     question=(
-        "Do kernels that differ by task, and fade over the training, help one set of weights to "
-        "learn two very different tasks?"
+        "Do kernels that differ by task, and are phased out during training, help one set of "
+        "weights to learn two very different tasks?"
     ),
     changes=(
         "Changes relative to v6: CIFAR-10 and IMDB at once; an adapter and a head for each task, "
-        "hidden layers in common; kernels on those layers alone, annealed to none; ten seeds."
+        "shared hidden layers; kernels on those layers alone, annealed to none; ten seeds."
     ),
     arms={
         "separate": SEPARATE,
@@ -69,7 +69,7 @@ STUDY = Study(
         Claim(
             chapter="v07",
             key="no-gain-cifar10",
-            words="On CIFAR-10, fading kernels do about as well as none.",
+            words="On CIFAR-10, kernels that are phased out do about as well as no kernels.",
             rule="equals",
             arm="spatial decay",
             against="no spatial",
@@ -79,7 +79,7 @@ STUDY = Study(
         Claim(
             chapter="v07",
             key="no-gain-imdb",
-            words="On IMDB, fading kernels do about as well as none.",
+            words="On IMDB, kernels that are phased out do about as well as no kernels.",
             rule="equals",
             arm="spatial decay",
             against="no spatial",

@@ -14,9 +14,9 @@ KERNELS = {
 
 STUDY = Study(
     id="v08",
-    title="Caps",
+    title="Kernel values as caps",
     section="v8 - Capped vs Multiplicative Spatial Kernels",
-    question="Does the kernel help as well if it only limits the size of weights?",
+    question="Does the kernel help as much if it only limits the size of weights?",
     changes=(
         "Changes relative to v6: weights are clamped to ± the kernel instead of multiplied by it."
     ),
@@ -41,7 +41,7 @@ STUDY = Study(
         Claim(
             chapter="v08",
             key="cap-of-ones-is-none",
-            words="With a kernel of ones, cap and factor are the same.",
+            words="With a kernel of ones, capping does the same as multiplying.",
             rule="equals",
             arm="cap none",
             against="multiply none",
@@ -50,7 +50,7 @@ STUDY = Study(
         Claim(
             chapter="v08",
             key="cap-equals-none",
-            words="Capping by the exponential kernel does no better and no worse than none.",
+            words="Capping by the exponential kernel does no better or worse than the baseline.",
             rule="equals",
             arm="cap exponential",
             against="multiply none",
@@ -59,7 +59,7 @@ STUDY = Study(
         Claim(
             chapter="v08",
             key="shuffled-cap-equals-none",
-            words="Capping by the shuffled kernel does no better and no worse than none.",
+            words="Capping by the shuffled kernel does no better or worse than the baseline.",
             rule="equals",
             arm="cap shuffled",
             against="multiply none",

@@ -13,12 +13,12 @@ TARGETS = {
 
 STUDY = Study(
     id="v09",
-    title="Decay target",
+    title="Kernel values as decay targets",
     section="v9 - Spatial Kernel as Decay Target",
-    question="What if the kernel is the value that weights decay to?",
+    question="What happens if weights decay toward the kernel instead of toward zero?",
     changes=(
-        "Changes relative to v6: a plain network with the penalty 0.0001 · Σ (W - target)², and "
-        "the kernel as its target."
+        "Changes relative to v6: a network without a kernel, with the penalty "
+        "0.0001 · Σ (W - target)² and the kernel as its target."
     ),
     arms={name: Run(decay=Decay(target=target, weight=1e-4)) for name, target in TARGETS.items()},
     labels={name: f"decay {name}" for name in TARGETS},
@@ -53,7 +53,7 @@ STUDY = Study(
         Claim(
             chapter="v09",
             key="fail-alike",
-            words="Structured and shuffled targets fail alike.",
+            words="The structured and the shuffled target fail equally badly.",
             rule="equals",
             arm="to exponential",
             against="to shuffled",

@@ -16,12 +16,10 @@ SCHEDULES: dict[str, Schedule] = {
 
 STUDY = Study(
     id="v10",
-    title="Sharpening",
+    title="Sharpening the kernel",
     section="v10 - Progressive Sharpening",
-    question="Does it help to start with a broad kernel and sharpen it over the training?",
-    changes=(
-        "Changes relative to v5: the rate k of the exponential kernel grows from epoch to epoch."
-    ),
+    question="Does it help to start with a broad kernel and to sharpen it during training?",
+    changes=("Changes relative to v5: the k of the exponential kernel grows from epoch to epoch."),
     arms={name: Run(schedule=schedule) for name, schedule in SCHEDULES.items()},
     baseline="k = 3",
     metrics=("accuracy", "sparsity"),
@@ -49,12 +47,12 @@ STUDY = Study(
             against=("k = 3", "k = 15"),
             each=True,
             reported=1.32,
-            note="The reported size is the least of the six, 3 → 10 over k = 3.",
+            note="The reported size is the smallest of the six, 3 → 10 over k = 3.",
         ),
         Claim(
             chapter="v10",
             key="best-beats-k3",
-            words="The best schedule, 3 → 15, beats the static k = 3.",
+            words="The best schedule, 3 → 15, beats the static kernel with k = 3.",
             rule="beats",
             arm="k 3 → 15",
             against="k = 3",
@@ -63,19 +61,19 @@ STUDY = Study(
         Claim(
             chapter="v10",
             key="3-to-15-best",
-            words="3 → 15 is the best of the schedules.",
+            words="Sharpening 3 → 15 is the best schedule.",
             rule="beats",
             arm="k 3 → 15",
             against=("k 3 → 10", "k 1 → 15"),
             each=True,
             reported=0.70,
-            note="The reported size is its lead over the second, 1 → 15.",
+            note="The reported size is its lead over the runner-up, 1 → 15.",
             best_of=True,
         ),
         Claim(
             chapter="v10",
             key="starting-sharp-hurts",
-            words="Starting sharp hurts: the static k = 15 does worse than k = 3.",
+            words="Starting sharp hurts: a static kernel does worse with k = 15 than with k = 3.",
             rule="beats",
             arm="k = 3",
             against="k = 15",
@@ -84,7 +82,7 @@ STUDY = Study(
         Claim(
             chapter="v10",
             key="sparsity-15",
-            words="Ending at k = 15 leaves 64.7 % of the strengths under 0.1.",
+            words="Ending at k = 15 leaves 64.7 % of the kernel values below 0.1.",
             rule="between",
             arm="k 3 → 15",
             metric="sparsity",
@@ -96,7 +94,7 @@ STUDY = Study(
         Claim(
             chapter="v10",
             key="sparsity-10",
-            words="Ending at k = 10 leaves 48.0 % of the strengths under 0.1.",
+            words="Ending at k = 10 leaves 48.0 % of the kernel values below 0.1.",
             rule="between",
             arm="k 3 → 10",
             metric="sparsity",

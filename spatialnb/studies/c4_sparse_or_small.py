@@ -96,9 +96,11 @@ STUDY = Study(
     id="c4",
     title="Sparse, or only small?",
     section="",
-    question="Are the weights with small strengths needed, and are the others a good network?",
+    question=(
+        "Can the weights with small kernel values be removed, and are the others a good network?"
+    ),
     changes=(
-        "Changes relative to v11: weights are set to zero, beside other ways to sparse networks."
+        "Changes relative to v11: weights are set to zero; other sparse networks for comparison."
     ),
     arms=ARMS,
     baseline="none",
@@ -123,20 +125,20 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="small-weights-idle",
-            words="With its 94.2 % of small strengths set to zero, sharpening 3 → 100 loses less "
-            "than half a point.",
+            words="With the 94.2 % of weights whose kernel value is below 0.1 set to zero, "
+            "sharpening 3 → 100 loses less than half a point.",
             rule="at_least",
             arm="k 3 → 100",
             metric=ZEROED,
             against="k 3 → 100",
             against_metric="accuracy",
-            note="If not, the small weights are at work, and nothing is sparse yet.",
+            note="If not, these weights matter, and the network is not sparse.",
         ),
         Claim(
             chapter="c4",
             key="small-weights-idle-at-50",
-            words="With its 88.6 % of small strengths set to zero, sharpening 3 → 50 loses less "
-            "than half a point.",
+            words="With the 88.6 % of weights whose kernel value is below 0.1 set to zero, "
+            "sharpening 3 → 50 loses less than half a point.",
             rule="at_least",
             arm="k 3 → 50",
             metric="pruned:kernel@88.6",
@@ -146,20 +148,20 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="one-epoch-restores",
-            words="After one more epoch at 94.2 % zeros, sharpening 3 → 100 loses less than half a "
-            "point against one more epoch without zeros.",
+            words="After one more epoch with 94.2 % zeros, sharpening 3 → 100 is less than half a "
+            "point below itself after one more epoch without zeros.",
             rule="at_least",
             arm="k 3 → 100",
             metric=TUNED,
             against="k 3 → 100",
             against_metric="tuned",
-            note="If not, the small weights are needed.",
+            note="If not, these weights are needed.",
         ),
         Claim(
             chapter="c4",
             key="floor-not-needed",
-            words="Without a floor, so that far weights vanish while it is trained, sharpening "
-            "3 → 100 loses less than half a point.",
+            words="With floor 0, so that distant weights vanish during training, sharpening 3 → "
+            "100 loses less than half a point.",
             rule="at_least",
             arm="floor 0",
             against="k 3 → 100",
@@ -167,7 +169,7 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="floor-zero-idle",
-            words="Without a floor, 94.2 % of the weights can be set to zero for less than half a "
+            words="With floor 0, setting 94.2 % of the weights to zero costs less than half a "
             "point.",
             rule="at_least",
             arm="floor 0",
@@ -190,7 +192,7 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="beats-pruning-none",
-            words="Sharpening, cut to its nearest weights, beats a plain network pruned by "
+            words="Sharpening, pruned to its nearest weights, beats the baseline pruned by "
             "magnitude.",
             rule="beats",
             arm="k 3 → 100",
@@ -202,32 +204,32 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="beats-pruning-one-number",
-            words="Sharpening, cut to its nearest weights, beats a network with one number for all "
-            "weights of a layer, pruned by magnitude.",
+            words="Sharpening, pruned to its nearest weights, beats a per-layer scalar pruned by "
+            "magnitude.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
             against="one number",
             against_metric="tuned:magnitude@94.2",
-            note="94.2 % zeros and one more epoch in both. The number is the mean strength.",
+            note="94.2 % zeros and one more epoch in both. The scalar is the kernel's mean.",
         ),
         Claim(
             chapter="c4",
             key="beats-random-mask",
-            words="Sharpening, cut to its nearest weights, beats as many weights at random places, "
-            "trained from the start.",
+            words="Sharpening, pruned to its nearest weights, beats a random mask of the same "
+            "size, trained from initialisation.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
             against=RANDOM,
             against_metric="accuracy",
-            note="Thirteen epochs against twelve, here and in the next three.",
+            note="Thirteen epochs against twelve, here and in the next three claims.",
         ),
         Claim(
             chapter="c4",
             key="beats-narrower",
-            words="Sharpening, cut to its nearest weights, beats a narrower dense network with as "
-            "many weights.",
+            words="Sharpening, pruned to its nearest weights, beats a narrower dense network with "
+            "as many weights.",
             rule="beats",
             arm="k 3 → 100",
             metric=TUNED,
@@ -237,8 +239,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="as-good-as-sparse-training",
-            words="Sharpening, cut to its nearest weights, does at least as well as SET and "
-            "as RigL.",
+            words="Sharpening, pruned to its nearest weights, does at least as well as SET and as "
+            "RigL.",
             rule="at_least",
             arm="k 3 → 100",
             metric=TUNED,
@@ -249,8 +251,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="as-good-as-one-number",
-            words="Sharpening, cut to its nearest weights, does at least as well as RigL, and as a "
-            "narrower network, with one number for all weights of a layer.",
+            words="Sharpening, pruned to its nearest weights, does at least as well as RigL and a "
+            "narrower network, each with a per-layer scalar.",
             rule="at_least",
             arm="k 3 → 100",
             metric=TUNED,
@@ -261,8 +263,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="floor-zero-beats-random-mask",
-            words="Without a floor and cut to its nearest weights, sharpening beats as many "
-            "weights at random places.",
+            words="With floor 0 and pruned to its nearest weights, sharpening beats a random mask "
+            "of the same size.",
             rule="beats",
             arm="floor 0",
             metric=ZEROED,
@@ -273,7 +275,8 @@ STUDY = Study(
         Claim(
             chapter="c4",
             key="band-beats-random",
-            words="From the start, the nearest weights beat as many at random places.",
+            words="Trained from initialisation, a mask of the nearest weights beats a random mask "
+            "of the same size.",
             rule="beats",
             arm="band mask",
             against=RANDOM,

@@ -1,4 +1,4 @@
-"""c5: are two networks alike after all?"""
+"""c5: are two networks similar after all?"""
 
 from spatialnb.config.asymmetric import Asymmetric
 from spatialnb.config.run import Run
@@ -19,15 +19,15 @@ ARMS = {
 
 STUDY = Study(
     id="c5",
-    title="Are two networks alike after all",
+    title="Are two networks similar after all?",
     section="",
     question=(
-        "Are two networks alike once their neurons are matched, and does the prior break the "
-        "symmetry under renumbering in any sense that matters?"
+        "Are two networks similar once their hidden units are aligned, and does the prior break "
+        "the permutation symmetry of hidden units in any sense that matters?"
     ),
     changes=(
-        "Changes relative to v5: neurons are matched before two networks are compared; a network "
-        "with fixed weights as a control."
+        "Changes relative to v5: hidden units are aligned before two networks are compared; a "
+        "network with fixed weights as a control."
     ),
     arms=ARMS,
     baseline="none",
@@ -66,10 +66,8 @@ STUDY = Study(
         Claim(
             chapter="c5",
             key="exponential-has-places",
-            words=(
-                "With the exponential kernel the line to another network has a lower barrier than "
-                "lines to the same network with its neurons renumbered."
-            ),
+            words="With the exponential kernel, permuting the hidden units of one of two networks "
+            "raises the loss barrier between them.",
             rule="beats",
             arm="exponential",
             metric="barrier:renumbered",
@@ -77,15 +75,13 @@ STUDY = Study(
             against_metric="barrier",
             margin=0.1,
             unit="nats",
-            note="If not, neurons have no place of their own that the loss would notice.",
+            note="If not, the loss does not notice at which index a unit is.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-has-places",
-            words=(
-                "With sharpening the line to another network has a lower barrier than lines to the "
-                "same network with its neurons renumbered."
-            ),
+            words="With sharpening, permuting the hidden units of one of two networks raises the "
+            "loss barrier between them.",
             rule="beats",
             arm="k 3 → 50",
             metric="barrier:renumbered",
@@ -93,15 +89,13 @@ STUDY = Study(
             against_metric="barrier",
             margin=0.1,
             unit="nats",
-            note="If not, neurons have no place of their own that the loss would notice.",
+            note="If not, the loss does not notice at which index a unit is.",
         ),
         Claim(
             chapter="c5",
             key="plane-has-places",
-            words=(
-                "With sharpening on the plane the line to another network has a lower barrier than "
-                "lines to the same network with its neurons renumbered."
-            ),
+            words="With sharpening on the pixel grid, permuting the hidden units of one of two "
+            "networks raises the loss barrier between them.",
             rule="beats",
             arm="plane, k 3 → 50",
             metric="barrier:renumbered",
@@ -109,12 +103,13 @@ STUDY = Study(
             against_metric="barrier",
             margin=0.1,
             unit="nats",
-            note="If not, neurons have no place of their own that the loss would notice.",
+            note="If not, the loss does not notice at which index a unit is.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-needs-no-matching",
-            words="With sharpening the barrier is as low before matching as after it.",
+            words="With sharpening, the barrier is as low before permutation alignment as after "
+            "it.",
             rule="equals",
             arm="k 3 → 50",
             metric="barrier",
@@ -122,51 +117,51 @@ STUDY = Study(
             against_metric="barrier:matched",
             margin=0.1,
             unit="nats",
-            note="If so, the prior does all that matching does.",
+            note="If so, the prior does all that alignment does.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-better-connected",
-            words=(
-                "Matched and repaired, networks with sharpening have a lower barrier between them "
-                "than those with none."
-            ),
+            words="After alignment and repair, the barrier between two networks is lower with "
+            "sharpening than without a prior.",
             rule="beats",
             arm="none",
             metric="barrier:matched-repaired",
             against="k 3 → 50",
             margin=0.05,
             unit="nats",
-            note="If not, the prior leaves no fewer ways to be different than there are without.",
+            note="If not, the prior leaves networks as many ways to differ as they have without "
+            "it.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-stays-nearer",
-            words="With sharpening matched neurons stand nearer to each other than with none.",
+            words="With sharpening, aligned units are nearer to each other than without a prior.",
             rule="beats",
             arm="none",
             metric="moved",
             against="k 3 → 50",
             margin=0.02,
             unit="of the axis",
-            note="If so, the weights tell where a neuron stands, whether the loss notices or not.",
+            note="If so, weights reveal a unit's position, whether the loss notices or not.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-more-alike",
-            words="After matching, networks with sharpening are more alike than those with none.",
+            words="After alignment, networks with sharpening are more similar than baselines.",
             rule="beats",
             arm="k 3 → 50",
             metric="matched_excess",
             against="none",
             margin=0.02,
             unit="",
-            note="Both above their nulls.",
+            note="Both relative to their nulls.",
         ),
         Claim(
             chapter="c5",
             key="sharpening-agrees-more",
-            words="Networks with sharpening agree more than those with none, both above chance.",
+            words="Networks with sharpening agree on more images than baselines, both above "
+            "chance.",
             rule="beats",
             arm="k 3 → 50",
             metric="agreement_excess",
@@ -175,7 +170,7 @@ STUDY = Study(
         Claim(
             chapter="c5",
             key="plain-alike",
-            words="Plain networks are alike once their neurons are matched.",
+            words="Baselines are similar after permutation alignment.",
             rule="beats",
             arm="none",
             metric="matched",
@@ -183,12 +178,12 @@ STUDY = Study(
             against_metric="matched_dealt",
             margin=0.02,
             unit="",
-            note="Alike beyond what matching finds in weights that are dealt anew.",
+            note="Beyond what alignment finds in weights that are dealt out anew.",
         ),
         Claim(
             chapter="c5",
             key="plain-connected",
-            words="Between plain networks, matched and repaired, there is no loss barrier.",
+            words="After alignment and repair, there is no loss barrier between two baselines.",
             rule="equals",
             arm="none",
             metric="barrier:matched-repaired",
@@ -198,10 +193,8 @@ STUDY = Study(
         Claim(
             chapter="c5",
             key="fixed-weights-break-it",
-            words=(
-                "With fixed weights the line to another network has a lower barrier than lines to "
-                "the same network with its neurons renumbered."
-            ),
+            words="With fixed weights, permuting the hidden units of one of two networks raises "
+            "the loss barrier between them.",
             rule="beats",
             arm="asymmetric",
             metric="barrier:renumbered",
@@ -209,12 +202,13 @@ STUDY = Study(
             against_metric="barrier",
             margin=0.1,
             unit="nats",
-            note="The positive control: here the symmetry is broken by construction.",
+            note="The positive control: the symmetry is broken by construction.",
         ),
         Claim(
             chapter="c5",
             key="plain-has-no-places",
-            words="Without a prior, renumbering the neurons changes nothing about the barrier.",
+            words="Without a prior, permuting the hidden units of one of two networks leaves the "
+            "barrier as it is.",
             rule="equals",
             arm="none",
             metric="barrier:renumbered",
@@ -222,7 +216,7 @@ STUDY = Study(
             against_metric="barrier",
             margin=0.1,
             unit="nats",
-            note="The negative control: without a prior this is so by construction.",
+            note="The negative control: true by construction.",
         ),
     ),
 )

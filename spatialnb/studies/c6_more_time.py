@@ -1,4 +1,4 @@
-"""c6: does the gain last when there is more time?"""
+"""c6: does the gain last for 100 epochs?"""
 
 from dataclasses import replace
 
@@ -24,9 +24,11 @@ FALLING = {
 
 STUDY = Study(
     id="c6",
-    title="More time",
+    title="Does the gain last for 100 epochs?",
     section="",
-    question="Does the gain of sharpening last for 100 epochs, and beside a rate that falls?",
+    question=(
+        "Does the gain from sharpening last for 100 epochs, and does it add to learning-rate decay?"
+    ),
     changes="Changes relative to c2: 100 epochs instead of 12, five seeds.",
     arms={**CONSTANT, **FALLING},
     baseline="none",
@@ -42,25 +44,25 @@ STUDY = Study(
         Claim(
             chapter="c6",
             key="inequality-matters",
-            words="After 100 epochs sharpening beats one number for all weights of a layer.",
+            words="After 100 epochs sharpening beats a per-layer scalar.",
             rule="beats",
             arm="k 3 → 50",
             against="one number",
-            note="If not, no structure is needed with more time either.",
+            note="If not, longer training needs no structure either.",
         ),
         Claim(
             chapter="c6",
             key="adds-to-decay",
-            words="Where the learning rate falls linearly, sharpening beats none.",
+            words="With linear learning-rate decay, sharpening beats the baseline.",
             rule="beats",
             arm=f"k 3 → 50, {LINEAR}",
             against=f"none, {LINEAR}",
-            note="If not, the gain is one that a falling learning rate gives, too.",
+            note="If not, learning-rate decay gives the gain too.",
         ),
         Claim(
             chapter="c6",
             key="inequality-adds-to-decay",
-            words="Where the learning rate falls linearly, sharpening beats one number.",
+            words="With linear learning-rate decay, sharpening beats a per-layer scalar.",
             rule="beats",
             arm=f"k 3 → 50, {LINEAR}",
             against=f"one number, {LINEAR}",
@@ -68,7 +70,7 @@ STUDY = Study(
         Claim(
             chapter="c6",
             key="gain-lasts",
-            words="After 100 epochs at a constant learning rate sharpening beats none.",
+            words="After 100 epochs at a constant learning rate, sharpening beats the baseline.",
             rule="beats",
             arm="k 3 → 50",
             against="none",
@@ -76,7 +78,7 @@ STUDY = Study(
         Claim(
             chapter="c6",
             key="decay-helps",
-            words="A linearly falling learning rate, and no prior, beats a constant one.",
+            words="Without a prior, linear learning-rate decay beats a constant learning rate.",
             rule="beats",
             arm=f"none, {LINEAR}",
             against="none",
@@ -84,7 +86,7 @@ STUDY = Study(
         Claim(
             chapter="c6",
             key="one-number-equals",
-            words="After 100 epochs one number does as well as sharpening.",
+            words="After 100 epochs a per-layer scalar does as well as sharpening.",
             rule="equals",
             arm="one number",
             against="k 3 → 50",
@@ -93,8 +95,8 @@ STUDY = Study(
         Claim(
             chapter="c6",
             key="decay-does-as-well",
-            words="A linearly falling learning rate, and no prior, does at least as well as "
-            "sharpening at a constant one.",
+            words="Without a prior, linear learning-rate decay does at least as well as sharpening "
+            "at a constant learning rate.",
             rule="at_least",
             arm=f"none, {LINEAR}",
             against="k 3 → 50",

@@ -22,10 +22,10 @@ STUDY = Study(
     id="c6c",
     title="Other optimisers, and caps that bind",
     section="",
-    question="Is it the same under SGD and AdamW, and does a cap help if it binds?",
+    question="Are the results the same under SGD and AdamW, and does a cap help if it binds?",
     changes=(
         "Changes relative to c2: SGD with momentum and AdamW, each at its own learning rates; "
-        "relative to v8: caps in units of the first weights."
+        "relative to v8: caps in units of the initial weights."
     ),
     arms={
         "none": Run(),
@@ -55,18 +55,18 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="sgd-inequality-matters",
-            words="Under SGD sharpening beats one number for all weights of a layer, the root mean "
-            "square of its strengths.",
+            words="Under SGD sharpening beats a per-layer scalar, the root mean square of the "
+            "kernel.",
             rule="beats",
             arm="SGD, k 3 → 50",
             against="SGD, root mean square",
-            note="Under SGD a strength K is a learning rate of K² (c1): this number has its mean.",
+            note="Under SGD a kernel value K acts as a learning rate of K² (c1); this scalar keeps "
+            "its mean.",
         ),
         Claim(
             chapter="c6c",
             key="adamw-inequality-matters",
-            words="Under AdamW sharpening beats one number for all weights of a layer, its mean "
-            "strength.",
+            words="Under AdamW sharpening beats a per-layer scalar, the kernel's mean.",
             rule="beats",
             arm="AdamW, k 3 → 50",
             against="AdamW, one number",
@@ -75,7 +75,8 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="sgd-more-than-decay",
-            words="Under SGD sharpening beats a linearly falling learning rate, each at its best.",
+            words="Under SGD sharpening beats linear learning-rate decay, each at its best "
+            "learning rate.",
             rule="beats",
             arm="SGD, k 3 → 50",
             against="SGD, linear decay",
@@ -83,8 +84,8 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="adamw-more-than-decay",
-            words="Under AdamW sharpening beats a linearly falling learning rate, each at its "
-            "best.",
+            words="Under AdamW sharpening beats linear learning-rate decay, each at its best "
+            "learning rate.",
             rule="beats",
             arm="AdamW, k 3 → 50",
             against="AdamW, linear decay",
@@ -92,7 +93,8 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="sgd-beats-none",
-            words="Under SGD sharpening beats none, each at its best constant learning rate.",
+            words="Under SGD sharpening beats the baseline, each at its best constant learning "
+            "rate.",
             rule="beats",
             arm="SGD, k 3 → 50",
             against="SGD, none",
@@ -100,7 +102,8 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="adamw-beats-none",
-            words="Under AdamW sharpening beats none, each at its best constant learning rate.",
+            words="Under AdamW sharpening beats the baseline, each at its best constant learning "
+            "rate.",
             rule="beats",
             arm="AdamW, k 3 → 50",
             against="AdamW, none",
@@ -108,49 +111,52 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="sgd-square-equals",
-            words="Under SGD the root mean square of the strengths does as well as sharpening.",
+            words="Under SGD a per-layer scalar, the root mean square of the kernel, does as well "
+            "as sharpening.",
             rule="equals",
             arm="SGD, root mean square",
             against="SGD, k 3 → 50",
-            note="Both at the learning rate of sharpening.",
+            note="Both at the learning rate chosen for sharpening.",
             better="higher",
         ),
         Claim(
             chapter="c6c",
             key="adamw-one-number-equals",
-            words="Under AdamW one number does as well as sharpening.",
+            words="Under AdamW a per-layer scalar does as well as sharpening.",
             rule="equals",
             arm="AdamW, one number",
             against="AdamW, k 3 → 50",
-            note="Both at the learning rate of sharpening.",
+            note="Both at the learning rate chosen for sharpening.",
             better="higher",
         ),
         Claim(
             chapter="c6c",
             key="caps-bind",
-            words="At the end more than a tenth of the weights lie beyond the exponential cap.",
+            words="After training, more than a tenth of the weights lie beyond the exponential "
+            "cap.",
             rule="between",
             arm="cap, exponential",
             metric="cap_share",
             low=10.0,
             high=100.0,
             unit="%",
-            note="In v8 hardly any did. If not, the next three say little.",
+            note="In v8 hardly any did. If not, the next three claims say little.",
         ),
         Claim(
             chapter="c6c",
             key="cap-structure-matters",
-            words="A cap by the exponential kernel beats a shuffled one and one of its mean.",
+            words="A cap by the exponential kernel beats a cap by its shuffled copy and one by its "
+            "mean.",
             rule="beats",
             arm="cap, exponential",
             against=("cap, shuffled", "cap, one number"),
             each=True,
-            note="If not, no structure is needed in a cap either.",
+            note="If not, a cap needs no structure either.",
         ),
         Claim(
             chapter="c6c",
             key="cap-beats-none",
-            words="A cap by the exponential kernel beats none.",
+            words="A cap by the exponential kernel beats the baseline.",
             rule="beats",
             arm="cap, exponential",
             against="none",
@@ -158,11 +164,11 @@ STUDY = Study(
         Claim(
             chapter="c6c",
             key="multiply-beats-cap",
-            words="Multiplying by the exponential kernel beats a cap by it that binds.",
+            words="Multiplying by the exponential kernel beats a binding cap by the same kernel.",
             rule="beats",
             arm="exponential",
             against="cap, exponential",
-            note="Both static, at the reference protocol.",
+            note="Both static, in the reference protocol.",
         ),
     ),
 )

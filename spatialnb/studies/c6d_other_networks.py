@@ -34,7 +34,7 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
         Claim(
             chapter="c6d",
             key=f"{network}-inequality-matters",
-            words=f"{where} sharpening beats one number for all weights of a layer.",
+            words=f"{where}, sharpening beats a per-layer scalar.",
             rule="beats",
             arm=sharpening,
             against=number,
@@ -43,7 +43,7 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
         Claim(
             chapter="c6d",
             key=f"{network}-more-than-decay",
-            words=f"{where} sharpening beats a linearly falling learning rate.",
+            words=f"{where}, sharpening beats linear learning-rate decay.",
             rule="beats",
             arm=sharpening,
             against=f"{network}, linear decay",
@@ -51,7 +51,7 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
         Claim(
             chapter="c6d",
             key=f"{network}-beats-none",
-            words=f"{where} sharpening beats none.",
+            words=f"{where}, sharpening beats the baseline.",
             rule="beats",
             arm=sharpening,
             against=f"{network}, none",
@@ -59,11 +59,11 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
         Claim(
             chapter="c6d",
             key=f"{network}-one-number-equals",
-            words=f"{where} one number does as well as sharpening.",
+            words=f"{where}, a per-layer scalar does as well as sharpening.",
             rule="equals",
             arm=number,
             against=sharpening,
-            note="Both at the learning rate of sharpening.",
+            note="Both at the learning rate chosen for sharpening.",
             better="higher",
         ),
     )
@@ -73,7 +73,9 @@ STUDY = Study(
     id="c6d",
     title="Other networks",
     section="",
-    question="Is it the same in a wider network, behind convolutions, and in a transformer?",
+    question=(
+        "Are the results the same in a wider network, behind convolutions, and in a transformer?"
+    ),
     changes=(
         "Changes relative to c2: other networks, five seeds; the prior acts on a convolutional "
         "network's classifier and on a transformer's MLPs alone."

@@ -1,4 +1,4 @@
-"""m2: does the prior make networks of different seeds more alike in accuracy?"""
+"""m2: does accuracy vary less over seeds with the prior?"""
 
 from spatialnb.studies import c2_which_part as c2
 from spatialnb.study.spread import SpreadClaim
@@ -9,7 +9,7 @@ ARMS = ("none", "k 3 → 50", "one number", "linear decay")
 CLAIMS = (
     SpreadClaim(
         key="scalar-spreads-less",
-        words="With a per-layer scalar that falls, accuracy varies less over seeds than without.",
+        words="With a per-layer scalar, accuracy varies less over seeds than without a prior.",
         arm="one number",
         against="none",
         seen=0.40,
@@ -23,7 +23,8 @@ CLAIMS = (
     ),
     SpreadClaim(
         key="decay-spreads-less",
-        words="A learning rate that falls linearly does the same without a prior.",
+        words="Without a prior, accuracy varies less over seeds with linear learning-rate decay "
+        "than at a constant learning rate.",
         arm="linear decay",
         against="none",
         seen=0.65,
@@ -37,7 +38,9 @@ STUDY = Study(
     id="m2",
     title="Does the prior narrow the spread over seeds?",
     section="",
-    question="Does accuracy vary less from seed to seed with the prior, and is that its own doing?",
+    question=(
+        "Does accuracy vary less from seed to seed with the prior, and does that take a kernel?"
+    ),
     changes="Changes relative to c2: seeds 20 to 39, and what is compared is the spread.",
     arms={name: c2.ARMS[name] for name in ARMS},
     baseline="none",

@@ -85,9 +85,9 @@
     part("network-mean").textContent = `network: ${network.mean.toFixed(3)}`;
     part("formula").textContent = core.formula(setting);
     part("expression").textContent = core.expression(setting);
-    return `Under ${setting.threshold}: ${percent(layer.share)} of the layer ${size}, `
+    return `Below ${setting.threshold}: ${percent(layer.share)} of the layer ${size}, `
       + `${percent(network.share)} of the network, ${percent(wide)} in wide layers. `
-      + `Mean strength of the layer ${layer.mean.toFixed(3)}.`;
+      + `Mean kernel value of the layer ${layer.mean.toFixed(3)}.`;
   }
 
   function showCurve(shown) {
@@ -114,18 +114,18 @@
     });
     part("dots").setAttribute("d", dots.join(""));
 
-    let note = `No distance has a strength under ${setting.threshold}.`;
+    let note = `No distance has a kernel value below ${setting.threshold}.`;
     if (setting.shuffled) {
       note = "Shuffled: each dot is a connection of the layer. Dotted: before shuffling.";
     } else if (weak && from === 0 && to === 1) {
-      note = `Shaded: under ${setting.threshold}, at every distance.`;
+      note = `Shaded: below ${setting.threshold}, at every distance.`;
     } else if (weak) {
       const where = from === 0 ? `up to ${short(to)}` : `beyond ${short(from)}`;
-      note = `Shaded: under ${setting.threshold}, at distances ${where}.`;
+      note = `Shaded: below ${setting.threshold}, at distances ${where}.`;
     }
     part("curve-note").textContent = note;
     const ends = [0, 0.5, 1].map((d) => `${short(strength(d))} at ${d}`).join(", ");
-    part("curve").setAttribute("aria-label", `Curve of strength over distance: ${ends}. ${note}`);
+    part("curve").setAttribute("aria-label", `Kernel value over distance: ${ends}. ${note}`);
   }
 
   /* A colour of the theme as [red, green, blue]. */
@@ -169,11 +169,11 @@
     part("matrix-note").textContent = note;
     part("last-out").textContent = setting.out;
     part("last-in").textContent = setting.in;
-    const where = setting.shuffled ? "at shuffled places"
+    const where = setting.shuffled ? "shuffled"
       : { none: "the same everywhere", inverse: "strongest in the two corners off the diagonal" }[
         setting.shape] ?? "strongest along the diagonal";
     part("matrix").setAttribute("aria-label",
-      `Picture of the strengths of the layer ${setting.out} × ${setting.in}: ${where}. ${note}`);
+      `Picture of the kernel values of the layer ${setting.out} × ${setting.in}: ${where}. ${note}`);
   }
 
   function draw(source) {

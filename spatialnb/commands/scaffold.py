@@ -187,14 +187,17 @@ def _number(chapter: str) -> str:
 
 
 def _with_line(contents: str, line: str, part: str) -> str:
-    """The table of contents with a line more: ``c`` ends Part II, ``v`` your chapters after it."""
+    """The table of contents with a line more.
+
+    ``c`` ends the last question of Part II, ``v`` your chapters, a part of their own after it.
+    """
     if part == "v" and YOURS in contents:
         start = contents.index(YOURS) + len(YOURS)
         listed = re.compile(r"(?:  .*\n)*").match(contents, start)
         assert listed is not None  # it matches nothing, too
         return contents[: listed.end()] + line + contents[listed.end() :]
-    chapters = list(re.finditer(r"^  - file: book/c\d\w?_.*\n", contents, re.MULTILINE))
+    chapters = list(re.finditer(r"^    - file: book/c\d\w?_.*\n", contents, re.MULTILINE))
     if not chapters:
         raise ValueError("_toc.yml lists no chapter 'book/c..._...' after which to put the new one")
     end = chapters[-1].end()
-    return contents[:end] + (YOURS if part == "v" else "") + line + contents[end:]
+    return contents[:end] + (YOURS + line if part == "v" else f"  {line}") + contents[end:]

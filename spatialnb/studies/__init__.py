@@ -20,7 +20,6 @@ FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
 WITHOUT_PAGE = (
     "c4b",
     "c4c",
-    "c7",
     "c7a",
     "c7b",
     "c7c",

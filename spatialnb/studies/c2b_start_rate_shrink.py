@@ -22,10 +22,11 @@ def _arms() -> dict[str, Run]:
 
 STUDY = Study(
     id="c2b",
-    title="Start, rate and shrink",
+    title="Initial scale, learning rate and weight decay",
     section="",
-    question="Which of the things that sharpening does to training makes the gain?",
-    changes="Changes relative to c2: the parts of sharpening itself, alone and together.",
+    question="Which effect of sharpening gives the gain: its initial scale, its learning rate or "
+    "its weight decay?",
+    changes="Changes relative to c2: the effects of sharpening on training, alone and together.",
     arms={"none": Run(), **_arms(), "k 3 → 50": Run(schedule=SHARPENING)},
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),
@@ -35,7 +36,8 @@ STUDY = Study(
         Claim(
             chapter="c2b",
             key="no-part-is-enough",
-            words="Sharpening beats each of start, rate and shrink alone.",
+            words="Sharpening beats its initial scale, its learning rate and its weight decay, "
+            "each alone.",
             rule="beats",
             arm="k 3 → 50",
             against=("start", "rate", "shrink"),
@@ -44,7 +46,8 @@ STUDY = Study(
         Claim(
             chapter="c2b",
             key="no-two-are-enough",
-            words="Sharpening beats each two of start, rate and shrink.",
+            words="Sharpening beats every pair from its initial scale, learning rate and weight "
+            "decay.",
             rule="beats",
             arm="k 3 → 50",
             against=("start + rate", "start + shrink", "rate + shrink"),
@@ -53,17 +56,20 @@ STUDY = Study(
         Claim(
             chapter="c2b",
             key="three-are-enough",
-            words="Start, rate and shrink together do as well as sharpening.",
+            words="Sharpening's initial scale, learning rate and weight decay together do as "
+            "well as sharpening itself.",
             rule="equals",
             arm="start + rate + shrink",
             against="k 3 → 50",
-            note="What is left out is that Adam sees gradients multiplied by the strengths.",
+            note="Only the gradient scale is left out: under sharpening, Adam sees gradients "
+            "multiplied by the kernel.",
             better="higher",
         ),
         Claim(
             chapter="c2b",
             key="rate-is-the-largest",
-            words="The rate alone gives more than the start or the shrink alone.",
+            words="Sharpening's learning rate alone gives more than its initial scale or its "
+            "weight decay alone.",
             rule="beats",
             arm="rate",
             against=("start", "shrink"),
@@ -72,7 +78,7 @@ STUDY = Study(
         Claim(
             chapter="c2b",
             key="start-helps",
-            words="Starting at smaller weights, and nothing else, beats none.",
+            words="Sharpening's smaller initial scale alone beats the baseline.",
             rule="beats",
             arm="start",
             against="none",
@@ -80,7 +86,8 @@ STUDY = Study(
         Claim(
             chapter="c2b",
             key="shrink-adds-to-rate",
-            words="Rate and shrink together beat the rate alone.",
+            words="Sharpening's learning rate and weight decay together beat its learning rate "
+            "alone.",
             rule="beats",
             arm="rate + shrink",
             against="rate",

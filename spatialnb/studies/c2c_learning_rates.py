@@ -45,11 +45,11 @@ GRID = {
 
 STUDY = Study(
     id="c2c",
-    title="Learning rates, on images held out",
+    title="Tuning every arm's learning rate",
     section="",
-    question="Which learning rate suits each arm, and should it fall?",
-    changes="Changes relative to c2: a grid of learning rates; the last 5,000 training images are "
-    "held out and measured instead of the test images.",
+    question="Which learning rate suits each arm, and should it decay?",
+    changes="Changes relative to c2: a range of learning rates; accuracy is measured on the last "
+    "5,000 training images, which are held out, and not on the test images.",
     arms={
         arm: run for lines in GRID.values() for arms in lines.values() for arm, run in arms.items()
     },

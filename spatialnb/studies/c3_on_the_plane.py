@@ -51,13 +51,12 @@ def arms(base: Run) -> dict[str, Run]:
 
 STUDY = Study(
     id="c3",
-    title="Locality on the plane",
+    title="Locality on the 2-D pixel grid",
     section="",
-    question="Does it help a network to know where its neurons are, if pixels stand in the image?",
-    changes=(
-        "Changes relative to c2: pixels stand at their own places in the image, and hidden neurons "
-        "on a grid."
-    ),
+    question="Does a spatial prior help when positions are the pixels' real coordinates in the "
+    "image?",
+    changes="Changes relative to c2: pixels are at their real coordinates in the image, and "
+    "hidden units on a 2-D grid.",
     arms=arms(Run()),
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),
@@ -68,16 +67,16 @@ STUDY = Study(
         Claim(
             chapter="c3",
             key="plane-beats-line",
-            words="Sharpening on the plane of the image beats sharpening on the line.",
+            words="Sharpening on the 2-D pixel grid beats sharpening in 1-D index order.",
             rule="beats",
             arm="plane, k 3 → 50",
             against="line, k 3 → 50",
-            note="If not, true places are worth no more than those in a flattened list.",
+            note="If not, real coordinates are worth no more than index order.",
         ),
         Claim(
             chapter="c3",
             key="pixels-matter",
-            words="On the plane, sharpening beats the same with the pixels permuted.",
+            words="On the 2-D pixel grid, sharpening beats sharpening with permuted pixels.",
             rule="beats",
             arm="plane, k 3 → 50",
             against="permuted, k 3 → 50",
@@ -86,7 +85,7 @@ STUDY = Study(
         Claim(
             chapter="c3",
             key="places-matter",
-            words="On the plane, sharpening beats the same strengths at shuffled places.",
+            words="On the 2-D pixel grid, sharpening beats sharpening with a shuffled kernel.",
             rule="beats",
             arm="plane, k 3 → 50",
             against="shuffled, k 3 → 50",
@@ -94,16 +93,16 @@ STUDY = Study(
         Claim(
             chapter="c3",
             key="inequality-matters",
-            words="On the plane, sharpening beats one number for all weights of a layer, its mean.",
+            words="On the 2-D pixel grid, sharpening beats a per-layer scalar, the kernel's mean.",
             rule="beats",
             arm="plane, k 3 → 50",
             against="one number, k 3 → 50",
-            note="If not, no structure is needed on the plane either.",
+            note="If not, no structure is needed on the pixel grid either.",
         ),
         Claim(
             chapter="c3",
             key="static-beats-its-controls",
-            words="On the plane, the static k = 15 beats each of its three controls.",
+            words="On the 2-D pixel grid, the static k = 15 beats each of its three controls.",
             rule="beats",
             arm="plane, k = 15",
             against=("permuted, k = 15", "shuffled, k = 15", "one number, k = 15"),
@@ -112,29 +111,32 @@ STUDY = Study(
         Claim(
             chapter="c3",
             key="static-beats-sharpening",
-            words="The static k = 15 on the plane beats sharpening on the line, the report's best.",
+            words="The static k = 15 on the 2-D pixel grid beats sharpening in 1-D index order, "
+            "the log's best.",
             rule="beats",
             arm="plane, k = 15",
             against="line, k 3 → 50",
-            note="If so, right places do without a schedule.",
+            note="If so, real coordinates need no schedule.",
         ),
         Claim(
             chapter="c3",
             key="permuted-equals-shuffled",
-            words="With the pixels permuted, k = 15 does as well as its shuffled strengths.",
+            words="On the 2-D pixel grid, k = 15 does as well with permuted pixels as with a "
+            "shuffled kernel.",
             rule="equals",
             arm="permuted, k = 15",
             against="shuffled, k = 15",
-            note="If so, permuting the pixels takes away all that places give.",
+            note="If so, permuting the pixels removes all that positions give.",
         ),
         Claim(
             chapter="c3",
             key="inverse-hurts",
-            words="The inverse kernel, where far is strong, does worse than none.",
+            words="The inverse kernel, where distant connections are strong, does worse than the "
+            "baseline.",
             rule="beats",
             arm="none",
             against="line, inverse",
-            note="The report preferred it on MNIST, with normalised weights; c3b asks again there.",
+            note="The log preferred it on MNIST, with normalised weights; c3b asks again there.",
         ),
     ),
 )

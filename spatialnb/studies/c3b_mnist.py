@@ -11,13 +11,11 @@ LEFT_OUT = ("shuffled, k 3 → 50", "one number, k 3 → 50", "permuted, k 3 →
 
 STUDY = Study(
     id="c3b",
-    title="The same on MNIST",
+    title="Inverse and local kernels on MNIST",
     section="",
-    question=(
-        "Is the inverse kernel the best on MNIST where kernels multiply, as they do on CIFAR-10? "
-        "And does locality on the plane help there?"
-    ),
-    changes="Changes relative to c3: MNIST, 5 epochs; its sharpening has no controls of its own.",
+    question="Is the inverse kernel best on MNIST when kernels multiply the weights, as they do "
+    "on CIFAR-10? And does locality on the 2-D pixel grid help there?",
+    changes="Changes relative to c3: MNIST, 5 epochs; sharpening has no controls of its own.",
     arms={
         name: run
         for name, run in arms(Run(dataset="mnist", epochs=5)).items()
@@ -31,28 +29,30 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="inverse-best",
-            words="The inverse kernel beats none and the exponential kernel on the line.",
+            words="On MNIST in 1-D index order, the inverse kernel beats the baseline and the "
+            "exponential kernel.",
             rule="beats",
             arm="line, inverse",
             against=("none", "line, k = 3"),
             each=True,
             margin=MARGIN,
-            note="The report's order with normalised weights; here kernels multiply.",
+            note="The log found this order with normalised weights; here kernels multiply.",
         ),
         Claim(
             chapter="c3b",
             key="exponential-worse",
-            words="The exponential kernel on the line does worse than none.",
+            words="On MNIST in 1-D index order, the exponential kernel does worse than the "
+            "baseline.",
             rule="beats",
             arm="none",
             against="line, k = 3",
             margin=MARGIN,
-            note="The report's order with normalised weights; here kernels multiply.",
+            note="The log found this order with normalised weights; here kernels multiply.",
         ),
         Claim(
             chapter="c3b",
             key="plane-beats-line",
-            words="On the plane, k = 15 beats k = 15 on the line.",
+            words="On MNIST, k = 15 on the 2-D pixel grid beats k = 15 in 1-D index order.",
             rule="beats",
             arm="plane, k = 15",
             against="line, k = 15",
@@ -61,7 +61,7 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="pixels-matter",
-            words="On the plane, k = 15 beats the same with the pixels permuted.",
+            words="On MNIST's 2-D pixel grid, k = 15 beats k = 15 with permuted pixels.",
             rule="beats",
             arm="plane, k = 15",
             against="permuted, k = 15",
@@ -71,7 +71,7 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="places-matter",
-            words="On the plane, k = 15 beats the same strengths at shuffled places.",
+            words="On MNIST's 2-D pixel grid, k = 15 beats k = 15 with a shuffled kernel.",
             rule="beats",
             arm="plane, k = 15",
             against="shuffled, k = 15",
@@ -80,7 +80,7 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="inequality-matters",
-            words="On the plane, k = 15 beats one number for all weights of a layer, its mean.",
+            words="On MNIST's 2-D pixel grid, k = 15 beats a per-layer scalar, the kernel's mean.",
             rule="beats",
             arm="plane, k = 15",
             against="one number, k = 15",
@@ -89,7 +89,7 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="static-beats-sharpening",
-            words="The static k = 15 on the plane beats sharpening on the line.",
+            words="On MNIST, k = 15 on the 2-D pixel grid beats sharpening in 1-D index order.",
             rule="beats",
             arm="plane, k = 15",
             against="line, k 3 → 50",
@@ -98,12 +98,13 @@ STUDY = Study(
         Claim(
             chapter="c3b",
             key="permuted-equals-shuffled",
-            words="With the pixels permuted, k = 15 does as well as its shuffled strengths.",
+            words="On MNIST's 2-D pixel grid, k = 15 does as well with permuted pixels as with a "
+            "shuffled kernel.",
             rule="equals",
             arm="permuted, k = 15",
             against="shuffled, k = 15",
             margin=MARGIN,
-            note="If so, permuting the pixels takes away all that places give.",
+            note="If so, permuting the pixels removes all that positions give.",
         ),
     ),
 )

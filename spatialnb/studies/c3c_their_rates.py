@@ -20,11 +20,12 @@ GRID = {
 
 STUDY = Study(
     id="c3c",
-    title="Learning rates on the plane, on images held out",
+    title="Tuning learning rates on the 2-D pixel grid",
     section="",
-    question="Which learning rate suits the best kernel on the plane, and each of its controls?",
-    changes="Changes relative to c3: a grid of learning rates; the last 5,000 training images are "
-    "held out and measured instead of the test images.",
+    question="Which learning rate suits the best kernel on the 2-D pixel grid, and each of its "
+    "controls?",
+    changes="Changes relative to c3: a range of learning rates; accuracy is measured on the last "
+    "5,000 training images, which are held out, and not on the test images.",
     arms={
         arm: run for lines in GRID.values() for arms in lines.values() for arm, run in arms.items()
     },

@@ -23,11 +23,12 @@ ON_THE_LINE = {
 
 STUDY = Study(
     id="c3d",
-    title="Each on the plane at its best",
+    title="The 2-D pixel grid with tuned learning rates",
     section="",
-    question="Do places on the plane still help where every arm has a learning rate of its own?",
-    changes="Changes relative to c3: the learning rate, and how it falls, as chosen in c3c; beside "
-    "it the best of c2d.",
+    question="Does locality on the 2-D pixel grid still help when every arm has its own best "
+    "learning rate?",
+    changes="Changes relative to c3: the learning rate, and whether it decays, as chosen in c3c; "
+    "beside it the best arms of c2d.",
     arms={
         **{name: at_its_best(run, CHOSEN[name]) for name, run in ARMS.items()},
         **ON_THE_LINE,
@@ -42,8 +43,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="pixels-matter",
-            words="At its best, k = 15 on the plane beats the same with the pixels permuted, at "
-            "its best.",
+            words="On the 2-D pixel grid, k = 15 beats k = 15 with permuted pixels, each at its "
+            "best learning rate.",
             rule="beats",
             arm="plane, k = 15",
             against="permuted, k = 15",
@@ -52,8 +53,8 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="places-matter",
-            words="At its best, k = 15 on the plane beats the same strengths at shuffled "
-            "places, at their best.",
+            words="On the 2-D pixel grid, k = 15 beats k = 15 with a shuffled kernel, each at "
+            "its best learning rate.",
             rule="beats",
             arm="plane, k = 15",
             against="shuffled, k = 15",
@@ -61,33 +62,33 @@ STUDY = Study(
         Claim(
             chapter="c3d",
             key="inequality-matters",
-            words="At its best, k = 15 on the plane beats one number for all weights of a "
-            "layer, its mean, at its best.",
+            words="On the 2-D pixel grid, k = 15 beats a per-layer scalar, the kernel's mean, "
+            "each at its best learning rate.",
             rule="beats",
             arm="plane, k = 15",
             against="one number, k = 15",
-            note="If not, no structure is needed on the plane either.",
+            note="If not, no structure is needed on the pixel grid either.",
         ),
         Claim(
             chapter="c3d",
             key="plane-beats-the-line",
-            words="At its best, k = 15 on the plane beats none, and sharpening and one number "
-            "on the line, each at its best.",
+            words="On the 2-D pixel grid, k = 15 beats the baseline, and sharpening and its "
+            "per-layer scalar in 1-D index order, each at its best learning rate.",
             rule="beats",
             arm="plane, k = 15",
             against=("none", "line, k 3 → 50", "line, one number"),
             each=True,
-            note="One number that falls did best in c2d.",
+            note="The per-layer scalar of sharpening did best in c2d.",
         ),
         Claim(
             chapter="c3d",
             key="permuted-equals-shuffled",
-            words="With the pixels permuted, k = 15 on the plane does as well as its shuffled "
-            "strengths, each at its best.",
+            words="On the 2-D pixel grid, k = 15 does as well with permuted pixels as with a "
+            "shuffled kernel, each at its best learning rate.",
             rule="equals",
             arm="permuted, k = 15",
             against="shuffled, k = 15",
-            note="If so, permuting the pixels takes away all that places give.",
+            note="If so, permuting the pixels removes all that positions give.",
         ),
     ),
 )

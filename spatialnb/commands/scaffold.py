@@ -34,7 +34,7 @@ PROMPTS = {
 """What stands on a page above the folded cell of parameters."""
 
 CELLS = (
-    ("markdown", "# {number} · {title}\n\n**Question.** What does the kernel change here?", ()),
+    ("markdown", "# {heading}\n\n**Question.** What does the kernel change here?", ()),
     ("code", "{parameters}", ("parameters", "hide-input")),
     (
         "code",
@@ -156,7 +156,15 @@ def _notebook(
         f"{arm} changes that by {{glue:text}}`{named['id']}-{slug(arm)}-minus-none` points"
         for arm in arms
     )
-    filled = {**named, "parameters": parameters.cell(published), "differences": differences}
+    heading = (
+        "{title} [{id}]{{.chapter-id}}" if named["id"].startswith("c") else "{number} · {title}"
+    )
+    filled = {
+        **named,
+        "heading": heading.format(**named),
+        "parameters": parameters.cell(published),
+        "differences": differences,
+    }
     cells = []
     for place, (kind, source, tags) in enumerate(CELLS):
         make: Any = new_code_cell if kind == "code" else new_markdown_cell

@@ -42,6 +42,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c4b",
+            since=2,
             key="sharpening-beats-the-rivals",
             words="Sharpening 3 → 100, cut to its nearest weights, beats GraNet, ST-3 and "
             "iterative magnitude pruning at 94.2 % zeros.",
@@ -55,6 +56,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4b",
+            since=2,
             key="granet-beats-rigl",
             words="GraNet beats RigL at 94.2 % zeros.",
             rule="beats",
@@ -63,6 +65,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4b",
+            since=2,
             key="st3-beats-rigl",
             words="ST-3 beats RigL at 94.2 % zeros.",
             rule="beats",
@@ -71,6 +74,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4b",
+            since=2,
             key="pruning-in-rounds-loses",
             words="In the same twelve epochs RigL beats iterative magnitude pruning at 94.2 % "
             "zeros.",
@@ -81,6 +85,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4b",
+            since=2,
             key="sparse-as-good-as-dense",
             words="GraNet and ST-3 with 94.2 % zeros do at least as well as the dense network.",
             rule="at_least",
@@ -90,6 +95,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4b",
+            since=2,
             key="fewer-zeros-are-better",
             words="GraNet and ST-3 do at least as well with 81.4 % zeros as with 94.2 %.",
             rule="at_least",

@@ -60,6 +60,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c4c",
+            since=2,
             key="pruned-masks-are-local",
             words="The inputs that a unit keeps after iterative magnitude pruning lie at least 5 % "
             "nearer to one another than in masks of the same margins.",
@@ -74,6 +75,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4c",
+            since=2,
             key="permuted-masks-are-not",
             words="With the places of the pixels permuted they do not: within 1 %.",
             rule="between",
@@ -85,6 +87,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4c",
+            since=2,
             key="far-from-the-planes-mask",
             words="Less than a third of the weights that iterative magnitude pruning keeps are "
             "those of the plane's mask, each unit at its best place.",
@@ -98,6 +101,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4c",
+            since=2,
             key="nearer-than-chance",
             words="More of them are than in masks of the same margins.",
             rule="beats",
@@ -109,6 +113,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4c",
+            since=2,
             key="other-methods-too",
             words="Masks of GraNet and of RigL are local too: at least 2 % nearer than in masks of "
             "the same margins.",
@@ -122,6 +127,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c4c",
+            since=2,
             key="pruning-beats-random",
             words="Iterative magnitude pruning beats a random mask in as many epochs.",
             rule="beats",

@@ -50,6 +50,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c7",
+            since=2,
             key="plane-beats-none",
             words="The kernel on the plane beats none, each at its best.",
             rule="beats",
@@ -61,6 +62,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="plane-beats-permuted",
             words="The kernel on the plane beats the same kernel with the pixels permuted, each at "
             "its best.",
@@ -72,6 +74,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="plane-beats-shuffled",
             words="The kernel on the plane beats the same kernel values in random order, each at "
             "its best.",
@@ -82,6 +85,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="false-positions-give-nothing",
             words="With the pixels permuted the kernel does as well as none, each at its best.",
             rule="equals",
@@ -91,6 +95,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="line-gives-nothing",
             words="Sharpening on the line does not beat none by half a point, each at its best.",
             rule="at_least",
@@ -100,6 +105,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="scalar-gives-nothing",
             words="A per-layer scalar does not beat none by half a point, each at its best.",
             rule="at_least",
@@ -109,6 +115,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="recipe-beats-the-logs-best",
             words="None at its best beats the log's best arm under the log's protocol.",
             rule="beats",
@@ -118,6 +125,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="recipe-helps-the-line-too",
             words="Sharpening on the line gains from the usual recipe.",
             rule="beats",
@@ -126,6 +134,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7",
+            since=2,
             key="a-smaller-gain-than-the-logs",
             words="True positions gain less over the tuned baseline than the 4.9 points that "
             "sharpening gained over the log's.",

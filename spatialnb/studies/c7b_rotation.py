@@ -46,6 +46,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c7b",
+            since=2,
             key="turn-alike-late",
             words="In the last epoch a scalar turns first-layer vectors as far as sharpening does, "
             "within a tenth.",
@@ -61,6 +62,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="turn-alike-midway",
             words="In the sixth epoch a scalar turns first-layer vectors as far as sharpening "
             "does, within a tenth.",
@@ -75,6 +77,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="less-than-none-late",
             words="In the last epoch vectors turn farther without a prior than with a scalar.",
             rule="beats",
@@ -86,6 +89,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="decay-slows-more",
             words="A linearly falling learning rate turns vectors less in the last epoch than a "
             "scalar does.",
@@ -98,6 +102,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="scalar-turns-more-midway",
             words="In the sixth epoch a scalar turns vectors farther than linear decay does.",
             rule="beats",
@@ -110,6 +115,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="as-far-as-adamw",
             words="After the last epoch vectors have turned as far from their start with a scalar "
             "as under AdamW with linear decay, within a tenth.",
@@ -124,6 +130,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="plane-is-not-rotation",
             words="The kernel on the plane turns vectors in the last epoch as far as the same "
             "kernel shuffled, within a tenth.",
@@ -139,6 +146,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="fewer-flips",
             words="In the last epoch fewer first-layer weights change their sign with a scalar "
             "than without a prior.",
@@ -149,6 +157,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="scalar-beats-weight-norm",
             words="A falling scalar beats weight normalisation.",
             rule="beats",
@@ -157,6 +166,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="weight-norm-beats-none",
             words="Weight normalisation beats none.",
             rule="beats",
@@ -165,6 +175,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="learned-equals-fixed",
             words="A scalar that is learned does as well as the fixed one that it starts at.",
             rule="equals",
@@ -174,6 +185,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="falling-beats-learned",
             words="A scalar that falls beats one that is learned.",
             rule="beats",
@@ -182,6 +194,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7b",
+            since=2,
             key="multiplicative-update",
             words="Multiplicative updates (Madam) beat none.",
             rule="beats",

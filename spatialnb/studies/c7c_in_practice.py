@@ -53,6 +53,7 @@ STUDY = Study(
         *(
             Claim(
                 chapter="c7c",
+                since=2,
                 key=f"plane-with-{key}",
                 words=f"With {words} the kernel on the plane beats none.",
                 rule="beats",
@@ -68,6 +69,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7c",
+            since=2,
             key="convolution-beats-the-plane",
             words="A small convolutional network with as many operations beats the kernel on the "
             "plane.",

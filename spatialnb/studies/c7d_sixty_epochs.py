@@ -41,6 +41,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c7d",
+            since=2,
             key="plane-with-crop-and-flip",
             words="With crop and flip over 60 epochs the kernel on the plane beats none.",
             rule="beats",
@@ -49,6 +50,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7d",
+            since=2,
             key="permuted-with-crop-and-flip",
             words="With crop and flip over 60 epochs the kernel on the plane beats the same with "
             "the pixels permuted.",
@@ -58,6 +60,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7d",
+            since=2,
             key="plane-beats-none",
             words="After 60 epochs the kernel on the plane beats none.",
             rule="beats",
@@ -66,6 +69,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7d",
+            since=2,
             key="plane-beats-permuted",
             words="After 60 epochs the kernel on the plane beats the same with the pixels "
             "permuted.",
@@ -75,6 +79,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c7d",
+            since=2,
             key="scalar-gives-nothing",
             words="After 60 epochs a per-layer scalar does not beat none by half a point.",
             rule="at_least",

@@ -117,6 +117,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c8",
+            since=2,
             key="soft-beats-hard",
             words="A soft cap beats a hard one.",
             rule="beats",
@@ -126,6 +127,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="multiply-beats-soft-cap",
             words="Multiplying by the exponential kernel beats a soft cap by it.",
             rule="beats",
@@ -135,6 +137,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="soft-cap-structure",
             words="A soft cap by the exponential kernel beats a shuffled one and its mean.",
             rule="beats",
@@ -145,6 +148,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="gradient-is-not-it",
             words="Scaling the gradient inside a cap by the kernel makes no difference.",
             rule="equals",
@@ -155,6 +159,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="exponential-to-is-its-scalar",
             words="Adding the exponential kernel during training does as well as adding its mean.",
             rule="equals",
@@ -165,6 +170,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="exponential-from-is-its-scalar",
             words="Removing the exponential kernel does as well as removing its mean.",
             rule="equals",
@@ -174,6 +180,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="linear-to-is-its-scalar",
             words="Adding the linear kernel during training does as well as adding its mean.",
             rule="equals",
@@ -183,6 +190,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="linear-from-is-its-scalar",
             words="Removing the linear kernel does as well as removing its mean.",
             rule="equals",
@@ -192,6 +200,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="a-falling-scalar-beats-a-rising-one",
             words="A scalar that falls as the exponential kernel's mean beats one that rises so.",
             rule="beats",
@@ -201,6 +210,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="zeros-cost-nothing-100",
             words="At 3 → 100, zeros in place of values below 0.1 cost less than half a point.",
             rule="at_least",
@@ -209,6 +219,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="zeros-200-keep-up",
             words="At 3 → 200 with zeros, accuracy is less than half a point below 3 → 50 without.",
             rule="at_least",
@@ -218,6 +229,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="zeros-400-keep-up",
             words="At 3 → 400 with zeros, accuracy is less than half a point below 3 → 50 without.",
             rule="at_least",
@@ -226,6 +238,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="signs-were-the-trouble",
             words="A decay toward the kernel that keeps the sign beats one that does not.",
             rule="beats",
@@ -234,6 +247,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="a-size-is-no-target-either",
             words="A decay toward the kernel that keeps the sign does worse than one to zero.",
             rule="beats",
@@ -242,6 +256,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="permuting-is-free-without",
             words="Without a prior, permuting hidden units leaves accuracy as it is.",
             rule="equals",
@@ -254,6 +269,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="permuting-hurts-exponential",
             words="With the exponential kernel, permuting hidden units costs accuracy.",
             rule="beats",
@@ -265,6 +281,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8",
+            since=2,
             key="permuting-hurts-sharpening",
             words="With sharpening, permuting hidden units costs accuracy.",
             rule="beats",

@@ -26,6 +26,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c8b",
+            since=2,
             key="exponential-still-beats-none",
             words="After 60 epochs the exponential kernel beats none.",
             rule="beats",
@@ -34,6 +35,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8b",
+            since=2,
             key="exponential-still-best",
             words="After 60 epochs the exponential kernel is the best of the seven.",
             rule="beats",
@@ -44,6 +46,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8b",
+            since=2,
             key="sharper-still-better",
             words="After 60 epochs the exponential kernel beats the linear one.",
             rule="beats",
@@ -52,6 +55,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8b",
+            since=2,
             key="adding-still-helps",
             words="After 60 epochs both kernels that are added over the training beat none.",
             rule="beats",
@@ -61,6 +65,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8b",
+            since=2,
             key="removing-still-hurts",
             words="After 60 epochs none beats the exponential kernel that is removed over the "
             "training.",
@@ -70,6 +75,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c8b",
+            since=2,
             key="twelve-epochs-were-enough-for-none",
             words="None gains nothing from the 48 further epochs.",
             rule="equals",

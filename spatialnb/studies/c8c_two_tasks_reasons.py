@@ -81,6 +81,7 @@ STUDY = Study(
     claims=tuple(
         Claim(
             chapter="c8c",
+            since=2,
             key=f"{reason}-{task}",
             words=f"{WORDS[reason]}, {name} gains on no kernels.",
             rule="beats",

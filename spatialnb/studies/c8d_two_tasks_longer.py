@@ -24,6 +24,7 @@ STUDY = Study(
     claims=tuple(
         Claim(
             chapter="c8d",
+            since=2,
             key=f"longer-{task}",
             words=f"After 40 epochs, with fading kernels, {name} gains on no kernels.",
             rule="beats",

@@ -44,6 +44,7 @@ STUDY = Study(
     claims=(
         Claim(
             chapter="c9",
+            since=2,
             key="local-zeros-beat-dense",
             words="A first layer whose units keep their nearest 5.8 % of the pixels beats the "
             "dense one, each at its best.",
@@ -56,6 +57,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="nearest-beats-permuted",
             words="Nearest pixels beat the same mask with the pixels permuted, each at its best.",
             rule="beats",
@@ -65,6 +67,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="nearest-beats-random",
             words="Nearest pixels beat as many at random, each at its best.",
             rule="beats",
@@ -74,6 +77,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="permuted-is-random",
             words="With the pixels permuted the mask does as well as a random one, each at its "
             "best.",
@@ -83,6 +87,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="zeros-cost-nothing",
             words="A random mask does at least as well as the dense layer, each at its best.",
             rule="at_least",
@@ -92,6 +97,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="zeros-as-good-as-small-weights",
             words="Nearest pixels do at least as well as all pixels under the kernel on the plane, "
             "each at its best.",
@@ -102,6 +108,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="window-is-nearest",
             words="A square window of pixels does as well as the nearest pixels, each at its best.",
             rule="equals",
@@ -111,6 +118,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="nearest-beats-the-line",
             words="Nearest pixels beat the nearest inputs on the log's line, each at its best.",
             rule="beats",
@@ -119,6 +127,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="nearest-beats-sparse-training",
             words="Nearest pixels beat SET and RigL, which look for places while they train, each "
             "at its best.",
@@ -129,6 +138,7 @@ STUDY = Study(
         ),
         Claim(
             chapter="c9",
+            since=2,
             key="zeros-of-the-whole",
             words="Over the whole network 90.3 % of the weights are zero, within half a point.",
             rule="between",

@@ -51,7 +51,7 @@ def test_a_chapter_is_a_study_a_notebook_and_a_line_of_the_contents(checkout):
     ]
     after = (checkout / "_toc.yml").read_text()
     part = f"- caption: Your chapters\n  chapters:\n  - file: book/{STEM}\n"
-    assert f"c6d_other_networks\n{part}- caption: III" in after
+    assert f"book/open_questions\n{part}- caption: III" in after
     assert after.replace(part, "") == before
     scaffold.new("v13", "Another", checkout)
     later = (checkout / "_toc.yml").read_text()

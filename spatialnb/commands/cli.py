@@ -826,11 +826,9 @@ def _echo_findings(findings: Sequence[Finding]) -> None:
     """Two lines a claim, a count of the verdicts, and a warning where n is small."""
     from spatialnb import report
 
-    for row in report.ledger_rows(findings):
-        first = row.get("first_edition", row["verdict"])
-        amended = (
-            "" if first == row["verdict"] else f"  (first edition: {first or 'no such claim'})"
-        )
+    for finding, row in zip(findings, report.ledger_rows(findings), strict=True):
+        first = finding.first or "no such claim"
+        amended = f"  (first edition: {first})" if finding.amended else ""
         click.echo(f"{row['chapter']}  {row['verdict']:13} {row['claim']}{amended}")
         if row["low"] is not None:
             estimate, low, high = (

@@ -208,4 +208,8 @@ def _with_line(contents: str, line: str, part: str) -> str:
     if not chapters:
         raise ValueError("_toc.yml lists no chapter 'book/c..._...' after which to put the new one")
     end = chapters[-1].end()
-    return contents[:end] + (YOURS + line if part == "v" else f"  {line}") + contents[end:]
+    if part == "c":
+        return f"{contents[:end]}  {line}{contents[end:]}"
+    rest = re.compile(r"(?:  .*\n)*").match(contents, end)  # of Part II
+    assert rest is not None  # it matches nothing, too
+    return contents[: rest.end()] + YOURS + line + contents[rest.end() :]

@@ -253,8 +253,12 @@ class Finding:
 
     @property
     def amended(self) -> bool:
-        """Whether the first edition's rules give another verdict, or do not have the claim."""
-        return self.edition > 1 and self.verdict != self.first
+        """Whether the first edition's rules give another verdict, or lack a claim of the log's.
+
+        Chapters of Part II that the first edition did not have are not amended by the second.
+        """
+        later = self.first is None and self.claim.chapter.startswith("c")
+        return self.edition > 1 and self.verdict != self.first and not later
 
 
 def arms_of(arms: Arms) -> tuple[str, ...]:

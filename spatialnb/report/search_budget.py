@@ -24,7 +24,9 @@ from spatialnb.study.results import Results
 Grid = Mapping[str, Sequence[str]]
 """The study's arms, one a draw and in their order, by what was searched for."""
 BUDGETS = (1, 5, 10, 20, 40)
-"""Numbers of draws that the table shows."""
+"""Numbers of draws that the figure names."""
+IN_TABLE = (5, 40)
+"""Those of the table."""
 
 
 def expected_best(values: Sequence[float], draws: int) -> float:
@@ -87,7 +89,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
             ),
             **{
                 f"expected of draws | {budget}": _expected(values[name], budget, wanted.digits)
-                for budget in BUDGETS
+                for budget in IN_TABLE
             },
         }
     data = pd.DataFrame.from_dict(cells, orient="index")
@@ -131,7 +133,7 @@ def budget_figure(results: Results, grid: Grid) -> Shown:
     wanted = metrics.metric(ACCURACY)
     alts, data = [], []
     with look():
-        fig, axes = canvas()
+        fig, axes = canvas(height=4.2)
         drawn = looks(list(grid), baseline=next(iter(grid)))
         for name, values in _values(results, grid, failed=_chance(results)).items():
             style, budgets = drawn[name], range(1, len(values) + 1)
@@ -149,7 +151,7 @@ def budget_figure(results: Results, grid: Grid) -> Shown:
         shown = [budget for budget in BUDGETS if budget <= len(budgets)]
         axes.set_xticks(shown, [str(budget) for budget in shown])
         axes.set_xlabel("draws tried")
-        axes.set_ylabel(f"expected {wanted.title} ({wanted.unit})")
+        axes.set_ylabel(f"expected accuracy ({wanted.unit})")
         legend(fig, axes)
     return figure(
         fig,

@@ -56,7 +56,6 @@ STUDY = Study(
             rule="beats",
             arm="plane, k = 15",
             against="none",
-            reported=2.5,
             note="2.5 points are what one or two seeds had shown. If not, nothing is left of the "
             "prior.",
         ),
@@ -69,7 +68,6 @@ STUDY = Study(
             rule="beats",
             arm="plane, k = 15",
             against="permuted, k = 15",
-            reported=2.5,
             note="If not, positions have no part in the gain.",
         ),
         Claim(

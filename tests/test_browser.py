@@ -438,9 +438,11 @@ def test_the_ledger_is_judged_again_in_the_page_and_the_address_keeps_it(fresh: 
     page = fresh.page
     before = page.locator("main table.findings .verdict").all_inner_texts()
     settings = Settings(margin=0.25, alpha=0.01, seeds=tuple(range(5)))
+    assert not any(url.endswith("/ledger-data.js") for url in fresh.requests)
     page.fill("#live-ledger [name=margin]", "0.25")
     page.fill("#live-ledger [name=alpha]", "0.01")
     page.fill("#live-ledger [name=seeds]", "0-4")
+    page.wait_for_selector("main tr.flipped")
     judged = [*studies.ledger(settings=settings), *studies.controls(settings=settings)]
     now = page.locator("main table.findings .verdict").all_inner_texts()
     assert [text.split(" ", 1)[1] for text in now[: len(judged)]] == [

@@ -5,6 +5,7 @@ The script runs in V8, the engine of Chromium and of Node.js.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import math
@@ -194,8 +195,17 @@ def test_the_controls_offer_the_settings_and_carry_the_data(chapters: list[list[
     for name, known in (("correction", Correction), ("population", Population)):
         options = [option["value"] for option in soup.select(f"select[name={name}] option")]
         assert options == list(get_args(known))
-    data = json.loads(soup.select_one("#live-ledger-data").string)  # type: ignore[union-attr, arg-type]
+    link = soup.select_one("#live-ledger-data")
+    assert link is not None
+    script = base64.b64decode(str(link["href"]).partition("base64,")[2]).decode()
+    with mini_racer() as engine:
+        engine.eval(f"var window = this; {script}")
+        data = json.loads(engine.eval("JSON.stringify(LEDGER)"))
     assert data == [{"title": "Part I", "chapters": ledger_data(chapters[:2])}]
+
+
+def test_the_data_are_the_same_bytes_whenever_they_are_written(chapters: list[list[Case]]) -> None:
+    assert live_ledger({"Part I": chapters}).html == live_ledger({"Part I": chapters}).html
 
 
 def test_the_data_of_all_claims_are_small_enough_for_a_page(chapters: list[list[Case]]) -> None:

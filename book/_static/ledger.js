@@ -1,5 +1,6 @@
 /* The ledger's controls: every claim is judged again in the page (ledger_core.js), nothing is asked
-   of a server, and the settings stand in the address. */
+   of a server, and the settings stand in the address. The samples are a script of their own, which
+   is loaded when the controls are first used. */
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -7,9 +8,10 @@ document.addEventListener("DOMContentLoaded", () => {
   const data = document.getElementById("live-ledger-data");
   if (!form || !data || typeof ledgerCore === "undefined") return;
 
-  const parts = JSON.parse(data.textContent);
-  const claims = new Map(parts.flatMap((part) => part.chapters.flat())
-    .map((claim) => [`${claim.chapter}/${claim.key}`, claim]));
+  let parts = null; // with the claims and their samples, once they are loaded
+  let claims = new Map();
+  let published = new Map();
+  let loading = null;
   const SYMBOLS = {
     holds: "✓", exceeded: "↑", tied: "=", contradicted: "✗", undecided: "?", "not judged": "–",
   };
@@ -18,7 +20,6 @@ document.addEventListener("DOMContentLoaded", () => {
     contradicted: ["is contradicted", "are contradicted"],
     undecided: ["is undecided", "are undecided"], "not judged": ["is not judged", "are not judged"],
   };
-  const published = findings(ledgerCore.PUBLISHED);
   const rows = [...document.querySelectorAll("[data-claim]")].map((name) => {
     const row = name.closest("tr");
     const heads = [...row.closest("table").querySelectorAll("thead th")].map(
@@ -32,6 +33,35 @@ document.addEventListener("DOMContentLoaded", () => {
     ));
     return { id: name.dataset.claim, row, cells, before, text: name.textContent.toLowerCase() };
   });
+
+  /* ── The samples ─────────────────────────────────────────────────────────────────────────── */
+
+  /* Load the samples, once; then everything that waits for them. */
+  function load() {
+    loading ??= new Promise((resolve, reject) => {
+      const script = element("script", "", "");
+      script.src = data.href;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error("the samples beside this page cannot be read"));
+      document.head.append(script);
+    }).then(() => {
+      parts = window.LEDGER;
+      claims = new Map(parts.flatMap((part) => part.chapters.flat())
+        .map((claim) => [`${claim.chapter}/${claim.key}`, claim]));
+      published = findings(ledgerCore.PUBLISHED);
+      offerPopulations();
+    });
+    return loading;
+  }
+
+  function offerPopulations() {
+    const answered = [...claims.values()].some(
+      (claim) => claim.comparisons.some((part) => part.covariance),
+    );
+    for (const option of form.elements.population.options) {
+      option.disabled = option.value !== "seeds" && !answered;
+    }
+  }
 
   /* ── From settings to findings ───────────────────────────────────────────────────────────── */
 
@@ -152,12 +182,20 @@ document.addEventListener("DOMContentLoaded", () => {
     return `${part.title}: of ${ids.length} claims ${said.join(", ")}; ${differ} from the published.`;
   }
 
-  function update() {
-    const chosen = settings();
+  function object(text) {
     const problem = document.getElementById("live-ledger-problem");
-    problem.textContent = ledgerCore.objection(chosen);
-    problem.hidden = problem.textContent === "";
-    if (!problem.hidden) return;
+    problem.textContent = text;
+    problem.hidden = text === "";
+    return text === "";
+  }
+
+  function update() {
+    if (!parts) {
+      load().then(update, (error) => object(error.message));
+      return;
+    }
+    const chosen = settings();
+    if (!object(ledgerCore.objection(chosen))) return;
     const now = findings(chosen);
     const wanted = form.elements.show.value;
     const find = form.elements.find.value.trim().toLowerCase();
@@ -179,12 +217,6 @@ document.addEventListener("DOMContentLoaded", () => {
     } catch { /* a browser that keeps pages from disk as they are */ }
   }
 
-  const answered = [...claims.values()].some(
-    (claim) => claim.comparisons.some((part) => part.covariance),
-  );
-  for (const option of form.elements.population.options) {
-    option.disabled = option.value !== "seeds" && !answered;
-  }
   fill(ledgerCore.fromQuery(window.location.search.slice(1)));
   form.addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -192,6 +224,7 @@ document.addEventListener("DOMContentLoaded", () => {
     fill(ledgerCore.PUBLISHED);
     update();
   }));
+  for (const begun of ["focusin", "pointerenter"]) form.addEventListener(begun, update, { once: true });
   form.hidden = false;
-  update();
+  if (window.location.search) update();
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ CORRECTIONS = {
 }
 POPULATIONS = {"seeds": "other seeds", "images": "other test images", "both": "both"}
 EDITIONS = {"2": "second edition", "1": "first edition"}
+DATA = "ledger-data.js"
+"""The samples, as a script that sets a variable: a page opened from disk may load nothing else."""
 VALUE_DIGITS = 12
 """Significant digits of D: a difference of two accuracies has the noise of the last bits only."""
 DIGITS = 8
@@ -43,7 +46,6 @@ def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
     data = [
         {"title": title, "chapters": ledger_data(chapters)} for title, chapters in parts.items()
     ]
-    text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
     show = {"all": "every claim", "changed": "changed verdicts", **{one: one for one in SYMBOLS}}
     fields = (
         _input("margin", "Margin (points)", "number", "each claim's own"),
@@ -64,7 +66,7 @@ def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
         '<p id="live-ledger-problem" role="alert" hidden></p>'
         '<p id="live-ledger-said" role="status"></p>'
         '<p><button type="reset">Published settings</button></p></form>'
-        f'<script type="application/json" id="live-ledger-data">{text}</script>'
+        + _data_file(data)
         + "".join(
             f'<script defer src="{STATIC}/{name}"></script>'
             for name in ("vendor/jstat.min.js", "ledger_core.js", "ledger.js")
@@ -72,6 +74,19 @@ def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
     )
     words = "Controls to judge every claim again stand here on the page."
     return Shown(html, words)
+
+
+def _data_file(data: object) -> str:
+    """A link that holds the data as a script, loaded when it is asked for.
+
+    The built book keeps it beside the page, as it does with every download.
+    """
+    text = f"window.LEDGER = {json.dumps(data, separators=(',', ':'))};\n"
+    held = base64.b64encode(text.encode()).decode()
+    return (
+        f'<a hidden id="live-ledger-data" download="{DATA}" '
+        f'href="data:text/javascript;base64,{held}">{DATA}</a>'
+    )
 
 
 def _input(name: str, label: str, kind: str, placeholder: str, value: str = "") -> str:

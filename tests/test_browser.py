@@ -461,6 +461,77 @@ def test_the_ledger_is_judged_again_in_the_page_and_the_address_keeps_it(fresh: 
     assert fresh.complaints == []
 
 
+@built
+def test_a_claim_opens_into_a_card_by_key_and_stays_beside_its_row(fresh: Opened) -> None:
+    fresh.resize(min(WIDTHS))
+    fresh.show("book/ledger.html")
+    page = fresh.page
+    button = page.locator("main .open-card").nth(3)
+    for key, opened in (("Enter", "true"), ("Space", "false"), ("Enter", "true")):
+        button.press(key)
+        assert button.get_attribute("aria-expanded") == opened
+        page.wait_for_timeout(300)
+        assert page.locator("main .claim-card svg").count() == (opened == "true")
+    card, row = page.locator("main .claim-card"), page.locator("main tr:has(+ .claim-card)")
+    claim = row.locator("[data-claim]").get_attribute("data-claim")
+    seeds = int(row.locator("td").nth(3).inner_text())
+    assert card.locator(".dot").count() == seeds
+    assert "Written on" in card.inner_text()
+    name = str(claim).replace("/", "-") + ".csv"
+    held = card.locator(f"a[download='{name}']").get_attribute("href")
+    text = unquote_to_bytes(str(held).partition(",")[2]).decode()
+    csv_of(text)
+    assert text.count("\n") == seeds + 1
+    page.locator("main table.findings thead th", has_text="ours").first.click()
+    page.wait_for_timeout(100)
+    assert row.locator("[data-claim]").get_attribute("data-claim") == claim
+    page.fill("#live-ledger [name=seeds]", "0-3")
+    page.wait_for_function("document.querySelectorAll('.claim-card .dot').length < 5")
+    assert page.evaluate("document.documentElement.scrollWidth") <= min(WIDTHS)
+    assert grave(fresh, min(WIDTHS)) == []
+    assert undecided(fresh) == []
+    assert fresh.complaints == []
+
+
+@built
+def test_a_number_is_cited_without_the_clipboard_and_the_focus_comes_back(fresh: Opened) -> None:
+    fresh.show("book/ledger.html")
+    page = fresh.page
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.locator("main .open-card").first.click()
+    button = page.locator("main .claim-card button", has_text="Cite this number")
+    button.click()
+    assert page.locator("#cite-bibtex").input_value().startswith("@misc{spatialnb-v01-")
+    assert "Records: " in page.locator("#cite-text").input_value()
+    assert grave(fresh, max(WIDTHS)) == []
+    page.click("text=Copy BibTeX")
+    status = page.locator(".cite-dialog [role=status]")
+    status.filter(has_text=re.compile(r"Copied|Selected")).wait_for()
+    page.keyboard.press("Escape")
+    assert page.locator(".cite-dialog").count() == 0
+    assert button.evaluate("one => one === document.activeElement")
+    assert fresh.complaints == []
+
+
+@built
+def test_claims_are_filtered_and_the_address_keeps_it(fresh: Opened) -> None:
+    fresh.show("book/ledger.html", "?chapter=v05&find=exponential")
+    page, rows = fresh.page, fresh.page.locator("main table.findings tbody tr:visible")
+    page.wait_for_function("document.querySelector('main table.findings tr[hidden]')")
+    assert {one.split()[0] for one in rows.all_inner_texts()} == {"v05"}
+    assert all("exponential" in one.lower() for one in rows.all_inner_texts())
+    page.select_option("#live-ledger [name=chapter]", "")
+    page.fill("#live-ledger [name=find]", "")
+    page.select_option("#live-ledger [name=flips]", "margin:0.25")
+    assert page.url.endswith("?flips=margin:0.25")
+    flipped = rows.locator("[data-claim]").evaluate_all("all => all.map(one => one.dataset.claim)")
+    page.reload()
+    page.wait_for_function("document.querySelector('main table.findings tr[hidden]')")
+    again = rows.locator("[data-claim]").evaluate_all("all => all.map(one => one.dataset.claim)")
+    assert again == flipped != []
+    assert fresh.complaints == []
+
+
 # --- in the files -----------------------------------------------------------------------------
 
 

@@ -6,6 +6,8 @@ The script runs in V8, the engine of Chromium and of Node.js.
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import itertools
 import json
 import math
@@ -19,10 +21,19 @@ from numpy.typing import NDArray
 from py_mini_racer import mini_racer
 
 from spatialnb import studies
-from spatialnb.report.live_ledger import ledger_data, live_ledger
+from spatialnb.report.live_ledger import FLIPS, ledger_about, ledger_data, live_ledger
 from spatialnb.study.claims import Claim, Finding
-from spatialnb.study.judging import Case, Correction, Settings, case, judge_cases
+from spatialnb.study.judging import (
+    Case,
+    Correction,
+    Settings,
+    case,
+    judge_cases,
+    verdicts_only,
+)
 from spatialnb.study.populations import Population
+from spatialnb.study.registration import registration
+from spatialnb.study.robustness import VARIATIONS, margins
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 SCRIPTS = [STATIC / "vendor" / "jstat.min.js", STATIC / "ledger_core.js"]
@@ -187,11 +198,13 @@ def test_what_an_address_cannot_ask_for_is_the_published_setting(query: str, pag
     assert found == page.call("ledgerCore.PUBLISHED")
 
 
-def test_the_controls_offer_the_settings_and_carry_the_data(chapters: list[list[Case]]) -> None:
+def test_the_controls_offer_the_settings_and_carry_the_data(
+    page: Page, chapters: list[list[Case]]
+) -> None:
     shown = live_ledger({"Part I": chapters[:2]})
     soup = BeautifulSoup(shown.html, "html.parser")
     names = {field["name"] for field in soup.select("form [name]")}
-    assert names == {*Settings.__dataclass_fields__, "show", "find"}
+    assert names == {*Settings.__dataclass_fields__, *page.call("ledgerCore.FILTERS")}
     for name, known in (("correction", Correction), ("population", Population)):
         options = [option["value"] for option in soup.select(f"select[name={name}] option")]
         assert options == list(get_args(known))
@@ -201,7 +214,88 @@ def test_the_controls_offer_the_settings_and_carry_the_data(chapters: list[list[
     with mini_racer() as engine:
         engine.eval(f"var window = this; {script}")
         data = json.loads(engine.eval("JSON.stringify(LEDGER)"))
+    about = data[0].pop("about")
     assert data == [{"title": "Part I", "chapters": ledger_data(chapters[:2])}]
+    assert [one["id"] for one in about] == [
+        f"{one.claim.chapter}/{one.claim.key}" for chapter in chapters[:2] for one in chapter
+    ]
+
+
+def test_a_card_knows_the_records_and_the_registration_of_its_claim() -> None:
+    results = studies.get("v01").recorded()
+    assert results is not None
+    data = ledger_about(results.cases()[0], results, {"v01": "v01_linear_or_none"})
+    runs = [record.id for arm in ("linear", "none") for record in results.records[arm].values()]
+    assert set(data["records"]) <= set(runs)
+    assert data["count"] == len(runs)
+    known = registration(results.study.claims[0])
+    assert known is not None
+    assert data["registration"] == known.sentence
+    assert data["list"] == "v01_linear_or_none.html#records-accuracy"
+
+
+def test_the_margin_that_flips_a_verdict_is_the_packages(
+    page: Page, chapters: list[list[Case]]
+) -> None:
+    wrong = []
+    for number, chapter in enumerate(chapters):
+        for one in chapter:
+            low, high = margins(one, chapters, number)
+            ours = nearest(one.claim.margin, low, high)
+            claim = f"{json.dumps(one.claim.chapter)}, {json.dumps(one.claim.key)}"
+            theirs = page.call(f"ledgerCore.flipMargin(DATA, {claim})")
+            if theirs != (ours and pytest.approx(ours, rel=1e-6)):
+                wrong.append((one.claim.key, theirs, ours))
+    assert not wrong
+
+
+def nearest(own: float, low: float | None, high: float | None) -> float | None:
+    ends = [end for end in (low, high) if end is not None and 0.0 < end < math.inf]
+    return min(ends, key=lambda end: abs(math.log(end / own)), default=None)
+
+
+@pytest.mark.parametrize("how", [how for how in FLIPS if how])
+def test_a_filter_shows_the_claims_that_a_variation_flips(
+    how: str, page: Page, chapters: list[list[Case]]
+) -> None:
+    settings = VARIATIONS[FLIPS[how]]
+    changed = [
+        f"{one.claim.chapter}/{one.claim.key}"
+        for one, other in zip(
+            flat(verdicts_only(chapters, Settings())),
+            flat(verdicts_only(chapters, settings)),
+            strict=True,
+        )
+        if one.verdict != other.verdict
+    ]
+    assert page.call(f"ledgerCore.flipped([DATA], {json.dumps(how)})") == changed
+
+
+def test_every_variation_of_the_robustness_page_is_a_filter() -> None:
+    assert set(FLIPS.values()) >= set(VARIATIONS)
+
+
+def test_a_card_has_the_values_that_the_settings_choose(
+    page: Page, chapters: list[list[Case]]
+) -> None:
+    claim, case = "DATA[0][0]", chapters[0][0]
+    part = case.comparisons[0]
+    (strip,) = page.call(f"ledgerCore.strips({claim}, {{seeds: [0, 1, 2]}})")
+    assert strip["seeds"] == ["0", "1", "2"]
+    assert strip["values"] == pytest.approx([part.values[seed] for seed in range(3)], rel=1e-11)
+    rows = list(csv.DictReader(io.StringIO(page.call(f"ledgerCore.csv({claim})"))))
+    assert [float(row["difference"]) for row in rows] == pytest.approx(list(part.values.values()))
+    assert {row["comparison"] for row in rows} == {part.name}
+
+
+def test_filters_go_through_an_address_and_back(page: Page) -> None:
+    filters = {"chapter": "v05", "show": "holds", "flips": "margin:1", "find": "a & b = 5 %"}
+    query = page.call(f"ledgerCore.toQuery(ledgerCore.PUBLISHED, {json.dumps(filters)})")
+    assert query == "chapter=v05&show=holds&flips=margin:1&find=a%20%26%20b%20%3D%205%20%25"
+    assert page.call(f"ledgerCore.filtersFromQuery({json.dumps(query)})") == filters
+    assert page.call('ledgerCore.filtersFromQuery("find=%E0%A4%A")') == page.call(
+        "ledgerCore.FILTERS"
+    )
 
 
 def test_the_data_are_the_same_bytes_whenever_they_are_written(chapters: list[list[Case]]) -> None:

@@ -377,7 +377,8 @@ def test_the_cost_counts_a_run_once_in_each_chapter_and_once_in_all():
 
 def rows_of(shown):
     html = shown.html[shown.html.index("<tbody>") : shown.html.index("</tbody>")]
-    return re.findall(r'<th scope="row"[^>]*>(.*?)</th>', html)
+    names = re.findall(r'<th scope="row"[^>]*>(.*?)</th>', html)
+    return [re.sub(r"<[^>]+>", "", name) for name in names]
 
 
 def test_arms_without_a_metric_have_no_row_and_are_named_below():

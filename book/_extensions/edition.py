@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
@@ -47,6 +48,17 @@ def address() -> str:
     return given
 
 
+def citation(path: Path) -> dict[str, str]:
+    """Title, author and year of the book as ``CITATION.cff`` has them; empty without the file."""
+    whole = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else {}
+    cited = whole.get("preferred-citation", {})
+    return {
+        "title": str(cited.get("title", "")),
+        "author": " and ".join(author["name"] for author in cited.get("authors", [])),
+        "year": str(cited.get("year", "")),
+    }
+
+
 def describe(app: Sphinx, config: Config) -> None:
     """Hand version, number of records and day of the newest one to the templates."""
     folder = Path(app.srcdir) / "book" / "records"
@@ -58,6 +70,7 @@ def describe(app: Sphinx, config: Config) -> None:
         "card_words": CARD_WORDS,
         "version": version("spatialnb"),
         "records": len(found),
+        "citation": citation(Path(app.srcdir) / "CITATION.cff"),
         "newest": max(days, default="no day"),
     }
 

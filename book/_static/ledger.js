@@ -10,6 +10,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   let parts = null; // with the claims and their samples, once they are loaded
   let claims = new Map();
+  let about = new Map(); // what else the cards say of claims
   let published = new Map();
   let loading = null;
   const SYMBOLS = {
@@ -31,7 +32,9 @@ document.addEventListener("DOMContentLoaded", () => {
     const before = Object.fromEntries(Object.entries(cells).map(
       ([head, cell]) => [head, { html: cell.innerHTML, sort: cell.dataset.sort }],
     ));
-    return { id: name.dataset.claim, row, cells, before, text: name.textContent.toLowerCase() };
+    const words = [...name.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE)
+      .map((node) => node.data).join("").trim(); // without the link to the chapter
+    return { id: name.dataset.claim, row, cells, before, words, card: null };
   });
 
   /* ── The samples ─────────────────────────────────────────────────────────────────────────── */
@@ -48,6 +51,7 @@ document.addEventListener("DOMContentLoaded", () => {
       parts = window.LEDGER;
       claims = new Map(parts.flatMap((part) => part.chapters.flat())
         .map((claim) => [`${claim.chapter}/${claim.key}`, claim]));
+      about = new Map(parts.flatMap((part) => part.about).map((one) => [one.id, one]));
       published = findings(ledgerCore.PUBLISHED);
       offerPopulations();
     });
@@ -83,10 +87,17 @@ document.addEventListener("DOMContentLoaded", () => {
     };
   }
 
+  function filters() {
+    return Object.fromEntries(Object.keys(ledgerCore.FILTERS).map(
+      (name) => [name, form.elements[name].value.trim()],
+    ));
+  }
+
   function fill(chosen) {
     for (const [name, value] of Object.entries(chosen)) {
       const text = name === "seeds" && value ? ledgerCore.seedsText(value) : value ?? "";
       form.elements[name].value = String(text);
+      if (form.elements[name].selectedIndex === -1) form.elements[name].selectedIndex = 0;
     }
   }
 
@@ -182,6 +193,81 @@ document.addEventListener("DOMContentLoaded", () => {
     return `${part.title}: of ${ids.length} claims ${said.join(", ")}; ${differ} from the published.`;
   }
 
+  /* ── Which rows are shown ────────────────────────────────────────────────────────────────── */
+
+  /* Whether a claim's row is shown, as a function of the row. */
+  function fitting({ chapter, show, flips, find }, now) {
+    const flipped = flips && new Set(ledgerCore.flipped(parts.map((part) => part.chapters), flips));
+    return ({ id, words }) => {
+      const verdict = now.get(id)?.verdict ?? "not judged";
+      return (!chapter || id.startsWith(`${chapter}/`))
+        && (show === "all" || show === verdict || (show === "changed" && changed(id, now.get(id))))
+        && (!flipped || flipped.has(id))
+        && `${id} ${words}`.toLowerCase().includes(find.toLowerCase());
+    };
+  }
+
+  /* ── Cards ───────────────────────────────────────────────────────────────────────────────── */
+
+  /* Make the card of an open claim anew, below its row. */
+  function showCard(one) {
+    const chosen = settings();
+    const claim = claims.get(one.id);
+    if (!claim || ledgerCore.objection(chosen)) return;
+    const part = parts.find(({ chapters }) => chapters.flat().includes(claim));
+    const own = chosen.margin !== null && claim.unit === "points" ? chosen.margin : claim.margin;
+    const found = ledgerCore.judge(part.chapters, chosen).flat()
+      .find(({ chapter, key }) => `${chapter}/${key}` === one.id);
+    const wide = one.row.closest(".wide");
+    one.card.firstChild.replaceChildren(claimCard.card({
+      claim: { ...claim, margin: own },
+      about: { ...about.get(one.id), words: one.words },
+      found: found ?? { verdict: "not judged" },
+      strips: ledgerCore.strips(claim, chosen),
+      csv: ledgerCore.csv(claim, chosen),
+      flip: ledgerCore.flipMargin(part.chapters, claim.chapter, claim.key, chosen),
+      width: Math.min(wide.clientWidth - 24, 680),
+    }));
+    one.card.hidden = one.row.hidden;
+    if (one.row.nextSibling !== one.card) one.row.after(one.card);
+  }
+
+  function toggleCard(one) {
+    const opens = !one.card;
+    if (opens) {
+      const cell = element("td", "", "");
+      cell.colSpan = one.row.cells.length;
+      one.card = element("tr", "claim-card", "");
+      one.card.id = `card-${one.id.replace("/", "-")}`;
+      one.card.append(cell);
+      load().then(() => one.card && showCard(one), (error) => object(error.message));
+    } else {
+      one.card.remove();
+      one.card = null;
+    }
+    one.button.setAttribute("aria-expanded", String(opens));
+    if (opens) one.button.setAttribute("aria-controls", one.card.id);
+    else one.button.removeAttribute("aria-controls");
+  }
+
+  function offerCard(one) {
+    one.button = element("button", "open-card", "Details");
+    one.button.type = "button";
+    one.button.setAttribute("aria-expanded", "false");
+    one.button.setAttribute("aria-label", `Details: ${one.words}`);
+    one.button.addEventListener("click", () => toggleCard(one));
+    one.row.cells[0].append(one.button);
+  }
+
+  /* A table is sorted without the cards, which then stand below their rows again. */
+  function keepBesideRows(table) {
+    const opened = () => rows.filter((one) => one.card && table.contains(one.row));
+    table.addEventListener("sort-start", () => opened().forEach((one) => one.card.remove()));
+    table.addEventListener("sort-end", () => opened().forEach((one) => one.row.after(one.card)));
+  }
+
+  /* ── The whole ───────────────────────────────────────────────────────────────────────────── */
+
   function object(text) {
     const problem = document.getElementById("live-ledger-problem");
     problem.textContent = text;
@@ -197,31 +283,35 @@ document.addEventListener("DOMContentLoaded", () => {
     const chosen = settings();
     if (!object(ledgerCore.objection(chosen))) return;
     const now = findings(chosen);
-    const wanted = form.elements.show.value;
-    const find = form.elements.find.value.trim().toLowerCase();
+    const wanted = filters();
+    const fits = fitting(wanted, now);
     for (const one of rows) {
       const found = now.get(one.id);
       showRow(one, found);
-      const verdict = found ? found.verdict : "not judged";
-      const fits = wanted === "all" || wanted === verdict
-        || (wanted === "changed" && changed(one.id, found));
-      one.row.hidden = !(fits && one.text.includes(find));
+      one.row.hidden = !fits(one);
       one.row.classList.toggle("flipped", Boolean(changed(one.id, found)));
+      if (one.card) showCard(one);
     }
-    document.getElementById("live-ledger-said").textContent = parts
-      .map((part) => counts(part, now)).join(" ");
-    const query = ledgerCore.toQuery(chosen);
+    const shown = rows.filter((one) => !one.row.hidden).length;
+    document.getElementById("live-ledger-said").textContent = [
+      ...parts.map((part) => counts(part, now)),
+      ...(shown < rows.length ? [`${shown} of ${rows.length} rows are shown.`] : []),
+    ].join(" ");
+    const query = ledgerCore.toQuery(chosen, wanted);
     const address = window.location.pathname + (query ? `?${query}` : "") + window.location.hash;
     try {
       window.history.replaceState(null, "", address);
     } catch { /* a browser that keeps pages from disk as they are */ }
   }
 
+  rows.forEach(offerCard);
+  new Set(rows.map((one) => one.row.closest("table"))).forEach(keepBesideRows);
   fill(ledgerCore.fromQuery(window.location.search.slice(1)));
+  fill(ledgerCore.filtersFromQuery(window.location.search.slice(1)));
   form.addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => {
-    fill(ledgerCore.PUBLISHED);
+    fill({ ...ledgerCore.PUBLISHED, ...ledgerCore.FILTERS });
     update();
   }));
   for (const begun of ["focusin", "pointerenter"]) form.addEventListener(begun, update, { once: true });

@@ -8,6 +8,8 @@ const ledgerCore = (() => {
   const PUBLISHED = {
     edition: 2, margin: null, alpha: 0.05, correction: "chapter", seeds: null, population: "seeds",
   };
+  /* Which claims are shown: of a chapter, with a verdict, with words, or by what flips them. */
+  const FILTERS = { chapter: "", show: "all", flips: "", find: "" };
   const CORRECTIONS = ["none", "chapter", "ledger", "fdr"];
   const POPULATIONS = ["seeds", "images", "both"];
   /* Spread relative to the largest sample under which samples count as all the same. */
@@ -159,13 +161,18 @@ const ledgerCore = (() => {
 
   /* ── Judging ─────────────────────────────────────────────────────────────────────────────── */
 
+  const keysOf = (part) => part.keys ?? part.values.map((_, place) => place);
+
+  /* Which of a comparison's values the settings choose. */
+  function placesOf(part, settings) {
+    return keysOf(part).map((key) => [key].flat()).map(
+      (seeds) => !settings.seeds || seeds.every((seed) => settings.seeds.includes(seed)),
+    ).flatMap((chosen, place) => (chosen ? [place] : []));
+  }
+
   /* The sample of a comparison under the settings; null where there is none. */
   function sampleOf(part, settings) {
-    const keys = part.keys ?? part.values.map((_, place) => place);
-    const places = keys.map((_, place) => place).filter((place) => {
-      const seeds = [keys[place]].flat();
-      return !settings.seeds || seeds.every((seed) => settings.seeds.includes(seed));
-    });
+    const places = placesOf(part, settings);
     if (places.length < 2) return null;
     const values = places.map((place) => part.values[place]);
     const wins = sum(values.map((value) => (value > 0) + 0.5 * (value === 0))) / values.length;
@@ -230,6 +237,14 @@ const ledgerCore = (() => {
      spatialnb.report.live_ledger.ledger_data writes them. */
   function judge(chapters, given = {}) {
     const settings = { ...PUBLISHED, ...given };
+    const { asked, levels } = prepared(chapters, settings);
+    return asked.map((chapter) => chapter.map((claim) => ({
+      chapter: claim.chapter, key: claim.key, ...findingOf(claim, levels, settings),
+    })));
+  }
+
+  /* The claims of the edition with their samples, and the levels of what is corrected. */
+  function prepared(chapters, settings) {
     const asked = chapters.map((chapter) => chapter
       .filter((claim) => claim.since <= settings.edition)
       .map((claim) => ({
@@ -249,17 +264,89 @@ const ledgerCore = (() => {
       const found = levelsOf(family.map((part) => tTest(part.sample)), settings);
       family.forEach((part, place) => levels.set(part, found[place]));
     }
-    return asked.map((chapter) => chapter.map((claim) => ({
-      chapter: claim.chapter,
-      key: claim.key,
-      ...together(
-        claim,
-        claim.parts.map((part) => judgeComparison(
-          claim, part, settings, levels.get(part) ?? 1 - settings.alpha,
-        )),
-        settings,
-      ),
-    })));
+    return { asked, levels };
+  }
+
+  function findingOf(claim, levels, settings) {
+    return together(
+      claim,
+      claim.parts.map((part) => judgeComparison(
+        claim, part, settings, levels.get(part) ?? 1 - settings.alpha,
+      )),
+      settings,
+    );
+  }
+
+  /* ── A claim's card ──────────────────────────────────────────────────────────────────────── */
+
+  /* Every comparison of a claim: its seeds and values under the settings, and the 95 % interval. */
+  function strips(claim, given = {}) {
+    const settings = { ...PUBLISHED, ...given };
+    return claim.comparisons.map((part) => {
+      const places = placesOf(part, settings);
+      const sample = sampleOf(part, settings);
+      return {
+        name: part.name,
+        seeds: places.map((place) => [keysOf(part)[place]].flat().join(" and ")),
+        values: places.map((place) => part.values[place]),
+        single: sample && interval(sample, 0.95),
+      };
+    });
+  }
+
+  /* The differences of a claim as CSV, a seed a line. */
+  function csv(claim, given = {}) {
+    const lines = strips(claim, given).flatMap(({ name, seeds, values }) => values.map(
+      (value, place) => [
+        claim.chapter, claim.key, `"${name.replaceAll('"', '""')}"`, seeds[place], value,
+      ].join(","),
+    ));
+    return ["chapter,claim,comparison,seed,difference", ...lines, ""].join("\n");
+  }
+
+  /* Margins at which a test of this comparison, or its interval, changes sides. */
+  function limitsOf({ sample }, alpha) {
+    if (!sample) return [];
+    const single = interval(sample, 1 - alpha);
+    const twoTests = interval(sample, 1 - 2 * alpha);
+    return [single.low, single.high, twoTests.low, twoTests.high, sample.mean].map(Math.abs);
+  }
+
+  /* The margin nearest to the claim's own, as a ratio, at which its verdict changes; null where none
+     does, or the rule has none. See spatialnb.study.robustness. */
+  function flipMargin(chapters, chapter, key, given = {}) {
+    const settings = { ...PUBLISHED, ...given };
+    const { asked, levels } = prepared(chapters, settings);
+    const claim = asked.flat().find((one) => one.chapter === chapter && one.key === key);
+    if (!claim || claim.rule === "between") return null;
+    const at = (margin) => findingOf({ ...claim, margin }, levels, settings).verdict;
+    const limits = [...new Set(claim.parts.flatMap((part) => limitsOf(part, settings.alpha)))]
+      .filter((limit) => limit > 0).sort((a, b) => a - b);
+    const now = at(claim.margin);
+    const below = limits.filter((limit) => limit < claim.margin).reverse();
+    const above = limits.filter((limit) => limit >= claim.margin);
+    const under = below.find((limit, place) => at((limit + (below[place + 1] ?? 0)) / 2) !== now);
+    const over = above.find((limit, place) => at(
+      above[place + 1] === undefined ? 2 * limit : (limit + above[place + 1]) / 2,
+    ) !== now);
+    const distance = (limit) => Math.abs(Math.log(limit / claim.margin));
+    return [under, over].filter((limit) => limit !== undefined)
+      .reduce((one, other) => (one === null || distance(other) < distance(one) ? other : one), null);
+  }
+
+  /* ── Robustness ──────────────────────────────────────────────────────────────────────────── */
+
+  /* The claims, as "chapter/key", whose published verdict another setting flips.
+
+     how: a setting such as "margin:0.25". Corrections take each part as one family. */
+  function flipped(parts, how) {
+    const other = fromQuery(how.replace(":", "="));
+    return parts.flatMap((chapters) => {
+      const now = judge(chapters, other).flat();
+      return judge(chapters).flat()
+        .filter((found, place) => now[place].verdict !== found.verdict)
+        .map(({ chapter, key }) => `${chapter}/${key}`);
+    });
   }
 
   /* ── Settings in an address ──────────────────────────────────────────────────────────────── */
@@ -305,15 +392,28 @@ const ledgerCore = (() => {
     return parts.map(([a, b]) => (a === b ? `${a}` : `${a}-${b}`)).join(",");
   }
 
-  /* The settings that are not the published ones, as the query of an address. */
-  function toQuery(settings) {
+  /* The settings and filters that are not those of the published page, as the query of an address. */
+  function toQuery(settings, filters = {}) {
     const query = new Map();
     for (const [name, value] of Object.entries(settings)) {
       if (name in PUBLISHED && value !== PUBLISHED[name] && value !== null) {
         query.set(name, name === "seeds" ? seedsText(value) : String(value));
       }
     }
+    for (const [name, value] of Object.entries(filters)) {
+      if (value !== FILTERS[name]) query.set(name, encodeURIComponent(value).replaceAll("%3A", ":"));
+    }
     return [...query].map(([name, value]) => `${name}=${value}`).join("&");
+  }
+
+  function filtersFromQuery(text) {
+    const found = { ...FILTERS };
+    for (const [name, value] of text.split("&").map((part) => part.split("="))) {
+      try {
+        if (name in FILTERS && value !== undefined) found[name] = decodeURIComponent(value);
+      } catch { /* no such text */ }
+    }
+    return found;
   }
 
   /* Back from it; what cannot be read, or is not allowed, is the published setting. */
@@ -331,5 +431,6 @@ const ledgerCore = (() => {
 
   return {
     PUBLISHED, CORRECTIONS, POPULATIONS, judge, objection, parseSeeds, seedsText, toQuery, fromQuery,
+    strips, csv, flipMargin, FILTERS, filtersFromQuery, flipped,
   };
 })();

@@ -9,7 +9,9 @@ document.addEventListener("DOMContentLoaded", () => {
       event.stopPropagation(); // sortable hears of clicks at the document
       clearTimeout(Number(table.dataset.timer));
       head.removeAttribute("aria-sort");
+      table.dispatchEvent(new Event("sort-start"));
       first.forEach((rows, place) => table.tBodies[place].append(...rows));
+      table.dispatchEvent(new Event("sort-end"));
     });
     for (const head of table.querySelectorAll("thead th")) {
       head.tabIndex = 0;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -13,8 +13,11 @@ import numpy as np
 
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import SYMBOLS
+from spatialnb.report.sources import records_anchor, sources
 from spatialnb.study import metrics
 from spatialnb.study.judging import PUBLISHED, Case, Comparison, NoAnswersError
+from spatialnb.study.registration import registration
+from spatialnb.study.results import Results
 
 STATIC = "../_static"
 """Where a page of the book finds its scripts."""
@@ -26,6 +29,18 @@ CORRECTIONS = {
 }
 POPULATIONS = {"seeds": "other seeds", "images": "other test images", "both": "both"}
 EDITIONS = {"2": "second edition", "1": "first edition"}
+FLIPS = {
+    "": "anything, or nothing",
+    "margin:0.25": "margin 0.25",
+    "margin:1": "margin 1",
+    "alpha:0.01": "level 0.01",
+    "alpha:0.1": "level 0.10",
+    "correction:none": "no correction",
+    "correction:ledger": "Holm over the ledger",
+    "correction:fdr": "false discoveries over the ledger",
+}
+"""What :data:`spatialnb.study.robustness.VARIATIONS` changes, as an address has it."""
+SCRIPTS = ("vendor/jstat.min.js", "ledger_core.js", "claim_card.js", "ledger.js")
 DATA = "ledger-data.js"
 """The samples, as a script that sets a variable: a page opened from disk may load nothing else."""
 VALUE_DIGITS = 12
@@ -34,18 +49,37 @@ DIGITS = 8
 """Significant digits of a covariance: far more than a verdict needs, and short."""
 
 
-def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
-    """Controls that judge every claim of a page again, in the page.
+def live_ledger(
+    parts: Mapping[str, Sequence[Sequence[Case]]],
+    chapters: Iterable[Results] = (),
+    pages: Mapping[str, str] | None = None,
+) -> Shown:
+    """Controls that judge every claim of a page again, in the page, and a card of each claim.
 
     Parameters
     ----------
     parts : the chapters' claims by the title of their part; a correction over the ledger takes
         each part as one family, as ``spatialnb ledger`` does. The page shows them by
         :func:`spatialnb.report.ledger`.
+    chapters : the results that the claims are judged on: a card names their records.
+    pages : the chapters' pages by their ids: a card links to its chapter.
     """
+    behind = {results.study.id: results for results in chapters}
     data = [
-        {"title": title, "chapters": ledger_data(chapters)} for title, chapters in parts.items()
+        {
+            "title": title,
+            "chapters": ledger_data(cases),
+            "about": [
+                ledger_about(one, behind.get(one.claim.chapter), pages or {})
+                for chapter in cases
+                for one in chapter
+            ],
+        }
+        for title, cases in parts.items()
     ]
+    ids = dict.fromkeys(
+        one.claim.chapter for cases in parts.values() for chapter in cases for one in chapter
+    )
     show = {"all": "every claim", "changed": "changed verdicts", **{one: one for one in SYMBOLS}}
     fields = (
         _input("margin", "Margin (points)", "number", "each claim's own"),
@@ -54,7 +88,9 @@ def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
         _input("seeds", "Seeds", "text", "all, or such as 0-4"),
         _select("population", "Generalise to", POPULATIONS, PUBLISHED.population),
         _select("edition", "Rules", EDITIONS, str(PUBLISHED.edition)),
-        _select("show", "Show", show, "all"),
+        _select("chapter", "Chapter", {"": "all", **{one: one for one in ids}}, ""),
+        _select("show", "Verdict", show, "all"),
+        _select("flips", "Verdict flips under", FLIPS, ""),
         _input("find", "Find", "search", "words of a claim"),
     )
     html = (
@@ -67,10 +103,7 @@ def live_ledger(parts: Mapping[str, Sequence[Sequence[Case]]]) -> Shown:
         '<p id="live-ledger-said" role="status"></p>'
         '<p><button type="reset">Published settings</button></p></form>'
         + _data_file(data)
-        + "".join(
-            f'<script defer src="{STATIC}/{name}"></script>'
-            for name in ("vendor/jstat.min.js", "ledger_core.js", "ledger.js")
-        )
+        + "".join(f'<script defer src="{STATIC}/{name}"></script>' for name in SCRIPTS)
     )
     words = "Controls to judge every claim again stand here on the page."
     return Shown(html, words)
@@ -138,6 +171,23 @@ def _claim(one: Case) -> dict[str, Any]:
     }
     empty = (None, "", False)  # by identity: 0, a bound, say, is equal to False
     return {name: value for name, value in fields.items() if not any(value is one for one in empty)}
+
+
+def ledger_about(case: Case, results: Results | None, pages: Mapping[str, str]) -> dict[str, Any]:
+    """What a claim's card says that no verdict depends on, as JSON data."""
+    claim = case.claim
+    known = registration(claim)
+    page = pages.get(claim.chapter)
+    return {
+        "id": f"{claim.chapter}/{claim.key}",
+        "measured": metrics.metric(claim.metric).title,
+        "arms": list(claim.arms),
+        "of": "pairs of seeds" if metrics.metric(claim.metric).kind == "pair" else "seeds",
+        "registration": None if known is None else known.sentence,
+        "page": page and f"{page}.html",
+        "list": page and f"{page}.html#{records_anchor(claim.metric)}",
+        **({} if results is None else sources(results, claim.arms, claim.metric)),
+    }
 
 
 def _comparison(part: Comparison) -> dict[str, Any]:

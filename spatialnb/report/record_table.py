@@ -11,6 +11,7 @@ from spatialnb.records.store import Record
 from spatialnb.report.display import details
 from spatialnb.report.formatting import number, slug
 from spatialnb.report.html_tables import Cell, as_html, downloads
+from spatialnb.report.sources import records_anchor
 from spatialnb.report.summary import values
 from spatialnb.study import metrics
 from spatialnb.study.results import Results, SeedPair
@@ -50,7 +51,8 @@ def behind(results: Results, metric: str) -> str:
     title = f"{len(rows)} records, each with its configuration, versions and numbers"
     table = as_html(pd.DataFrame(rows, index=labels), title, "behind", corner="arm")
     links = downloads(f"{results.study.id}-{slug(metric)}-records", pd.DataFrame(numbers))
-    return details("Records behind this table", table + links)
+    anchored = f'<div id="{records_anchor(metric)}">{table}</div>'
+    return details("Records behind this table", anchored + links)
 
 
 def _link(record: Record, kind: str) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -14,6 +15,7 @@ from spatialnb.report.engines import made_by_results
 from spatialnb.report.formatting import (
     NOTHING,
     bounds,
+    estimate,
     failures,
     number,
     setting,
@@ -22,6 +24,7 @@ from spatialnb.report.formatting import (
 )
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.record_table import behind
+from spatialnb.report.sources import records_anchor, sources
 from spatialnb.report.sparklines import sparks
 from spatialnb.report.summary import EMPTY, Row, grouped, log_count, summarise
 from spatialnb.study import metrics
@@ -86,7 +89,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     rows = [group[0] for group in groups]
     data = pd.DataFrame(
         [_cells(row, wanted.digits, base, small) for row in rows],
-        index=[ALIKE.join(study.label(row.arm) for row in group) for group in groups],
+        index=[_named(results, metric, group) for group in groups],
     )
     if all(row.difference is None or row.difference.n == row.ours.n for row in rows):
         data = data.drop(columns=PAIRS)
@@ -188,6 +191,42 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
         PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
     }
     return cells if small else {name: cell for name, cell in cells.items() if name != "by epoch"}
+
+
+def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
+    """The name of a row, with what `cite.js` makes a citation of it from."""
+    study, wanted = results.study, metrics.metric(metric)
+    label = ALIKE.join(study.label(row.arm) for row in group)
+    row = group[0]
+    if not row.ours.n:
+        return Cell(label)
+    arms = [one.arm for one in group]
+    key = f"{study.id}-{slug(metric)}-{slug(row.arm)}"
+    unit = f" {wanted.unit}" if wanted.unit else ""
+    data = {
+        "id": key,
+        "what": f"{study.id}, {label}, {wanted.title}",
+        "value": spread(row.ours.estimate, row.ours.sd, wanted.digits) + unit,
+        "interval": bounds(row.ours, wanted.digits, empty=""),
+        "level": "95 %",
+        "n": row.ours.n,
+        "of": "pairs of seeds" if wanted.kind == "pair" else "seeds",
+        "also": _difference_text(row, study.label(study.baseline), wanted.digits),
+        "arms": arms,
+        "anchor": key,
+        "list": f"#{records_anchor(metric)}",
+        **sources(results, arms, metric),
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    markup = f'<span id="{key}" data-cite="{escape(text)}">{escape(label)}</span>'
+    return Cell(label, markup=markup)
+
+
+def _difference_text(row: Row, base: str, digits: int) -> str:
+    if row.difference is None or not row.difference.n:
+        return ""
+    said = estimate(row.difference, digits)
+    return f"Difference to {base}, by pairs: {said}, n = {row.difference.n}"
 
 
 def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[str]:

@@ -102,9 +102,7 @@ def robustness(chapters: Sequence[Sequence[Case]]) -> list[Robustness]:
     ]
     counts = [_count(one) for chapter in chapters for one in chapter]
     ranges = [
-        _margins(one, chapters, number)
-        for number, chapter in enumerate(chapters)
-        for one in chapter
+        margins(one, chapters, number) for number, chapter in enumerate(chapters) for one in chapter
     ]
     return [
         Robustness(
@@ -161,10 +159,12 @@ def _with(one: Case, keys: Sequence[Sequence[object]]) -> Case:
     return dataclasses.replace(one, comparisons=parts)
 
 
-def _margins(
+def margins(
     one: Case, chapters: Sequence[Sequence[Case]], chapter: int
 ) -> tuple[float | None, float | None]:
-    """Between which margins the verdict stays as it is.
+    """Between which margins the published verdict stays as it is.
+
+    `chapter` is the place of the claim's chapter among the `chapters`.
 
     A verdict can change only where the margin passes a bound of an interval or the limit at which
     a one-sided test passes, so it is judged once between each two of these.

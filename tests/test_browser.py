@@ -532,6 +532,38 @@ def test_claims_are_filtered_and_the_address_keeps_it(fresh: Opened) -> None:
     assert fresh.complaints == []
 
 
+@built
+def test_a_readers_own_run_is_set_beside_the_published_one(fresh: Opened) -> None:
+    from spatialnb import report, studies
+
+    results = studies.get("v05").recorded()
+    assert results is not None
+    rows = report.runs_frame(results)
+    rows.loc[(rows["arm"] == "linear") & (rows["metric"] == "accuracy"), "value"] += 3.0
+    mine = {"name": "v05-runs.csv", "mimeType": "text/csv", "buffer": rows.to_csv().encode()}
+    other = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"}
+    fresh.show("book/v05_cifar10.html")
+    place = fresh.page.locator("[data-own-run]").first
+    chosen, said = place.locator("input[type=file]"), place.locator("[role=alert]")
+    chosen.set_input_files(files=[other])  # type: ignore[list-item]
+    said.filter(has_text="mine.csv is no table of runs").wait_for()
+    assert place.locator("table").count() == 0
+    chosen.set_input_files(files=[mine])  # type: ignore[list-item]
+    place.locator("table").wait_for()
+    assert said.inner_text() == ""
+    shown = {
+        row.locator("th").inner_text(): row.locator("td").first.inner_text()
+        for row in place.locator("tbody tr").all()
+    }
+    assert shown["linear"].startswith("≠ different")
+    assert {text.split("\n")[0] for arm, text in shown.items() if arm != "linear"} == {
+        "= identical"
+    }
+    for width in (min(WIDTHS), max(WIDTHS)):
+        assert grave(fresh, width) == []
+    assert fresh.complaints == []
+
+
 # --- in the files -----------------------------------------------------------------------------
 
 

@@ -431,6 +431,7 @@ const ledgerCore = (() => {
 
   return {
     PUBLISHED, CORRECTIONS, POPULATIONS, judge, objection, parseSeeds, seedsText, toQuery, fromQuery,
+    statistics: { ofSeeds, interval, equivalence },
     strips, csv, flipMargin, FILTERS, filtersFromQuery, flipped,
   };
 })();

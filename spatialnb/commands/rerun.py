@@ -271,8 +271,8 @@ def _tables(results: Results, out: Path) -> list[Path]:
     study = results.study
     frames = {name: report.frame(results, name) for name in study.metrics}
     written = []
-    for name, frame in frames.items():
-        stem = f"{study.id}-{slug(name)}"
+    stems = {f"{study.id}-{slug(name)}": frame for name, frame in frames.items()}
+    for stem, frame in {**stems, f"{study.id}-runs": report.runs_frame(results)}.items():
         frame.to_csv(out / f"{stem}.csv", index=False)
         (out / f"{stem}.json").write_text(as_json(frame), "utf-8")
         written += [out / f"{stem}.csv", out / f"{stem}.json"]

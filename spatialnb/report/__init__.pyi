@@ -52,7 +52,7 @@ from .spread_table import (
 )
 from .style import figure
 from .summary_box import glance
-from .tables import frame, table, table_rows
+from .tables import frame, runs_frame, table, table_rows
 from .tuning import (
     best,
     chosen,
@@ -119,6 +119,7 @@ __all__ = [
     "robustness_numbers",
     "robustness_rows",
     "robustness_table",
+    "runs_frame",
     "scientific",
     "shares",
     "side_by_side",

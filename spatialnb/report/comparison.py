@@ -13,7 +13,7 @@ from spatialnb.report.engines import made_by_results
 from spatialnb.report.formatting import NOTHING, bounds, estimate, number, setting, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import EMPTY, values
-from spatialnb.report.tables import json_number
+from spatialnb.report.tables import RULE, json_number, other_settings
 from spatialnb.study import inference, metrics
 from spatialnb.study.inference import Interval
 from spatialnb.study.judging import PUBLISHED
@@ -27,13 +27,6 @@ SYMBOLS: dict[Outcome, str] = {
     "cannot tell": "?",
     "not comparable": NOTHING,
 }
-
-RULE = (
-    "Same: two one-sided tests (5 % each) put the difference of the means within the margin. "
-    "Different: its 95 % interval excludes 0, and it exceeds the margin. Otherwise the runs are "
-    "too few to tell. Runs of the same seeds are compared by seed, others by Welch's test. "
-    "Identical: every value is the same."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,11 +209,9 @@ def _other_settings(rerun: Results, published: Results) -> str:
     pairs = [
         ("data", rerun.dataset, published.dataset),
         ("epochs", rerun.epochs, published.epochs),
-        *((name, value, rerun.study.parameters[name]) for name, value in rerun.settings.items()),
     ]
-    return "; ".join(
-        f"{name} {ours}, not {theirs}" for name, ours, theirs in pairs if ours != theirs
-    )
+    said = [f"{name} {ours}, not {theirs}" for name, ours, theirs in pairs if ours != theirs]
+    return "; ".join(filter(None, [*said, other_settings(rerun)]))
 
 
 def _compared(rerun: Results, published: Results, arm: str, name: str, why: str) -> Compared:

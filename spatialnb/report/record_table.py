@@ -36,7 +36,7 @@ def behind(results: Results, metric: str) -> str:
             at = record.provenance
             rows.append(
                 {
-                    "seed": Cell(_seed(seed), sort=_order(seed)),
+                    "seed": Cell(seed_text(seed), sort=_order(seed)),
                     wanted.title: Cell(number(value, wanted.digits), sort=_sortable(value)),
                     "seconds": Cell(_seconds(at), sort=float(at.get("seconds", "nan"))),
                     "commit": _commit(at),
@@ -44,7 +44,7 @@ def behind(results: Results, metric: str) -> str:
                 }
             )
             numbers.append(
-                {"arm": arm, "seed": _seed(seed), metric: value, "failed": record.failed}
+                {"arm": arm, "seed": seed_text(seed), metric: value, "failed": record.failed}
                 | {"seconds": at.get("seconds"), "commit": at.get("commit"), "record": record.id}
             )
     labels = [results.study.label(arm) for arm in results.arms for _ in source[arm]]
@@ -70,7 +70,8 @@ def _seconds(provenance: dict[str, Any]) -> str:
     return number(provenance.get("seconds"), 0)
 
 
-def _seed(seed: int | SeedPair) -> str:
+def seed_text(seed: int | SeedPair) -> str:
+    """A seed, or both of a pair, as a table has them."""
     return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
 
 

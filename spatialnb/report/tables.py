@@ -23,10 +23,10 @@ from spatialnb.report.formatting import (
     spread,
 )
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
-from spatialnb.report.record_table import behind
+from spatialnb.report.record_table import behind, seed_text
 from spatialnb.report.sources import records_anchor, sources
 from spatialnb.report.sparklines import sparks
-from spatialnb.report.summary import EMPTY, Row, grouped, log_count, summarise
+from spatialnb.report.summary import EMPTY, Row, grouped, log_count, summarise, values
 from spatialnb.study import metrics
 from spatialnb.study.results import Results
 from spatialnb.study.study import Study
@@ -123,6 +123,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
             as_html(data, title, corner="arm"),
             *(f"<p>{escape(note)}</p>" for note in notes),
             downloads(f"{study.id}-{slug(metric)}", frame(results, metric)),
+            _own_run(results, metric),
             behind(results, metric),
         ]
     )
@@ -191,6 +192,71 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
         PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
     }
     return cells if small else {name: cell for name, cell in cells.items() if name != "by epoch"}
+
+
+RULE = (
+    "Same: two one-sided tests (5 % each) put the difference of the means within the margin. "
+    "Different: its 95 % interval excludes 0, and it exceeds the margin. Otherwise the runs are "
+    "too few to tell. Runs of the same seeds are compared by seed, others by Welch's test. "
+    "Identical: every value is the same."
+)
+"""How a re-run is compared with the published runs."""
+
+
+def runs_frame(results: Results) -> pd.DataFrame:
+    """Every value that a comparison takes, a row a run (or a pair) and metric.
+
+    ``settings`` says what was set otherwise than for the published runs, besides data and epochs.
+    `own_run.js` reads this table.
+    """
+    names = [name for name in results.study.metrics if metrics.metric(name).margin is not None]
+    rows = [
+        {
+            "chapter": results.study.id,
+            "metric": name,
+            "dataset": results.dataset,
+            "epochs": results.epochs,
+            "settings": other_settings(results),
+            "arm": arm,
+            "seed": seed_text(key),
+            "value": value,
+        }
+        for name in names
+        for arm in results.arms
+        for key, value in values(results, arm, name).items()
+    ]
+    columns = ["chapter", "metric", "dataset", "epochs", "settings", "arm", "seed", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def other_settings(results: Results) -> str:
+    """What was set otherwise than for the published runs, in words; empty where nothing was."""
+    usual = results.study.parameters
+    return "; ".join(
+        f"{name} {value}, not {usual[name]}"
+        for name, value in results.settings.items()
+        if value != usual[name]
+    )
+
+
+def _own_run(results: Results, metric: str) -> str:
+    """Where a reader's own run is set beside these, which `own_run.js` fills; empty elsewhere."""
+    wanted = metrics.metric(metric)
+    if not results.published or wanted.margin is None:
+        return ""
+    about = {
+        "chapter": results.study.id,
+        "metric": metric,
+        "title": wanted.title,
+        "unit": wanted.unit,
+        "digits": wanted.digits,
+        "margin": wanted.margin,
+        "dataset": results.dataset,
+        "epochs": results.epochs,
+        "arms": {results.study.label(arm): arm for arm in results.arms},
+        "rule": RULE,
+    }
+    return f'<div data-own-run="{escape(json.dumps(about, ensure_ascii=False))}"></div>'
 
 
 def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:

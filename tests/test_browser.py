@@ -564,6 +564,41 @@ def test_a_readers_own_run_is_set_beside_the_published_one(fresh: Opened) -> Non
     assert fresh.complaints == []
 
 
+@built
+def test_a_link_shows_its_chapter_and_a_head_its_interval_until_escape(fresh: Opened) -> None:
+    fresh.show("book/ledger.html")
+    page, hint = fresh.page, fresh.page.locator("#hover-hint")
+    link = page.locator("main td, main th").locator("a[href^='v05_cifar10.html']").first
+    page.keyboard.press("Tab")  # focus by keys from here on
+    link.focus()
+    hint.wait_for()
+    assert "Do spatial kernels help on a harder problem" in hint.inner_text()
+    assert link.get_attribute("aria-describedby") == hint.get_attribute("id")
+    assert grave(fresh, max(WIDTHS)) == []
+    page.keyboard.press("Escape")
+    hint.wait_for(state="hidden")
+    assert link.get_attribute("aria-describedby") is None
+    page.locator("main table.findings thead th", has_text="ours").first.focus()
+    hint.filter(has_text="95 % interval").wait_for()
+    page.keyboard.press("Escape")
+    page.locator("main table.findings td .below", has_text="[").first.hover()
+    hint.filter(has_text="95 % interval").wait_for()
+    link.hover()
+    hint.filter(has_text="spatial kernels").wait_for()
+    assert fresh.complaints == []
+
+
+@built
+def test_a_touch_follows_a_link_and_shows_no_hint(browser: Browser) -> None:
+    context = browser.new_context(has_touch=True, offline=True)
+    page = context.new_page()
+    page.goto((HTML / "book" / "ledger.html").as_uri())
+    page.locator("main th a[href^='v05_cifar10.html']").first.tap()
+    page.wait_for_url("**/v05_cifar10.html*")
+    assert page.locator("#hover-hint:visible").count() == 0
+    context.close()
+
+
 # --- in the files -----------------------------------------------------------------------------
 
 

@@ -1,7 +1,8 @@
 /* Cite this number: a small dialog with the text and the BibTeX of a number on this page.
 
    The parts of a citation: {id, what, value, interval, level, n, of, also, arms, records, count, list,
-   commits, anchor}. A row of a results table has them in data-cite, a claim's card hands them over.
+   commits, anchor}. A row of a results table has them in data-cite, its id being the first and the last;
+   a claim's card hands them over.
    Where the page stands, and how the book is called, is told by its head. */
 "use strict";
 
@@ -119,7 +120,7 @@ const cite = (() => {
      what it is for those who sort or copy it. */
   function offer() {
     for (const name of document.querySelectorAll("[data-cite]")) {
-      const parts = JSON.parse(name.dataset.cite);
+      const parts = { ...JSON.parse(name.dataset.cite), id: name.id, anchor: name.id };
       const label = `Cite ${name.textContent.trim()}`;
       const button = made("button", {
         type: "button", class: "cite-row", "aria-label": label, title: "Cite this number",

@@ -1,7 +1,9 @@
 /* The ledger's controls: every claim is judged again in the page (ledger_core.js), nothing is asked
    of a server, and the settings stand in the address. The samples are a script of their own, which
-   is loaded when the controls are first used. */
+   is loaded, with Student's t, when the controls are first used or a claim is opened. */
 "use strict";
+
+const STATISTICS = new URL("vendor/jstat.min.js", document.currentScript.src).href;
 
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.getElementById("live-ledger");
@@ -39,15 +41,19 @@ document.addEventListener("DOMContentLoaded", () => {
 
   /* ── The samples ─────────────────────────────────────────────────────────────────────────── */
 
-  /* Load the samples, once; then everything that waits for them. */
+  function script(address) {
+    return new Promise((resolve, reject) => {
+      const one = element("script", "", "");
+      one.src = address;
+      one.onload = resolve;
+      one.onerror = () => reject(new Error("the samples beside this page cannot be read"));
+      document.head.append(one);
+    });
+  }
+
+  /* Load the samples and Student's t, once. */
   function load() {
-    loading ??= new Promise((resolve, reject) => {
-      const script = element("script", "", "");
-      script.src = data.href;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error("the samples beside this page cannot be read"));
-      document.head.append(script);
-    }).then(() => {
+    loading ??= script(STATISTICS).then(() => script(data.href)).then(() => {
       parts = window.LEDGER;
       claims = new Map(parts.flatMap((part) => part.chapters.flat())
         .map((claim) => [`${claim.chapter}/${claim.key}`, claim]));

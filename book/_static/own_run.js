@@ -5,7 +5,7 @@
 
 (() => {
   const STATIC = new URL(".", document.currentScript.src);
-  const NEEDED = ["vendor/jstat.min.js", "ledger_core.js", "own_run_core.js"];
+  const NEEDED = ["vendor/jstat.min.js", "ledger_core.js", "own_run_core.js"]; // in this order
   const LARGEST = 20e6; // bytes of a file
   const SYMBOLS = {
     identical: "=", same: "≈", different: "≠", "cannot tell": "?", "not comparable": "–",
@@ -23,7 +23,9 @@
   }
 
   function load() {
-    const missing = NEEDED.slice(typeof ledgerCore === "undefined" ? 0 : 2);
+    const missing = NEEDED.filter(
+      (name) => name !== "ledger_core.js" || typeof ledgerCore === "undefined",
+    );
     loading ??= missing.reduce((before, name) => before.then(() => script(name)), Promise.resolve());
     return loading;
   }

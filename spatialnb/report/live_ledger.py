@@ -40,7 +40,7 @@ FLIPS = {
     "correction:fdr": "false discoveries over the ledger",
 }
 """What :data:`spatialnb.study.robustness.VARIATIONS` changes, as an address has it."""
-SCRIPTS = ("vendor/jstat.min.js", "ledger_core.js", "claim_card.js", "ledger.js")
+SCRIPTS = ("ledger_core.js", "claim_card.js", "ledger.js")
 DATA = "ledger-data.js"
 """The samples, as a script that sets a variable: a page opened from disk may load nothing else."""
 VALUE_DIGITS = 12

@@ -256,7 +256,7 @@ def _own_run(results: Results, metric: str) -> str:
         "arms": {results.study.label(arm): arm for arm in results.arms},
         "rule": RULE,
     }
-    return f'<div data-own-run="{escape(json.dumps(about, ensure_ascii=False))}"></div>'
+    return f"<div data-own-run={_attribute(about)}></div>"
 
 
 def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
@@ -270,7 +270,6 @@ def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
     key = f"{study.id}-{slug(metric)}-{slug(row.arm)}"
     unit = f" {wanted.unit}" if wanted.unit else ""
     data = {
-        "id": key,
         "what": f"{study.id}, {label}, {wanted.title}",
         "value": spread(row.ours.estimate, row.ours.sd, wanted.digits) + unit,
         "interval": bounds(row.ours, wanted.digits, empty=""),
@@ -279,13 +278,17 @@ def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
         "of": "pairs of seeds" if wanted.kind == "pair" else "seeds",
         "also": _difference_text(row, study.label(study.baseline), wanted.digits),
         "arms": arms,
-        "anchor": key,
         "list": f"#{records_anchor(metric)}",
         **sources(results, arms, metric),
     }
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    markup = f'<span id="{key}" data-cite="{escape(text)}">{escape(label)}</span>'
+    markup = f'<span id="{key}" data-cite={_attribute(data)}>{escape(label)}</span>'
     return Cell(label, markup=markup)
+
+
+def _attribute(data: Mapping[str, Any]) -> str:
+    """JSON data as the value of an attribute, in single quotes: it has many double ones."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return "'" + escape(text, quote=False).replace("'", "&#x27;") + "'"
 
 
 def _difference_text(row: Row, base: str, digits: int) -> str:

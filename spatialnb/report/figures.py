@@ -87,12 +87,16 @@ def curves(
 def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None = None) -> Shown:
     """Every seed as a point by arm, with mean and 95 % interval, and what was reported.
 
-    Arms whose values are the same in every seed share a row.
+    Rows stand in the order of `arms`, or of the study without it. Arms whose values are the same in
+    every seed share a row.
     """
     chosen = choose(results, arms)
     wanted = metrics.metric(metric)
     there = [[row for row in group if row.arm in chosen] for group in grouped(results, metric)]
-    groups = [group for group in there if group and group[0].ours.n]
+    groups = sorted(
+        (group for group in there if group and group[0].ours.n),
+        key=lambda group: chosen.index(group[0].arm),
+    )
     rows = [group[0] for group in groups]
     names, note = _names(results, {row.arm: row.ours.n for row in rows})
     for group in groups:

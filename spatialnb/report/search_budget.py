@@ -81,14 +81,17 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
         arm = grid[name][draw - 1]
         run, ours = results.study.arms[arm], rows[arm]
         cells[name] = {
-            "learning rate": Cell(f"{run.learning_rate:g}", sort=run.learning_rate),
-            "falls": Cell(run.learning_rate_decay or "no"),
+            "learning rate": Cell(
+                f"{run.learning_rate:g}",
+                below=f"falls: {run.learning_rate_decay or 'no'}",
+                sort=run.learning_rate,
+            ),
             "weight decay": Cell(f"{run.weight_decay or 0:g}", sort=run.weight_decay or 0.0),
             f"{wanted.title} ({wanted.unit})": Cell(
                 spread(ours.estimate, ours.sd, wanted.digits), sort=ours.estimate
             ),
             **{
-                f"expected of draws | {budget}": _expected(values[name], budget, wanted.digits)
+                f"expected | of {budget}": _expected(values[name], budget, wanted.digits)
                 for budget in IN_TABLE
             },
         }

@@ -21,6 +21,7 @@ from spatialnb.priors.parametrization import DecayTarget
 from spatialnb.priors.schedules import Sharpen
 from spatialnb.records.store import RecordError, Store
 from spatialnb.training import fingerprint, loop, networks
+from spatialnb.training.build import build
 from spatialnb.training.context import Training
 from spatialnb.training.interventions import table
 
@@ -170,7 +171,7 @@ def test_zeros_stay_zeros_under_every_optimiser(
     trained = loop.train(run, data)
     weights = [layer.weight for _, layer in networks.linear_layers(trained.model)]
     left = [int((weight != 0.0).sum()) for weight in weights]
-    start = loop.build(run, data.shape, data.classes)
+    start = build(run, data.shape, data.classes)
     there = [int((layer.weight != 0.0).sum()) for _, layer in networks.linear_layers(start)]
     # A weight of a pixel that is black in every image stays at the zero at which it grew.
     assert all(0.8 * count < now <= count for now, count in zip(left, there, strict=True))

@@ -213,7 +213,7 @@ def quick(tmp_path_factory):
 def test_a_re_run_says_first_what_it_does_and_then_what_it_left(quick):
     folder, arguments, said = quick
     assert said.startswith(
-        "v01  Linear or none: quick-digits, 1 epoch, 3 seeds (3 to 5), lr 0.001\n"
+        "v01  A linear kernel on MNIST: quick-digits, 1 epoch, 3 seeds (3 to 5), lr 0.001\n"
         "     9 runs, 0 recorded, 9 to train\n"
     )
     assert f"spatialnb compare '{folder / 'out'}'" in said  # as a shell takes it

@@ -266,7 +266,7 @@ def test_none_is_bit_for_bit_the_plain_network_that_carries_no_prior(
         )
         return parametrization.attach(drawn, Uniform())
 
-    monkeypatch.setattr(loop, "build", attached)
+    monkeypatch.setattr("spatialnb.training.build.build", attached)
     prior = train(BASE, DATA)
     assert len(list(parametrization.spatial_priors(prior.model))) == 3
     assert prior.outcome == plain.outcome

@@ -568,12 +568,13 @@ def test_a_readers_own_run_is_set_beside_the_published_one(fresh: Opened) -> Non
 @built
 def test_a_link_shows_its_chapter_and_a_head_its_interval_until_escape(fresh: Opened) -> None:
     fresh.show("book/ledger.html")
+    question = "Do kernels help on a harder problem"
     page, hint = fresh.page, fresh.page.locator("#hover-hint")
     link = page.locator("main td, main th").locator("a[href^='v05_cifar10.html']").first
     page.keyboard.press("Tab")  # focus by keys from here on
     link.focus()
     hint.wait_for()
-    assert "Do spatial kernels help on a harder problem" in hint.inner_text()
+    assert question in hint.inner_text()
     assert link.get_attribute("aria-describedby") == hint.get_attribute("id")
     assert grave(fresh, max(WIDTHS)) == []
     page.keyboard.press("Escape")
@@ -585,7 +586,7 @@ def test_a_link_shows_its_chapter_and_a_head_its_interval_until_escape(fresh: Op
     page.locator("main table.findings td .below", has_text="[").first.hover()
     hint.filter(has_text="95 % interval").wait_for()
     link.hover()
-    hint.filter(has_text="spatial kernels").wait_for()
+    hint.filter(has_text=question).wait_for()
     assert fresh.complaints == []
 
 

@@ -6,11 +6,14 @@ every page. This runs over the finished pages and leaves what they use:
 - of the theme's icons those that are shown, from a font that stands in the stylesheet, as a browser
   may refuse one in another folder to a page opened from disk;
 - the index of the search where there is a search;
-- styles of cards and grids where there are some;
+- styles of cards and grids, and of notebooks' cells, where there are some;
+- the scripts of tables of results where there are some;
 - data that a page offers to download in files of their own, instead of in the page;
 - of a letter that several formulas show one outline;
 - literals as text: Sphinx wraps each word of them, which doubles the reference and keeps long names
   from being broken on a phone.
+
+In the contents, what folds the pages below another is named after that one.
 
 A bibliography is no list in the sense of ARIA: its entries are no list items, and hold links.
 """
@@ -33,6 +36,9 @@ from sphinx.application import Sphinx
 ICON = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+ ?\"\}")
 FONT = re.compile(r"url\(\.\./vendor/fontawesome/webfonts/(fa-solid-900)\.woff2\).*?(?=\})")
 DATA = re.compile(r'download="([^"]+)" href="data:[^",;]+[^",]*?(;base64)?,([^"]*)"')
+NOTEBOOKS = re.compile(r"\s*<link\b[^>]*/mystnb\.\w+\.css[^>]*>")
+FOLD = re.compile(r">((?:(?!</?a\b).)*)</a><details([^>]*)><summary>", re.DOTALL)
+"""A page in the contents that has others below it; the theme's fold has no name."""
 UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/fontawesome.js")
 """Parts of ``_static`` that no page loads, or need load."""
 
@@ -50,10 +56,20 @@ def without_ballast(page: Path) -> str:
         dropped += ["searchtools.js", "language_data.js", "searchindex.js"]
     if not re.search(r'class="[^"]*\bsd-', text):
         dropped += ["sphinx-design.min.css", "design-tabs.js"]
+    if 'class="data' not in text:  # no table of results
+        dropped += ["cite.js", "own_run.js"]
+    if 'class="cell' not in text:  # no cell of a notebook
+        text = NOTEBOOKS.sub("", text)
     text = re.sub("|".join(map(tag, dropped)), "", text)
+    text = FOLD.sub(_named, text)
     text = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", text)
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     return text.replace(' role="doc-biblioentry"', "")
+
+
+def _named(fold: re.Match[str]) -> str:
+    title = " ".join(re.sub(r"<[^>]*>", "", fold[1]).split())
+    return f'>{fold[1]}</a><details{fold[2]}><summary aria-label="Below: {title}">'
 
 
 def with_one_outline_each(text: str) -> str:

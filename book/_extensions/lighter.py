@@ -37,7 +37,9 @@ ICON = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:\"\\[0-9a-f]+ ?\"\}")
 FONT = re.compile(r"url\(\.\./vendor/fontawesome/webfonts/(fa-solid-900)\.woff2\).*?(?=\})")
 DATA = re.compile(r'download="([^"]+)" href="data:[^",;]+[^",]*?(;base64)?,([^"]*)"')
 NOTEBOOKS = re.compile(r"\s*<link\b[^>]*/mystnb\.\w+\.css[^>]*>")
-FOLD = re.compile(r">((?:(?!</?a\b).)*)</a><details([^>]*)><summary>", re.DOTALL)
+FOLD = re.compile(
+    r'(<a class="[^"]*reference internal"[^>]*>)((?:(?!</a>).)*)</a><details([^>]*)><summary>', re.S
+)
 """A page in the contents that has others below it; the theme's fold has no name."""
 UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/fontawesome.js")
 """Parts of ``_static`` that no page loads, or need load."""
@@ -68,8 +70,8 @@ def without_ballast(page: Path) -> str:
 
 
 def _named(fold: re.Match[str]) -> str:
-    title = " ".join(re.sub(r"<[^>]*>", "", fold[1]).split())
-    return f'>{fold[1]}</a><details{fold[2]}><summary aria-label="Below: {title}">'
+    title = " ".join(re.sub(r"<[^>]*>", "", fold[2]).split())
+    return f'{fold[1]}{fold[2]}</a><details{fold[3]}><summary aria-label="Below: {title}">'
 
 
 def with_one_outline_each(text: str) -> str:

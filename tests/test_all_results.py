@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from click.testing import CliRunner
 
 from spatialnb import report, studies
 from spatialnb.commands.cli import main
+from spatialnb.config.run import LARGEST_SEED
 from spatialnb.report.all_results import COLUMNS, all_results, units_table
 from spatialnb.study import metrics
+from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,3 +123,10 @@ def test_the_manifest_names_what_the_book_makes() -> None:
         f"_build/html/results/{name}"
         for name in ("results.csv", "results.parquet", "claims.json", "claims.schema.json")
     ]
+
+
+def test_a_seed_of_your_own_may_be_large() -> None:
+    found = synthetic.results(synthetic.study(seeds=(0, 1), pairs=False, claims=()))
+    records = {arm: {LARGEST_SEED: by_seed[1]} for arm, by_seed in found.records.items()}
+    table = all_results([dataclasses.replace(found, records=records, pairs={})])
+    assert set(table.seed) == {LARGEST_SEED}

@@ -1,4 +1,4 @@
-"""The whole book in one figure."""
+"""What each arm gains over the learning rate, in one figure."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
     return table.astype(
         {
             **dict.fromkeys(("chapter", "arm", "dataset", "metric", "unit"), "category"),
-            **dict.fromkeys(("seed", "second_seed", "epoch"), "Int16"),
+            **dict.fromkeys(("seed", "second_seed", "epoch"), "Int64"),
         }
     )
 

@@ -22,7 +22,7 @@ Say = Callable[[Run], str]
 """From a run to HTML; empty where there is nothing to say."""
 
 MOST = 16
-"""So many arms are named beside their settings; of more, the settings alone are listed."""
+"""Arms that are named beside their settings at most; of more, the settings alone are listed."""
 
 ADAM = "β = (0.9, 0.999), ε = 10⁻⁸"
 OPTIMIZERS: dict[str, str] = {

@@ -30,7 +30,7 @@ IN_TABLE = (5, 40)
 
 
 def expected_best(values: Sequence[float], draws: int) -> float:
-    r"""The expected highest of so many draws, given what N draws gave.
+    r"""The expected highest value of n draws, given what N draws gave.
 
     $E[\max] = \sum_i v_{(i)} \left[(i / N)^n - ((i - 1) / N)^n\right]$ with the values
     $v_{(1)} \le \dots \le v_{(N)}$ and n draws with replacement.
@@ -159,7 +159,7 @@ def budget_figure(results: Results, grid: Grid) -> Shown:
     return figure(
         fig,
         f"Expected highest {wanted.title} over the number of draws. {' '.join(alts)}",
-        f"What a search of so many draws is expected to find: the highest {wanted.title}, means of "
+        f"What a search of n draws is expected to find: the highest {wanted.title}, means of "
         f"{len(results.seeds)} seeds a draw. "
         + " ".join([f"{setting(results)}.", *failures(results)]),
         name=f"{results.study.id}-budget",

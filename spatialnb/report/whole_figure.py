@@ -1,7 +1,8 @@
-"""The whole book in one figure: what each arm gains, over the learning rate."""
+"""What each arm gains, over the learning rate, from searches under several optimisers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def whole_figure(sweeps: Mapping[str, Sweep], baseline: str) -> Shown:
             points = sorted(
                 (sweep.results.study.arms[arm].learning_rate, means[name][arm] - start, arm)
                 for arm in sweep.arms
-                if means[name][arm] == means[name][arm]
+                if not math.isnan(means[name][arm])
             )
             shown = [(rate, gain) for rate, gain, _ in points if gain >= LOWEST]
             axes.plot(

@@ -17,7 +17,7 @@ PERMUTATION = 1000
 ZEROS = 0.942
 """Of the first layer: the log's largest "sparsity", with real zeros."""
 BUDGET = 20
-"""Of c7a's draws: of each arm the first so many are tried."""
+"""How many of c7a's draws are tried for each arm: the first ones."""
 SEED = 9
 """Of what is drawn besides: the start."""
 STARTS = (None, "dense")

@@ -27,7 +27,7 @@ from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.records import answers
 from spatialnb.records.provenance import describe
 from spatialnb.records.store import Record, Store
-from spatialnb.studies import STUDIES
+from spatialnb.studies import STUDIES, WITHOUT_PAGE, get
 from spatialnb.training import batched, loop, multitask
 from spatialnb.training.build import build
 from spatialnb.training.evaluation import evaluate
@@ -208,3 +208,13 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
 
     assert objection(record()) == ""
     assert "book's records are the loop's on a processor" in objection(record(**made))
+    assert objection(record(**made), any_engine=True) == ""
+
+
+def test_only_searches_and_the_many_protocols_take_any_engine() -> None:
+    """What is published of them is a choice, which the loop trains again, or is said to be so."""
+    any_engine = {name for name in [*STUDIES, *WITHOUT_PAGE] if get(name).any_engine}
+    assert any_engine == {"c7e", "c9a", "c9b", "c9c", "c9d", "c9e", "m1"}
+    searches = any_engine - {"m1"}
+    assert all(run.validation_size for name in searches for run in get(name).arms.values())
+    assert not any(get(name).claims for name in any_engine)

@@ -77,6 +77,9 @@ LOOKED = {
     "c8": "two epochs of another seed (900) of six arms on 10,000 images, to see that they train",
     "c9": "one seed of dense, random and nearest first layers on test images, at settings that "
     "were not searched for",
+    "c7f": "c7's twenty seeds of all arms but the scalar",
+    "c9f": "one or two seeds of dense, nearest, permuted and random layers of 1,024 units, and one "
+    "of nearest with 98 % zeros in 256, on test images, at settings that were not searched for",
 }
 """What had been looked at before the claims of a chapter were written, as its page says."""
 

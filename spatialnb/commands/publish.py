@@ -59,7 +59,7 @@ def candidates(
                 record = working.find(record_id, kind)
                 if record is None or published.find(record_id, kind) is not None:
                     continue
-                against = objection(record, any_engine=into is not None)
+                against = objection(record, any_engine=study.any_engine or into is not None)
                 if against:
                     bad[record_id] = (record, against)
                 else:
@@ -72,7 +72,7 @@ def objection(record: Record, any_engine: bool = False) -> str:
 
     Parameters
     ----------
-    any_engine : whether it may be trained by stacks, or on another device.
+    any_engine : whether stacks may have trained it, and another device, as those of a search may.
     """
     if record.config.get("measure") == "labels":
         return ""  # they are the data's: no code has a part in them

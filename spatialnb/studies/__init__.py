@@ -24,6 +24,8 @@ WITHOUT_PAGE = (
     "c7b",
     "c7c",
     "c7d",
+    "c7e",
+    "c7f",
     "c8",
     "c8b",
     "c8c",
@@ -31,6 +33,12 @@ WITHOUT_PAGE = (
     "c9",
     "c9a",
     "c9b",
+    "c9c",
+    "c9d",
+    "c9e",
+    "c9f",
+    "c9g",
+    "c9h",
     "m1",
 )
 """Studies whose runs are still to be made: they can be trained and published, and have no page."""

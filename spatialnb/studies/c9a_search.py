@@ -92,5 +92,6 @@ STUDY = Study(
     metrics=("validation_accuracy", "train_loss"),
     seeds=(0,),
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=1, seeds=(0,), validation_size=200),
 )

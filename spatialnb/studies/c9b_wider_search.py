@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from spatialnb.config.run import Run
-from spatialnb.studies.c7a_search import RECIPES, arm
-from spatialnb.studies.c9a_search import BUDGET, local, masked, tried
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c9a_search import local, masked, tried
 from spatialnb.study.study import Quick, Study
 
 WIDE = (1024, 128)
@@ -19,15 +19,7 @@ ARMS = {
     for name, run in {**local(ZEROS), "window": masked(ZEROS, "window"), "dense": Run()}.items()
 }
 
-GRID = {
-    name: tried(name, run)
-    if run.sparse
-    else {
-        arm(name, number): dataclasses.replace(run, validation_size=5000, **recipe.settings())
-        for number, recipe in enumerate(RECIPES[:BUDGET], 1)
-    }
-    for name, run in ARMS.items()
-}
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
 
 STUDY = Study(
@@ -41,5 +33,6 @@ STUDY = Study(
     metrics=("validation_accuracy", "train_loss"),
     seeds=(0,),  # a run takes four times as long as one of c9a
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=1, seeds=(0,), validation_size=200),
 )

@@ -173,5 +173,6 @@ STUDY = Study(
     },
     baseline=UNIVERSES[0].arm("none"),
     seeds=(0, 1, 2),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1), train_size=400),
 )

@@ -84,6 +84,8 @@ class Study:
     measure : what is measured of a pair, one of :data:`spatialnb.study.metrics.MEASURES`.
     datasets : editions that the chapter may be run on, besides its own and the quick one.
     quick : the quick edition.
+    any_engine : whether stacks, and other devices than a processor, may make its published runs: of
+        a search, whose choices the loop trains afterwards, and of the many protocols of m1.
     added : arms that a reader has added, see :meth:`with_arms`.
 
     Raises
@@ -109,6 +111,7 @@ class Study:
     labels: Mapping[str, str] = field(default_factory=dict)
     borrowed_arms: Mapping[str, Run] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    any_engine: bool = False
     added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

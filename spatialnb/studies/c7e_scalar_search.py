@@ -1,0 +1,39 @@
+"""c7e: c7a's search for a static scalar, the mean of the kernel on the plane."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Averaged
+from spatialnb.priors.schedules import Static
+from spatialnb.studies.c7a_search import K15, RECIPES, arm
+from spatialnb.study.study import Quick, Study
+
+SCALAR = "static scalar"
+ARMS = {SCALAR: Run(schedule=Static(kernel=Averaged(kernel=K15)), positions="plane")}
+"""Every weight of a layer is multiplied by the mean of k = 15 over that layer, on the plane."""
+
+GRID = {
+    name: {
+        arm(name, number): dataclasses.replace(run, validation_size=5000, **recipe.settings())
+        for number, recipe in enumerate(RECIPES, 1)
+    }
+    for name, run in ARMS.items()
+}
+"""The runs of every arm, in the order of the draws. The best is chosen as in c7a."""
+
+STUDY = Study(
+    id="c7e",
+    title="A static scalar, on images held out",
+    section="",
+    question="Which learning rate, decay and weight decay suits a static scalar?",
+    changes="Changes relative to c7a: a static scalar, the mean of the kernel on the plane.",
+    arms={name: run for runs in GRID.values() for name, run in runs.items()},
+    baseline=arm(SCALAR, 1),
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0, 1),
+    datasets=("cifar10", "mnist"),
+    any_engine=True,
+    quick=Quick(dataset="quick-colours", epochs=1, seeds=(0, 1), validation_size=200),
+)

@@ -1,0 +1,76 @@
+"""c7f: is what false positions give beside the usual recipe the gain of a scalar?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from spatialnb.config.run import Run
+from spatialnb.studies import c7e_scalar_search as search
+from spatialnb.studies.c7_usual_recipe import at_its_best
+from spatialnb.studies.c7a_search import RECIPES
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+CHOSEN: dict[str, int] = dict.fromkeys(search.ARMS, 1)
+"""The draw of c7e that did best on the images held out, counted from 1."""
+COMPARED = ("none", "plane, k = 15", "permuted, k = 15", "shuffled, k = 15")
+"""Arms of c7, as they are there."""
+
+
+def scalar(name: str, **changes: Any) -> Run:
+    """An arm of c7e at its best draw, on all training images and the test images."""
+    run = replace(search.ARMS[name], **RECIPES[CHOSEN[name] - 1].settings())
+    return replace(run, **changes)
+
+
+STUDY = Study(
+    id="c7f",
+    title="What false positions give",
+    section="",
+    question="Beside the usual recipe a kernel with false positions gains about one point. Is that "
+    "the gain of a scalar?",
+    changes="Changes relative to c7: a static scalar, the mean of the kernel on the plane, with "
+    "settings chosen for it in c7e.",
+    arms={
+        **{name: at_its_best(name) for name in COMPARED},
+        **{name: scalar(name) for name in search.ARMS},
+    },
+    baseline="none",
+    metrics=("accuracy", "train_loss", "test_loss"),
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # Asked after c7 had shown what false positions give, and before any of these runs.
+    claims=(
+        Claim(
+            chapter="c7f",
+            since=2,
+            key="scalar-equals-permuted",
+            words="A static scalar, the kernel's mean, does as well as the kernel on the plane "
+            "with permuted pixels, each at its best.",
+            rule="equals",
+            arm=search.SCALAR,
+            against="permuted, k = 15",
+            note="If not, unequal multipliers give something wherever they are.",
+        ),
+        Claim(
+            chapter="c7f",
+            since=2,
+            key="scalar-equals-shuffled",
+            words="A static scalar, the kernel's mean, does as well as the shuffled kernel, each "
+            "at its best.",
+            rule="equals",
+            arm=search.SCALAR,
+            against="shuffled, k = 15",
+        ),
+        Claim(
+            chapter="c7f",
+            since=2,
+            key="scalar-beats-none",
+            words="A static scalar, the kernel's mean, beats none, each at its best.",
+            rule="beats",
+            arm=search.SCALAR,
+            against="none",
+        ),
+    ),
+)

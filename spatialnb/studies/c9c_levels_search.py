@@ -1,0 +1,44 @@
+"""c9c: the same search at other shares of zeros, and for a narrow dense layer."""
+
+from __future__ import annotations
+
+from spatialnb.config.run import Run
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c9a_search import local, tried
+from spatialnb.study.study import Quick, Study
+
+LEVELS = (0.814, 0.98, 0.99)
+"""Shares of zeros in the first layer, besides the 94.2 % of c9a."""
+NARROW = (25, 128)
+"""Hidden widths of a dense network with about as many weights as c9a's have that are not zero:
+81,280 to 79,617."""
+
+
+def at_level(name: str, zeros: float) -> str:
+    """The name of an arm at a share of zeros."""
+    return f"{name}, {zeros:.1%}".replace("%", " %").replace(".0 ", " ")
+
+
+ARMS = {
+    **{at_level(name, zeros): run for zeros in LEVELS for name, run in local(zeros).items()},
+    "narrow": Run(hidden=NARROW),
+}
+
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
+"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+
+STUDY = Study(
+    id="c9c",
+    title="More zeros and fewer, on images held out",
+    section="",
+    question="Which learning rate, decays and start suit each share of zeros?",
+    changes="Changes relative to c9a: 81.4, 98 and 99 % zeros; a dense network with as many "
+    "weights.",
+    arms={name: run for runs in GRID.values() for name, run in runs.items()},
+    baseline=arm(at_level("nearest", LEVELS[0]), 1),
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0,),
+    datasets=("cifar10", "mnist"),
+    any_engine=True,
+    quick=Quick(dataset="quick-colours", epochs=1, seeds=(0,), validation_size=200),
+)

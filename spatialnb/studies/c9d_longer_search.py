@@ -1,0 +1,38 @@
+"""c9d: the same search where training is five times as long."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.studies import c7a_search as dense
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c9a_search import ZEROS, local, tried
+from spatialnb.study.study import Quick, Study
+
+EPOCHS = 60
+"""Five times as many as elsewhere."""
+BASES = {
+    **{name: dense.ARMS[name] for name in ("none", "plane, k = 15")},
+    **local(ZEROS),
+}
+"""Dense layers without a prior and with the kernel on the plane, and c9a's layers."""
+ARMS = {name: replace(run, epochs=EPOCHS) for name, run in BASES.items()}
+
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
+"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+
+STUDY = Study(
+    id="c9d",
+    title="Real zeros for sixty epochs, on images held out",
+    section="",
+    question="Which learning rate, decays and start suit each first layer where training is five "
+    "times as long?",
+    changes="Changes relative to c9a: 60 epochs; dense layers, too.",
+    arms={name: run for runs in GRID.values() for name, run in runs.items()},
+    baseline=arm("none", 1),
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0,),
+    datasets=("cifar10", "mnist"),
+    any_engine=True,
+    quick=Quick(dataset="quick-colours", epochs=2, seeds=(0,), validation_size=200),
+)

@@ -1,0 +1,30 @@
+"""c9e: the same search on MNIST."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c9a_search import tried
+from spatialnb.studies.c9d_longer_search import BASES
+from spatialnb.study.study import Quick, Study
+
+ARMS = {name: replace(run, dataset="mnist") for name, run in BASES.items()}
+
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
+"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+
+STUDY = Study(
+    id="c9e",
+    title="Real zeros on digits, on images held out",
+    section="",
+    question="Which learning rate, decays and start suit each first layer on MNIST?",
+    changes="Changes relative to c9a: MNIST; dense layers, too.",
+    arms={name: run for runs in GRID.values() for name, run in runs.items()},
+    baseline=arm("none", 1),
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0,),
+    datasets=("cifar10-jpeg", "cifar10"),
+    any_engine=True,
+    quick=Quick(dataset="quick-digits", epochs=1, seeds=(0,), validation_size=200),
+)

@@ -1,0 +1,162 @@
+"""c9f: how many zeros, and in how wide a layer, do true positions bear?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.config.run import Run
+from spatialnb.studies import c9_local_and_sparse as c9
+from spatialnb.studies import c9b_wider_search as wider
+from spatialnb.studies import c9c_levels_search as levels
+from spatialnb.studies.c7_usual_recipe import at_its_best
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c9c_levels_search import at_level
+from spatialnb.study.claims import Claim
+from spatialnb.study.study import Quick, Study
+
+CHOSEN: dict[str, int] = dict.fromkeys(levels.ARMS, 1)
+"""The draw of c9c that did best on the images held out, for every arm, counted from 1."""
+CHOSEN_WIDE: dict[str, int] = dict.fromkeys(wider.ARMS, 1)
+"""The same of c9b."""
+
+
+def at_best_draw(name: str) -> Run:
+    """An arm of c9c at its best draw, on all training images and the test images."""
+    return replace(levels.GRID[name][arm(name, CHOSEN[name])], validation_size=None)
+
+
+def wide_at_best_draw(name: str) -> Run:
+    """An arm of c9b at its best draw, on all training images and the test images."""
+    return replace(wider.GRID[name][arm(name, CHOSEN_WIDE[name])], validation_size=None)
+
+
+def wide(name: str) -> str:
+    """The study's name for an arm of c9b."""
+    return f"wide: {name}"
+
+
+STUDY = Study(
+    id="c9f",
+    title="How many zeros, and how wide",
+    section="",
+    question="How many zeros do true positions bear, and what do they give in a wider layer?",
+    changes="Changes relative to c9: 81.4, 98 and 99 % zeros; a dense network with as many "
+    "weights; 1,024 units in the first layer with 98 % zeros. Settings are chosen for each arm in "
+    "c9c and c9b, on images held out. Ten seeds.",
+    arms={
+        **{name: at_best_draw(name) for name in levels.ARMS},
+        **{wide(name): wide_at_best_draw(name) for name in wider.ARMS},
+    },
+    borrowed_arms={
+        "c9/none": at_its_best("none"),
+        "c9/nearest": c9.at_best_draw("nearest"),
+    },
+    baseline="narrow",
+    metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),
+    seeds=tuple(range(10)),  # a wide run takes four times as long as one of c9
+    datasets=("cifar10", "mnist"),
+    quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
+    # First what would show that the zeros, or the width, are what gains.
+    claims=(
+        *(
+            Claim(
+                chapter="c9f",
+                since=2,
+                key=f"nearest-beats-permuted-at-{key}",
+                words=f"With {percent} % zeros in the first layer nearest pixels beat the same "
+                "mask with the pixels permuted, each at its best.",
+                rule="beats",
+                arm=at_level("nearest", zeros),
+                against=at_level("permuted", zeros),
+            )
+            for zeros, key, percent in (
+                (0.814, "81-4", "81.4"),
+                (0.98, "98", "98"),
+                (0.99, "99", "99"),
+            )
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="99-percent-cost-nothing",
+            words="With 99 % zeros in the first layer, 31 inputs a unit, nearest pixels do at "
+            "least as well as the dense layer, each at its best.",
+            rule="at_least",
+            arm=at_level("nearest", 0.99),
+            against="c9/none",
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="nearest-beats-narrow",
+            words="With 94.2 % zeros nearest pixels beat a narrow dense network with as many "
+            "weights, each at its best.",
+            rule="beats",
+            arm="c9/nearest",
+            against="narrow",
+            note="If not, the zeros are a way to write down a smaller network.",
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-nearest-beats-dense",
+            words="In a first layer of 1,024 units with 98 % zeros nearest pixels beat the dense "
+            "layer of that width, each at its best.",
+            rule="beats",
+            arm=wide("nearest"),
+            against=wide("dense"),
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-nearest-beats-permuted",
+            words="In a first layer of 1,024 units with 98 % zeros nearest pixels beat the same "
+            "mask with the pixels permuted, each at its best.",
+            rule="beats",
+            arm=wide("nearest"),
+            against=wide("permuted"),
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-nearest-beats-smaller-dense",
+            words="1,024 local units with 98 % zeros, a quarter of the weights, beat the dense "
+            "256-128 network, each at its best.",
+            rule="beats",
+            arm=wide("nearest"),
+            against="c9/none",
+            note="5 points are what two seeds had shown.",
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-nearest-beats-nearest",
+            words="1,024 local units with 98 % zeros beat 256 local units with 94.2 %, each at its "
+            "best.",
+            rule="beats",
+            arm=wide("nearest"),
+            against="c9/nearest",
+            note="If not, width adds nothing.",
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-zeros-cost-nothing",
+            words="In a first layer of 1,024 units a random mask with 98 % zeros does at least as "
+            "well as the dense layer, each at its best.",
+            rule="at_least",
+            arm=wide("random"),
+            against=wide("dense"),
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-window-is-nearest",
+            words="In a first layer of 1,024 units square windows do as well as the nearest "
+            "pixels, each at its best.",
+            rule="equals",
+            arm=wide("window"),
+            against=wide("nearest"),
+        ),
+    ),
+)

@@ -33,8 +33,8 @@ def candidates(
 ) -> Checked:
     """Records of the studies' published grids that stand in the working store alone.
 
-    Answers are those to test images: what a search over settings answers to images that are held
-    out stays where it is.
+    Answers are those to test images, of studies that have claims: what a search answers to images
+    that are held out stays where it is.
 
     Parameters
     ----------
@@ -51,8 +51,9 @@ def candidates(
     for study in studies:
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
-            # Answers to images that are held out decide nothing, and there are many such runs.
-            ids += [(answers_id(run), "answer") for run in configs if not run.validation_size]
+            # Other answers decide nothing, and there are many such runs.
+            judged = [run for run in configs if study.claims and not run.validation_size]
+            ids += [(answers_id(run), "answer") for run in judged]
             ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
             for record_id, kind in ids:

@@ -214,7 +214,7 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
 def test_only_searches_and_the_many_protocols_take_any_engine() -> None:
     """What is published of them is a choice, which the loop trains again, or is said to be so."""
     any_engine = {name for name in [*STUDIES, *WITHOUT_PAGE] if get(name).any_engine}
-    assert any_engine == {"c7e", "c9a", "c9b", "c9c", "c9d", "c9e", "m1"}
+    assert any_engine == {"c7e", "c7g", "c9a", "c9b", "c9c", "c9d", "c9e", "c9i", "m1"}
     searches = any_engine - {"m1"}
     assert all(run.validation_size for name in searches for run in get(name).arms.values())
     assert not any(get(name).claims for name in any_engine)

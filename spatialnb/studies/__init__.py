@@ -26,6 +26,7 @@ WITHOUT_PAGE = (
     "c7d",
     "c7e",
     "c7f",
+    "c7g",
     "c8",
     "c8b",
     "c8c",
@@ -39,6 +40,7 @@ WITHOUT_PAGE = (
     "c9f",
     "c9g",
     "c9h",
+    "c9i",
     "m1",
 )
 """Studies whose runs are still to be made: they can be trained and published, and have no page."""

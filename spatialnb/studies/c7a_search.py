@@ -52,18 +52,21 @@ class Recipe(NamedTuple):
         return {"optimizer": "adamw", **self._asdict()}
 
 
-def draws(count: int, seed: int = SEED) -> tuple[Recipe, ...]:
+def draws(
+    count: int, seed: int = SEED, lowest: float = LOWEST_RATE, octaves: float = OCTAVES
+) -> tuple[Recipe, ...]:
     """The first draws of the search, rounded to two significant digits.
 
     Parameters
     ----------
     count : how many.
     seed : of Python's generator, whose numbers are the same in every version.
+    lowest, octaves : the learning rate is drawn from `lowest` to `lowest` times 2 to the `octaves`.
     """
     chance = random.Random(seed)
     found = []
     for _ in range(count):
-        rate = LOWEST_RATE * 2.0 ** (OCTAVES * chance.random())
+        rate = lowest * 2.0 ** (octaves * chance.random())
         decay = LOWEST_DECAY * 10.0 ** (DECADES * chance.random())
         without = chance.random() < NO_DECAY
         falls = "linear" if chance.random() < 0.5 else "cosine"

@@ -6,13 +6,20 @@ from dataclasses import replace
 
 from spatialnb.config.run import Run
 from spatialnb.studies import c9a_search as search
+from spatialnb.studies import c9i_scalar_search as with_scalars
 from spatialnb.studies.c7_usual_recipe import at_its_best
 from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c7e_scalar_search import SCALAR
+from spatialnb.studies.c7f_false_positions import scalar
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 CHOSEN: dict[str, int] = dict.fromkeys(search.ARMS, 1)
 """The draw of c9a that did best on the images held out, for every arm, counted from 1."""
+CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
+    (f"{name}, scalar" for name in search.local(search.ZEROS)), 1
+)
+"""The same of c9i."""
 DENSE = ("none", "plane, k = 15")
 """Arms of c7, as they are there."""
 
@@ -20,6 +27,12 @@ DENSE = ("none", "plane, k = 15")
 def at_best_draw(name: str) -> Run:
     """An arm of c9a at its best draw, on all training images and the test images."""
     tried = search.GRID[name][arm(name, CHOSEN[name])]
+    return replace(tried, validation_size=None)
+
+
+def with_scalar(name: str) -> Run:
+    """An arm of c9i at its best draw, on all training images and the test images."""
+    tried = with_scalars.GRID[name][arm(name, CHOSEN_WITH_SCALAR[name])]
     return replace(tried, validation_size=None)
 
 
@@ -35,6 +48,8 @@ STUDY = Study(
     arms={
         **{name: at_its_best(name) for name in DENSE},
         **{name: at_best_draw(name) for name in search.ARMS},
+        SCALAR: scalar(SCALAR),
+        **{name: with_scalar(name) for name in CHOSEN_WITH_SCALAR},
     },
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),
@@ -145,6 +160,36 @@ STUDY = Study(
             low=89.8,
             high=90.8,
             unit="%",
+        ),
+        Claim(
+            chapter="c9",
+            since=2,
+            key="nearest-beats-scalar",
+            words="Nearest pixels beat a dense layer with a static scalar, each at its best.",
+            rule="beats",
+            arm="nearest",
+            against=SCALAR,
+            note="Written after the searches, which showed how good that scalar is, and before the runs.",
+        ),
+        Claim(
+            chapter="c9",
+            since=2,
+            key="scalars-in-both",
+            words="With a static scalar in both, nearest pixels beat the dense layer, each at its best.",
+            rule="beats",
+            arm="nearest, scalar",
+            against=SCALAR,
+            note="Written like the last one.",
+        ),
+        Claim(
+            chapter="c9",
+            since=2,
+            key="positions-with-scalars",
+            words="With a static scalar in both, nearest pixels beat the same mask with the pixels permuted, each at its best.",
+            rule="beats",
+            arm="nearest, scalar",
+            against="permuted, scalar",
+            note="Written like the last one.",
         ),
     ),
 )

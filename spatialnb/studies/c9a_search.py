@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Sparse
-from spatialnb.studies.c7a_search import RECIPES, Recipe, arm
+from spatialnb.studies.c7a_search import LOWEST_RATE, RECIPES, Recipe, arm
+from spatialnb.studies.c7a_search import draws as recipe_draws
 from spatialnb.study.study import Quick, Study
 
 PERMUTATION = 1000
@@ -38,6 +40,23 @@ def draws(count: int = BUDGET, seed: int = SEED) -> tuple[Draw, ...]:
     return tuple(Draw(*pair) for pair in zip(RECIPES[:count], starts, strict=True))
 
 
+LOWER_SEED, LOWER_OCTAVES, LOWER_BUDGET = 10, 3.0, 10
+"""Of the draws that :func:`lower_draws` adds."""
+
+
+def lower_draws() -> tuple[Draw, ...]:
+    """Ten draws more, with learning rates from 0.00006 to 0.0005.
+
+    For the searches in which a choice stood at the lowest rates of the first twenty draws: added
+    for all arms, before anything was measured on test images.
+    """
+    lowest = LOWEST_RATE / 2.0**LOWER_OCTAVES
+    recipes = recipe_draws(LOWER_BUDGET, LOWER_SEED, lowest, LOWER_OCTAVES)
+    starts = [*STARTS * math.ceil(LOWER_BUDGET / 2)][:LOWER_BUDGET]
+    random.Random(LOWER_SEED).shuffle(starts)
+    return tuple(Draw(*pair) for pair in zip(recipes, starts, strict=True))
+
+
 def masked(zeros: float, places: str, method: str = "static") -> Run:
     """A network whose first layer alone is sparse, from the first step on."""
     sparse = Sparse(zeros=zeros, places=places, method=method, layers="first")
@@ -64,16 +83,16 @@ ARMS = {
 """First layers with 94.2 % zeros. The dense network and the kernel on the plane are c7a's."""
 
 
-def tried(name: str, run: Run) -> dict[str, Run]:
-    """The runs of a sparse arm by name, in the order of the draws."""
+def tried(name: str, run: Run, drawn: Sequence[Draw] = draws()) -> dict[str, Run]:
+    """The runs of an arm by name, in the order of the draws."""
     return {
         arm(name, number): dataclasses.replace(
             run,
-            sparse=run.sparse and dataclasses.replace(run.sparse, fan_in=drawn.start),
+            sparse=run.sparse and dataclasses.replace(run.sparse, fan_in=one.start),
             validation_size=5000,
-            **drawn.recipe.settings(),
+            **one.recipe.settings(),
         )
-        for number, drawn in enumerate(draws(), 1)
+        for number, one in enumerate(drawn, 1)
     }
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from spatialnb.config.run import Run
 from spatialnb.studies.c7a_search import arm
-from spatialnb.studies.c9a_search import local, masked, tried
+from spatialnb.studies.c9a_search import draws, local, lower_draws, masked, tried
 from spatialnb.study.study import Quick, Study
 
 WIDE = (1024, 128)
@@ -19,7 +19,10 @@ ARMS = {
     for name, run in {**local(ZEROS), "window": masked(ZEROS, "window"), "dense": Run()}.items()
 }
 
-GRID = {name: tried(name, run) for name, run in ARMS.items()}
+DRAWS = (*draws(), *lower_draws())
+"""The first twenty draws, as in c9a, and ten with lower rates, see :func:`lower_draws`."""
+
+GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
 
 STUDY = Study(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from spatialnb.studies import c7a_search as dense
 from spatialnb.studies.c7a_search import arm
-from spatialnb.studies.c9a_search import ZEROS, local, tried
+from spatialnb.studies.c7e_scalar_search import ARMS as SCALARS
+from spatialnb.studies.c9a_search import ZEROS, draws, local, lower_draws, tried
 from spatialnb.study.study import Quick, Study
 
 EPOCHS = 60
@@ -14,11 +15,16 @@ EPOCHS = 60
 BASES = {
     **{name: dense.ARMS[name] for name in ("none", "plane, k = 15")},
     **local(ZEROS),
+    **SCALARS,
 }
-"""Dense layers without a prior and with the kernel on the plane, and c9a's layers."""
+"""Dense layers without a prior, with the kernel on the plane and with a static scalar, and c9a's
+layers."""
 ARMS = {name: replace(run, epochs=EPOCHS) for name, run in BASES.items()}
 
-GRID = {name: tried(name, run) for name, run in ARMS.items()}
+DRAWS = (*draws(), *lower_draws())
+"""The first twenty draws, as in c9a, and ten with lower rates, see :func:`lower_draws`."""
+
+GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
 
 STUDY = Study(

@@ -8,16 +8,32 @@ from spatialnb.config.run import Run
 from spatialnb.studies import c9_local_and_sparse as c9
 from spatialnb.studies import c9b_wider_search as wider
 from spatialnb.studies import c9c_levels_search as levels
+from spatialnb.studies import c9i_scalar_search as with_scalars
 from spatialnb.studies.c7_usual_recipe import at_its_best
 from spatialnb.studies.c7a_search import arm
 from spatialnb.studies.c9c_levels_search import at_level
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
-CHOSEN: dict[str, int] = dict.fromkeys(levels.ARMS, 1)
+CHOSEN: dict[str, int] = {
+    "nearest, 81.4 %": 12,
+    "permuted, 81.4 %": 12,
+    "random, 81.4 %": 17,
+    "nearest, 98 %": 11,
+    "permuted, 98 %": 12,
+    "random, 98 %": 12,
+    "nearest, 99 %": 4,
+    "permuted, 99 %": 17,
+    "random, 99 %": 10,
+    "narrow": 17,
+}
 """The draw of c9c that did best on the images held out, for every arm, counted from 1."""
 CHOSEN_WIDE: dict[str, int] = dict.fromkeys(wider.ARMS, 1)
 """The same of c9b."""
+CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
+    (name for name in with_scalars.ARMS if name.startswith("wide: ")), 1
+)
+"""The same of c9i."""
 
 
 def at_best_draw(name: str) -> Run:
@@ -28,6 +44,12 @@ def at_best_draw(name: str) -> Run:
 def wide_at_best_draw(name: str) -> Run:
     """An arm of c9b at its best draw, on all training images and the test images."""
     return replace(wider.GRID[name][arm(name, CHOSEN_WIDE[name])], validation_size=None)
+
+
+def with_scalar(name: str) -> Run:
+    """An arm of c9i at its best draw, on all training images and the test images."""
+    tried = with_scalars.GRID[name][arm(name, CHOSEN_WITH_SCALAR[name])]
+    return replace(tried, validation_size=None)
 
 
 def wide(name: str) -> str:
@@ -41,11 +63,12 @@ STUDY = Study(
     section="",
     question="How many zeros do true positions bear, and what do they give in a wider layer?",
     changes="Changes relative to c9: 81.4, 98 and 99 % zeros; a dense network with as many "
-    "weights; 1,024 units in the first layer with 98 % zeros. Settings are chosen for each arm in "
-    "c9c and c9b, on images held out. Ten seeds.",
+    "weights; 1,024 units in the first layer with 98 % zeros, with a static scalar and without. "
+    "Settings are chosen for each arm in c9c, c9b and c9i, on images held out. Ten seeds.",
     arms={
         **{name: at_best_draw(name) for name in levels.ARMS},
         **{wide(name): wide_at_best_draw(name) for name in wider.ARMS},
+        **{name: with_scalar(name) for name in CHOSEN_WITH_SCALAR},
     },
     borrowed_arms={
         "c9/none": at_its_best("none"),
@@ -157,6 +180,26 @@ STUDY = Study(
             rule="equals",
             arm=wide("window"),
             against=wide("nearest"),
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-scalars-in-both",
+            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels with 98 % zeros beat the dense layer, each at its best.",
+            rule="beats",
+            arm="wide: nearest, scalar",
+            against="wide: dense, scalar",
+            note="Written after c7e had shown how good that scalar is, and before the runs.",
+        ),
+        Claim(
+            chapter="c9f",
+            since=2,
+            key="wide-positions-with-scalars",
+            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels with 98 % zeros beat the same mask with the pixels permuted, each at its best.",
+            rule="beats",
+            arm="wide: nearest, scalar",
+            against="wide: permuted, scalar",
+            note="Written like the last one.",
         ),
     ),
 )

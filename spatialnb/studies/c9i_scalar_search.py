@@ -1,0 +1,49 @@
+"""c9i: the searches of c9a and c9b for first layers with a static scalar besides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spatialnb.config.run import Run
+from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c7e_scalar_search import ARMS as SCALARS
+from spatialnb.studies.c7e_scalar_search import SCALAR
+from spatialnb.studies.c9a_search import ZEROS, local, tried
+from spatialnb.studies.c9b_wider_search import WIDE
+from spatialnb.studies.c9b_wider_search import ZEROS as WIDE_ZEROS
+from spatialnb.study.study import Quick, Study
+
+
+def with_scalar(run: Run) -> Run:
+    """The run with c7e's scalar on all its layers."""
+    return replace(run, schedule=SCALARS[SCALAR].schedule, positions="plane")
+
+
+ARMS = {
+    **{f"{name}, scalar": with_scalar(run) for name, run in local(ZEROS).items()},
+    **{
+        f"wide: {name}, scalar": replace(with_scalar(run), hidden=WIDE)
+        for name, run in {**local(WIDE_ZEROS), "dense": Run()}.items()
+    },
+}
+"""c7e shows that a static scalar helps a dense network: sparse and wide ones shall have it, too."""
+
+GRID = {name: tried(name, run) for name, run in ARMS.items()}
+"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+
+STUDY = Study(
+    id="c9i",
+    title="Real zeros and a static scalar, on images held out",
+    section="",
+    question="Which learning rate, decays and start suit sparse and wide first layers with a "
+    "static scalar?",
+    changes="Changes relative to c9a and c9b: a static scalar, the mean of the kernel on the "
+    "plane.",
+    arms={name: run for runs in GRID.values() for name, run in runs.items()},
+    baseline=arm("nearest, scalar", 1),
+    metrics=("validation_accuracy", "train_loss"),
+    seeds=(0,),
+    datasets=("cifar10", "mnist"),
+    any_engine=True,
+    quick=Quick(dataset="quick-colours", epochs=1, seeds=(0,), validation_size=200),
+)

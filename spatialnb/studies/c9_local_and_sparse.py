@@ -169,13 +169,15 @@ STUDY = Study(
             rule="beats",
             arm="nearest",
             against=SCALAR,
-            note="Written after the searches, which showed how good that scalar is, and before the runs.",
+            note="Written after the searches, which showed how good that scalar is, and before "
+            "the runs.",
         ),
         Claim(
             chapter="c9",
             since=2,
             key="scalars-in-both",
-            words="With a static scalar in both, nearest pixels beat the dense layer, each at its best.",
+            words="With a static scalar in both, nearest pixels beat the dense layer, each at its "
+            "best.",
             rule="beats",
             arm="nearest, scalar",
             against=SCALAR,
@@ -185,7 +187,8 @@ STUDY = Study(
             chapter="c9",
             since=2,
             key="positions-with-scalars",
-            words="With a static scalar in both, nearest pixels beat the same mask with the pixels permuted, each at its best.",
+            words="With a static scalar in both, nearest pixels beat the same mask with the "
+            "pixels permuted, each at its best.",
             rule="beats",
             arm="nearest, scalar",
             against="permuted, scalar",

@@ -185,7 +185,8 @@ STUDY = Study(
             chapter="c9f",
             since=2,
             key="wide-scalars-in-both",
-            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels with 98 % zeros beat the dense layer, each at its best.",
+            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels "
+            "with 98 % zeros beat the dense layer, each at its best.",
             rule="beats",
             arm="wide: nearest, scalar",
             against="wide: dense, scalar",
@@ -195,7 +196,8 @@ STUDY = Study(
             chapter="c9f",
             since=2,
             key="wide-positions-with-scalars",
-            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels with 98 % zeros beat the same mask with the pixels permuted, each at its best.",
+            words="In a first layer of 1,024 units, with a static scalar in both, nearest pixels "
+            "with 98 % zeros beat the same mask with the pixels permuted, each at its best.",
             rule="beats",
             arm="wide: nearest, scalar",
             against="wide: permuted, scalar",

@@ -89,7 +89,8 @@ STUDY = Study(
             chapter="c9g",
             since=2,
             key="nearest-beats-scalar",
-            words="Over 60 epochs nearest pixels beat a dense layer with a static scalar, each at its best.",
+            words="Over 60 epochs nearest pixels beat a dense layer with a static scalar, each at "
+            "its best.",
             rule="beats",
             arm="nearest",
             against=SCALAR,

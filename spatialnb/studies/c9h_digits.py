@@ -91,7 +91,8 @@ STUDY = Study(
             chapter="c9h",
             since=2,
             key="nearest-beats-scalar",
-            words="On MNIST nearest pixels beat a dense layer with a static scalar, each at its best.",
+            words="On MNIST nearest pixels beat a dense layer with a static scalar, each at its "
+            "best.",
             rule="beats",
             arm="nearest",
             against=SCALAR,

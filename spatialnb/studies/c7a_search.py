@@ -52,22 +52,37 @@ class Recipe(NamedTuple):
         return {"optimizer": "adamw", **self._asdict()}
 
 
-def draws(
-    count: int, seed: int = SEED, lowest: float = LOWEST_RATE, octaves: float = OCTAVES
-) -> tuple[Recipe, ...]:
+class Ranges(NamedTuple):
+    """Where recipes are drawn from, evenly in the logarithm.
+
+    Learning rates lie from `rate` to `rate` times 2 to the `octaves`, weight decays from `decay` to
+    `decay` times 10 to the `decades`.
+    """
+
+    rate: float = LOWEST_RATE
+    octaves: float = OCTAVES
+    decay: float = LOWEST_DECAY
+    decades: float = DECADES
+
+
+RANGES = Ranges()
+"""Of the first search."""
+
+
+def draws(count: int, seed: int = SEED, ranges: Ranges = RANGES) -> tuple[Recipe, ...]:
     """The first draws of the search, rounded to two significant digits.
 
     Parameters
     ----------
     count : how many.
     seed : of Python's generator, whose numbers are the same in every version.
-    lowest, octaves : the learning rate is drawn from `lowest` to `lowest` times 2 to the `octaves`.
+    ranges : of learning rate and weight decay.
     """
     chance = random.Random(seed)
     found = []
     for _ in range(count):
-        rate = lowest * 2.0 ** (octaves * chance.random())
-        decay = LOWEST_DECAY * 10.0 ** (DECADES * chance.random())
+        rate = ranges.rate * 2.0 ** (ranges.octaves * chance.random())
+        decay = ranges.decay * 10.0 ** (ranges.decades * chance.random())
         without = chance.random() < NO_DECAY
         falls = "linear" if chance.random() < 0.5 else "cosine"
         found.append(Recipe(float(f"{rate:.2g}"), falls, 0.0 if without else float(f"{decay:.2g}")))

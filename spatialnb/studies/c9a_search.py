@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from spatialnb.config.run import Run
 from spatialnb.config.sparsity import Sparse
-from spatialnb.studies.c7a_search import LOWEST_RATE, RECIPES, Recipe, arm
+from spatialnb.studies.c7a_search import LOWEST_RATE, OCTAVES, RECIPES, Ranges, Recipe, arm
 from spatialnb.studies.c7a_search import draws as recipe_draws
 from spatialnb.study.study import Quick, Study
 
@@ -40,21 +40,23 @@ def draws(count: int = BUDGET, seed: int = SEED) -> tuple[Draw, ...]:
     return tuple(Draw(*pair) for pair in zip(RECIPES[:count], starts, strict=True))
 
 
-LOWER_SEED, LOWER_OCTAVES, LOWER_BUDGET = 10, 3.0, 10
-"""Of the draws that :func:`lower_draws` adds."""
+def more_draws(count: int, seed: int, ranges: Ranges) -> tuple[Draw, ...]:
+    """Draws in a wider range, where a choice stood at an edge of the first one.
 
-
-def lower_draws() -> tuple[Draw, ...]:
-    """Ten draws more, with learning rates from 0.00006 to 0.0005.
-
-    For the searches in which a choice stood at the lowest rates of the first twenty draws: added
-    for all arms, before anything was measured on test images.
+    Added for all arms of a search, before anything was measured on test images.
     """
-    lowest = LOWEST_RATE / 2.0**LOWER_OCTAVES
-    recipes = recipe_draws(LOWER_BUDGET, LOWER_SEED, lowest, LOWER_OCTAVES)
-    starts = [*STARTS * math.ceil(LOWER_BUDGET / 2)][:LOWER_BUDGET]
-    random.Random(LOWER_SEED).shuffle(starts)
+    starts = [*STARTS * math.ceil(count / 2)][:count]
+    random.Random(seed).shuffle(starts)
+    recipes = recipe_draws(count, seed, ranges)
     return tuple(Draw(*pair) for pair in zip(recipes, starts, strict=True))
+
+
+LOWER = more_draws(10, 10, Ranges(rate=LOWEST_RATE / 8, octaves=3.0))
+"""Ten draws with learning rates from 0.00006 to 0.0005."""
+HIGHER = more_draws(6, 11, Ranges(rate=LOWEST_RATE * 2**OCTAVES, octaves=2.0))
+"""Six draws with learning rates from 0.064 to 0.256."""
+STRONGER = more_draws(6, 12, Ranges(rate=LOWEST_RATE / 8, octaves=6.0, decay=1.0, decades=1.0))
+"""Six draws with weight decays from 1 to 10, or 0, and rates from 0.00006 to 0.004."""
 
 
 def masked(zeros: float, places: str, method: str = "static") -> Run:

@@ -6,7 +6,7 @@ import dataclasses
 
 from spatialnb.config.run import Run
 from spatialnb.studies.c7a_search import arm
-from spatialnb.studies.c9a_search import draws, local, lower_draws, masked, tried
+from spatialnb.studies.c9a_search import LOWER, draws, local, masked, tried
 from spatialnb.study.study import Quick, Study
 
 WIDE = (1024, 128)
@@ -19,8 +19,8 @@ ARMS = {
     for name, run in {**local(ZEROS), "window": masked(ZEROS, "window"), "dense": Run()}.items()
 }
 
-DRAWS = (*draws(), *lower_draws())
-"""The first twenty draws, as in c9a, and ten with lower rates, see :func:`lower_draws`."""
+DRAWS = (*draws(), *LOWER)
+"""The draws of c9a, and ten with lower rates: a choice of the first ones stood at the lowest."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from spatialnb.studies import c7a_search as dense
 from spatialnb.studies.c7a_search import arm
 from spatialnb.studies.c7e_scalar_search import ARMS as SCALARS
-from spatialnb.studies.c9a_search import ZEROS, draws, local, lower_draws, tried
+from spatialnb.studies.c9a_search import LOWER, STRONGER, ZEROS, draws, local, tried
 from spatialnb.study.study import Quick, Study
 
 EPOCHS = 60
@@ -21,8 +21,9 @@ BASES = {
 layers."""
 ARMS = {name: replace(run, epochs=EPOCHS) for name, run in BASES.items()}
 
-DRAWS = (*draws(), *lower_draws())
-"""The first twenty draws, as in c9a, and ten with lower rates, see :func:`lower_draws`."""
+DRAWS = (*draws(), *LOWER, *STRONGER)
+"""The draws of c9a, ten with lower rates and six with stronger decay: choices of the first ones
+stood at the lowest rate and, then, at the strongest decay."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""

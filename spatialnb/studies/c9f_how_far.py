@@ -28,7 +28,13 @@ CHOSEN: dict[str, int] = {
     "narrow": 17,
 }
 """The draw of c9c that did best on the images held out, for every arm, counted from 1."""
-CHOSEN_WIDE: dict[str, int] = dict.fromkeys(wider.ARMS, 1)
+CHOSEN_WIDE: dict[str, int] = {
+    "nearest": 12,
+    "permuted": 12,
+    "random": 12,
+    "window": 12,
+    "dense": 22,
+}
 """The same of c9b."""
 CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
     (name for name in with_scalars.ARMS if name.startswith("wide: ")), 1

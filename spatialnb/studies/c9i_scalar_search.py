@@ -8,7 +8,7 @@ from spatialnb.config.run import Run
 from spatialnb.studies.c7a_search import arm
 from spatialnb.studies.c7e_scalar_search import ARMS as SCALARS
 from spatialnb.studies.c7e_scalar_search import SCALAR
-from spatialnb.studies.c9a_search import ZEROS, local, tried
+from spatialnb.studies.c9a_search import HIGHER, ZEROS, draws, local, tried
 from spatialnb.studies.c9b_wider_search import WIDE
 from spatialnb.studies.c9b_wider_search import ZEROS as WIDE_ZEROS
 from spatialnb.study.study import Quick, Study
@@ -28,7 +28,10 @@ ARMS = {
 }
 """c7e shows that a static scalar helps a dense network: sparse and wide ones shall have it, too."""
 
-GRID = {name: tried(name, run) for name, run in ARMS.items()}
+DRAWS = (*draws(), *HIGHER)
+"""The draws of c9a, and six with higher rates: a choice of the first ones stood at the highest."""
+
+GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 """The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
 
 STUDY = Study(

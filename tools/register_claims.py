@@ -77,6 +77,7 @@ LOOKED = {
     "c8": "two epochs of another seed (900) of six arms on 10,000 images, to see that they train",
     "c9": "one seed of dense, random and nearest first layers on test images, at settings that "
     "were not searched for",
+    "c7h": "c7c's convolutional network with other settings, and c7g's on images held out",
     "c7f": "c7's twenty seeds of all arms but the scalar",
     "c9f": "one or two seeds of dense, nearest, permuted and random layers of 1,024 units, and one "
     "of nearest with 98 % zeros in 256, on test images, at settings that were not searched for",

@@ -27,6 +27,7 @@ WITHOUT_PAGE = (
     "c7e",
     "c7f",
     "c7g",
+    "c7h",
     "c8",
     "c8b",
     "c8c",

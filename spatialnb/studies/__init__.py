@@ -22,7 +22,6 @@ WITHOUT_PAGE = (
     "c4c",
     "c7a",
     "c7b",
-    "c7c",
     "c7d",
     "c7e",
     "c7f",

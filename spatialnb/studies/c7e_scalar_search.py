@@ -1,4 +1,4 @@
-"""c7e: c7a's search for a static scalar, the mean of the kernel on the plane."""
+"""c7e: c7a's search for a static scalar, and for a static kernel in index order."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from spatialnb.studies.c7a_search import K15, RECIPES, arm
 from spatialnb.study.study import Quick, Study
 
 SCALAR = "static scalar"
-ARMS = {SCALAR: Run(schedule=Static(kernel=Averaged(kernel=K15)), positions="plane")}
-"""Every weight of a layer is multiplied by the mean of k = 15 over that layer, on the plane."""
+LINE = "line, k = 15"
+ARMS = {
+    SCALAR: Run(schedule=Static(kernel=Averaged(kernel=K15)), positions="plane"),
+    LINE: Run(schedule=Static(kernel=K15)),
+}
+"""Every weight of a layer is multiplied by the mean of k = 15 over that layer, on the plane; or by
+the log's static kernel in index order, of which c7 has the sharpening one alone."""
 
 GRID = {
     name: {
@@ -25,10 +30,12 @@ GRID = {
 
 STUDY = Study(
     id="c7e",
-    title="A static scalar, on images held out",
+    title="A static scalar and a static kernel, on images held out",
     section="",
-    question="Which learning rate, decay and weight decay suits a static scalar?",
-    changes="Changes relative to c7a: a static scalar, the mean of the kernel on the plane.",
+    question="Which learning rate, decay and weight decay suits a static scalar, and a static kernel in "
+    "index order?",
+    changes="Changes relative to c7a: a static scalar, the mean of the kernel on the plane; k = 15 in "
+    "index order.",
     arms={name: run for runs in GRID.values() for name, run in runs.items()},
     baseline=arm(SCALAR, 1),
     metrics=("validation_accuracy", "train_loss"),

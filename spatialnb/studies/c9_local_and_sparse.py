@@ -10,7 +10,7 @@ from spatialnb.studies import c9i_scalar_search as with_scalars
 from spatialnb.studies.c7_usual_recipe import at_its_best
 from spatialnb.studies.c7a_search import arm
 from spatialnb.studies.c7e_scalar_search import SCALAR
-from spatialnb.studies.c7f_false_positions import scalar
+from spatialnb.studies.c7f_false_positions import at_its_best_draw
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
@@ -20,6 +20,8 @@ CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
     (f"{name}, scalar" for name in search.local(search.ZEROS)), 1
 )
 """The same of c9i."""
+PERMUTED_LINE = "line, permuted"
+"""The arm on the line with its settings and the pixels permuted."""
 DENSE = ("none", "plane, k = 15")
 """Arms of c7, as they are there."""
 
@@ -48,7 +50,8 @@ STUDY = Study(
     arms={
         **{name: at_its_best(name) for name in DENSE},
         **{name: at_best_draw(name) for name in search.ARMS},
-        SCALAR: scalar(SCALAR),
+        SCALAR: at_its_best_draw(SCALAR),
+        PERMUTED_LINE: replace(at_best_draw("line"), permuted_pixels=search.PERMUTATION),
         **{name: with_scalar(name) for name in CHOSEN_WITH_SCALAR},
     },
     baseline="none",
@@ -193,6 +196,19 @@ STUDY = Study(
             arm="nearest, scalar",
             against="permuted, scalar",
             note="Written like the last one.",
+        ),
+        Claim(
+            chapter="c9",
+            since=2,
+            key="line-beats-permuted-line",
+            words="The nearest inputs on the log's line beat the same mask with the pixels "
+            "permuted.",
+            rule="beats",
+            arm="line",
+            against=PERMUTED_LINE,
+            note="Written after the search, in which the line came near the plane, and before the "
+            "runs: 178 inputs in a row are five or six rows of pixels, which is a place in the "
+            "image, too.",
         ),
     ),
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from spatialnb.studies import c7a_search as dense
 from spatialnb.studies.c7a_search import arm
 from spatialnb.studies.c7e_scalar_search import ARMS as SCALARS
+from spatialnb.studies.c7e_scalar_search import SCALAR
 from spatialnb.studies.c9a_search import LOWER, STRONGER, ZEROS, draws, local, tried
 from spatialnb.study.study import Quick, Study
 
@@ -15,7 +16,7 @@ EPOCHS = 60
 BASES = {
     **{name: dense.ARMS[name] for name in ("none", "plane, k = 15")},
     **local(ZEROS),
-    **SCALARS,
+    SCALAR: SCALARS[SCALAR],
 }
 """Dense layers without a prior, with the kernel on the plane and with a static scalar, and c9a's
 layers."""

@@ -1,0 +1,93 @@
+"""c7e to c7h, c9 to c9i · Searches: what was chosen, as it was before the runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from types import ModuleType
+
+import pytest
+
+from spatialnb import report
+from spatialnb.config.run import Run
+from spatialnb.datasets import edition
+from spatialnb.studies import (
+    c7a_search,
+    c7g_convolution_search,
+    c7h_convolutions,
+    c9_local_and_sparse,
+    c9a_search,
+    c9b_wider_search,
+    c9c_levels_search,
+    c9d_longer_search,
+    c9e_digits_search,
+    c9f_how_far,
+    c9i_scalar_search,
+    get,
+)
+from spatialnb.studies.c7a_search import arm
+from spatialnb.training.build import build
+from spatialnb.training.networks import linear_layers
+
+CHOICES: list[tuple[ModuleType, dict[str, int], str]] = [
+    (c7g_convolution_search, c7h_convolutions.CHOSEN, ""),
+    (c9a_search, c9_local_and_sparse.CHOSEN, ""),
+    (c9b_wider_search, c9f_how_far.CHOSEN_WIDE, "wide: "),
+    (c9c_levels_search, c9f_how_far.CHOSEN, ""),
+]
+"""A search, what was chosen in it, and how the study that trains the choice calls its arms."""
+TRAINED = {"c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f"}
+NAMES = [search.STUDY.id for search, _, _ in CHOICES]
+
+
+@pytest.mark.parametrize(("search", "chosen", "prefix"), CHOICES, ids=NAMES)
+def test_every_arm_has_the_draw_that_did_best_on_images_held_out(
+    search: ModuleType, chosen: dict[str, int], prefix: str
+) -> None:
+    grid = {name: list(search.GRID[name]) for name in chosen}
+    assert report.best_draws(search.STUDY.run(train=False), grid) == chosen
+    trained = get(TRAINED[search.STUDY.id])
+    for name, draw in chosen.items():
+        searched = search.GRID[name][arm(name, draw)]
+        assert trained.arms[f"{prefix}{name}"] == dataclasses.replace(
+            searched, validation_size=None
+        )
+
+
+@pytest.mark.parametrize(("search", "chosen", "prefix"), CHOICES, ids=NAMES)
+def test_no_choice_stands_at_an_edge_of_what_was_drawn(
+    search: ModuleType, chosen: dict[str, int], prefix: str
+) -> None:
+    runs = [run for arms in search.GRID.values() for run in arms.values()]
+    rates = [run.learning_rate for run in runs]
+    decays = [run.weight_decay for run in runs if run.weight_decay]
+    lowest = c7a_search.LOWEST_RATE / (8 if min(rates) < c7a_search.LOWEST_RATE else 1)
+    tenth = (max(rates) / min(rates)) ** 0.1
+    for name, draw in chosen.items():
+        run = search.GRID[name][arm(name, draw)]
+        assert lowest * tenth < run.learning_rate < max(rates) / tenth, name
+        assert (run.weight_decay or 0.0) < max(decays) / 10 ** (c7a_search.DECADES / 10), name
+
+
+@pytest.mark.parametrize(
+    "search", [c9b_wider_search, c9d_longer_search, c9e_digits_search, c9i_scalar_search]
+)
+def test_draws_added_to_a_search_stand_behind_the_first_ones_and_in_all_arms(
+    search: ModuleType,
+) -> None:
+    assert search.DRAWS[: c9a_search.BUDGET] == c9a_search.draws()
+    assert {len(arms) for arms in search.GRID.values()} == {len(search.DRAWS)}
+
+
+def left(run: Run) -> int:
+    """Weights of linear layers that are not zero."""
+    entry = edition(run.dataset)
+    model = build(run, entry.shape, entry.classes)
+    return sum(int((layer.weight != 0).sum()) for _, layer in linear_layers(model))
+
+
+def test_the_narrow_network_has_as_many_weights_as_are_left_of_a_local_layer() -> None:
+    local = left(c9a_search.ARMS["nearest"])
+    assert left(c9c_levels_search.ARMS["narrow"]) == pytest.approx(local, rel=0.03)
+    convolution = build(c7g_convolution_search.ARMS["as many weights"], (3, 32, 32), 10)
+    weights = sum(part.numel() for part in convolution.parameters())
+    assert weights == pytest.approx(local, rel=0.03)

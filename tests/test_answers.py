@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spatialnb import datasets
 from spatialnb.commands import answers as command
+from spatialnb.commands import publish
 from spatialnb.config.run import Run, SecondTask
 from spatialnb.execution import runs
 from spatialnb.execution.in_process import InProcess
@@ -18,6 +19,7 @@ from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
 from spatialnb.records import answers
 from spatialnb.records.store import Record, RecordError, Store
+from spatialnb.studies import get
 from spatialnb.training import loop, multitask
 
 RUN = Run(dataset="quick-digits", hidden=(12,), epochs=2, train_size=100)
@@ -97,6 +99,21 @@ def test_answers_whose_file_was_cut_or_changed_are_refused(store: Store) -> None
         path.write_text(wrong, encoding="utf-8")
         with pytest.raises(RecordError, match="It is not used"):
             answers.answers_of(RUN, store)
+
+
+@pytest.mark.parametrize(("chapter", "published"), [("c7", True), ("c7a", False), ("m1", False)])
+def test_answers_are_published_of_studies_whose_claims_use_them(
+    chapter: str, published: bool, tmp_path: Path
+) -> None:
+    study = get(chapter)
+    (run, *_) = study.configs()[study.baseline]
+    config = answers.answers_config(run)
+    Store(tmp_path / "mine").add(
+        Record(kind="answer", config=config, outcome={}, provenance={"commit": "0" * 40})
+    )
+    chosen = publish.candidates([study], Store(tmp_path / "mine"), into=tmp_path / "published")
+    assert bool(chosen.good) is published
+    assert not chosen.bad
 
 
 def _again(store: Store, outcome: dict[str, object], data: str) -> None:

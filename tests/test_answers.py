@@ -107,10 +107,9 @@ def test_answers_are_published_of_studies_whose_claims_use_them(
 ) -> None:
     study = get(chapter)
     (run, *_) = study.configs()[study.baseline]
-    config = answers.answers_config(run)
-    Store(tmp_path / "mine").add(
-        Record(kind="answer", config=config, outcome={}, provenance={"commit": "0" * 40})
-    )
+    edition = {"edition": run.dataset, "sha256": "0" * 64}
+    made = {"commit": "0" * 40, "data": edition}
+    Store(tmp_path / "mine").add(answers.record_of(run, {run.dataset: [1, 2, 3]}, made))
     chosen = publish.candidates([study], Store(tmp_path / "mine"), into=tmp_path / "published")
     assert bool(chosen.good) is published
     assert not chosen.bad

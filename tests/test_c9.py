@@ -12,6 +12,8 @@ from spatialnb.config.run import Run
 from spatialnb.datasets import edition
 from spatialnb.studies import (
     c7a_search,
+    c7e_scalar_search,
+    c7f_false_positions,
     c7g_convolution_search,
     c7h_convolutions,
     c9_local_and_sparse,
@@ -29,13 +31,14 @@ from spatialnb.training.build import build
 from spatialnb.training.networks import linear_layers
 
 CHOICES: list[tuple[ModuleType, dict[str, int], str]] = [
+    (c7e_scalar_search, c7f_false_positions.CHOSEN, ""),
     (c7g_convolution_search, c7h_convolutions.CHOSEN, ""),
     (c9a_search, c9_local_and_sparse.CHOSEN, ""),
     (c9b_wider_search, c9f_how_far.CHOSEN_WIDE, "wide: "),
     (c9c_levels_search, c9f_how_far.CHOSEN, ""),
 ]
 """A search, what was chosen in it, and how the study that trains the choice calls its arms."""
-TRAINED = {"c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f"}
+TRAINED = {"c7e": "c7f", "c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f"}
 NAMES = [search.STUDY.id for search, _, _ in CHOICES]
 
 

@@ -207,7 +207,7 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
         return Record(kind="run", config=Run().to_dict(), outcome={}, provenance=provenance)
 
     assert objection(record()) == ""
-    assert "book's records are the loop's on a processor" in objection(record(**made))
+    assert "the book accepts only records of the loop on a CPU" in objection(record(**made))
     assert objection(record(**made), any_engine=True) == ""
 
 

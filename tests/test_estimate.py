@@ -301,10 +301,10 @@ def test_where_nothing_can_be_tried_recorded_runs_tell(
         raise RuntimeError("a network of one's own")
 
     monkeypatch.setattr(speed, "seconds_of_an_epoch", fail)
-    assert "no run like them is recorded, so there is no estimate" in call("--dry-run")
+    assert "no estimate, because no similar run is recorded" in call("--dry-run")
     recorded = replace(BASE, dataset="quick-digits", seed=77, epochs=3)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "one.json").write_text(
         json.dumps({"config": recorded.to_dict(), "provenance": {"seconds": 30.0}})
     )
-    assert ", by the speed of recorded runs" in call("--dry-run")
+    assert ", from the speed of recorded runs" in call("--dry-run")

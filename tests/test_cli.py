@@ -529,7 +529,7 @@ def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
     assert (row["recorded"], row["missing"], row["stale"]) == (0, 12, 12)
     assert row["stale_recipes"] == {"1": 12}
     said = call("status").output.splitlines()[-1]
-    assert said.startswith("v01: 12 of its 12 runs are not recorded; recorded under recipe 1: 12,")
+    assert said.startswith("v01: 12 of its 12 runs are not recorded; 12 recorded under recipe 1 ")
     assert "as recipe 2 gives other numbers" in said
     assert said.endswith("`spatialnb train v01` trains them.")
 

@@ -184,7 +184,7 @@ def test_afterwards_it_is_said_how_near_it_was() -> None:
     given = Estimate(least=120.0, most=240.0, counted="20 epochs")
     assert given.said() == "about 2 to 4 minutes on this machine (20 epochs)"
     assert given.held(180.0) == "It took 3 minutes; the estimate was 2 to 4 minutes."
-    assert given.held(600.0).endswith("That is longer: the machine had more to do than it seemed.")
+    assert given.held(600.0).endswith("That is longer: the machine was busier than expected.")
     assert given.held(100.0).endswith("That is shorter.")
 
 

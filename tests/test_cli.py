@@ -468,7 +468,7 @@ def test_what_a_command_is_given_is_parsed_once_for_all_chapters(
         (["run", "v01", "--quick"], False),
     ],
 )
-@pytest.mark.parametrize("doubt", ["the code is not as it was committed: a.py", ""])
+@pytest.mark.parametrize("doubt", ["the code has uncommitted changes: a.py", ""])
 def test_records_that_cannot_be_published_are_announced_before_anything_is_trained(
     command, warned, doubt, monkeypatch, asked
 ):

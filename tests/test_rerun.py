@@ -714,7 +714,7 @@ def test_a_damaged_record_is_not_published(two_stores):
     wanted = ONE.configs(seeds=[0])["none"][0]
     path = two_stores.add(made(wanted, data=mnist()))
     path.write_text(path.read_text().replace('"finished"', '"finishde"'))
-    with pytest.raises(RecordError, match="its checksum does not fit"):
+    with pytest.raises(RecordError, match="its checksum does not match"):
         publish.candidates([ONE], two_stores)
 
 

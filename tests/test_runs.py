@@ -219,7 +219,7 @@ def test_a_damaged_record_stops_before_anything_is_trained(
     path = store.add(expected.run(NONE))
     path.write_bytes(path.read_bytes()[:-9])
     executor = Inline()
-    with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train it"):
+    with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train the"):
         complete([STRONG, NONE], store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
 

@@ -76,7 +76,7 @@ def test_weights_are_not_summarised_along_a_line_where_neurons_are_not_on_one(tm
     store = Store(tmp_path)
     run = replace(PLANE.arms["plane, k = 15"], dataset="quick-colours", epochs=1)
     store.add(synthetic.run_record(run))
-    with pytest.raises(ValueError, match=r"neurons on the plane; .* along a line"):
+    with pytest.raises(ValueError, match=r"positions='plane'; .* in 1-D index order only"):
         weight_records.record_weights(run, store)
 
 

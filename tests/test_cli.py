@@ -158,7 +158,7 @@ MISTAKES = [
     (["train", "v01", "--workers", "0"], 2, "0 is not in the range x>=1"),
     (["train", "v01", "--dataset", "mnits"], 1, "unknown dataset 'mnits'; .*Did you mean 'mnist'"),
     (["train", "v01", "--dataset", "imdb"], 1, "study v01: unknown dataset 'imdb'; known: cifar10"),
-    (["train", "v01", "--quick", "--dataset", "mnist"], 2, "--quick brings its own data set"),
+    (["train", "v01", "--quick", "--dataset", "mnist"], 2, "--quick and --dataset exclude each"),
     (["train", "v01", "--sedes", "1"], 2, "No such option '?--sedes"),
     (["trian"], 2, "No such command 'trian'"),
     (["run", "v99"], 1, "unknown study 'v99'"),
@@ -172,12 +172,12 @@ MISTAKES = [
     (["run", "v05", "--dataset", "imdb"], 1, "study v05: unknown dataset 'imdb'; known: cifar10"),
     (["run", "v05", "--set", "definitions=a.py"], 2, "name the file with --definitions instead"),
     (["run", "v05", "--definitions", "no.py"], 2, "File 'no.py' does not exist"),
-    (["run", "v05", "--quick", "--dataset", "cifar10"], 2, "--quick brings its own data set"),
+    (["run", "v05", "--quick", "--dataset", "cifar10"], 2, "--quick and --dataset exclude each"),
     (["compare", "nowhere"], 2, "Directory 'nowhere' does not exist"),
-    (["compare", "."], 1, r"no rerun.json in \.: `spatialnb run` makes such a folder"),
+    (["compare", "."], 1, r"no rerun.json in \.: expected a folder written by `spatialnb run`"),
     (["verify", "--sample", "0"], 2, "0 is not in the range x>=1"),
-    (["verify"], 1, "none of these runs is recorded, so there is nothing to verify"),
-    (["new", "v05", "Again"], 1, "chapter 'v05' is there already: CIFAR-10"),
+    (["verify"], 1, "none of these runs are recorded, so there is nothing to verify"),
+    (["new", "v05", "Again"], 1, "chapter 'v05' already exists: CIFAR-10"),
     (["new", "5", "Again"], 1, "chapter '5': expected v and two digits, such as v12"),
     (["run", "v05", "--set", "lr=1e999"], 1, "lr: expected a number > 0, such as 0.001, got inf"),
     (["run", "v05", "--set", "seeds=0-999999999"], 1, "at most 10000 seeds"),
@@ -285,7 +285,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch):
     first, _, empty, last = result.output.splitlines()
     assert first == "4 runs, 0 recorded, 4 to train; 2 pairs to measure"
     assert empty == ""
-    assert last == "Stopped. What is finished is recorded; the same command goes on."
+    assert last == "Stopped. Finished runs are recorded; the same command continues."
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
@@ -402,13 +402,13 @@ def test_training_takes_the_parameters_that_a_re_run_takes(asked, tmp_path):
     ("options", "message"),
     [
         (["--device", "cuda", "--workers", "2"], "leave out one of the two"),
-        (["--device", "cuda", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
-        (["--stack", "9", "--cluster", "tcp://x:1"], "leave them out, or the cluster"),
+        (["--device", "cuda", "--cluster", "tcp://x:1"], "leave out either them or the cluster"),
+        (["--stack", "9", "--cluster", "tcp://x:1"], "leave out either them or the cluster"),
         (["--precision", "tf32"], "add --device cuda --stack auto"),
         (["--precision", "tf32", "--device", "cuda"], "add --device cuda --stack auto"),
         (["--stack", "0"], "at least 1, or auto, got '0'"),
         (["--stack", "most"], "at least 1, or auto, got 'most'"),
-        (["--stack", "auto"], "add --device cuda, or name a number of runs"),
+        (["--stack", "auto"], "add --device cuda, or give a number of runs"),
     ],
 )
 def test_places_that_exclude_each_other_are_a_mistake(options, message, asked):
@@ -468,7 +468,7 @@ def test_what_a_command_is_given_is_parsed_once_for_all_chapters(
         (["run", "v01", "--quick"], False),
     ],
 )
-@pytest.mark.parametrize("doubt", ["the code is not as it was committed: a.py", ""])
+@pytest.mark.parametrize("doubt", ["the code has uncommitted changes: a.py", ""])
 def test_records_that_cannot_be_published_are_announced_before_anything_is_trained(
     command, warned, doubt, monkeypatch, asked
 ):
@@ -529,7 +529,7 @@ def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
     assert (row["recorded"], row["missing"], row["stale"]) == (0, 12, 12)
     assert row["stale_recipes"] == {"1": 12}
     said = call("status").output.splitlines()[-1]
-    assert said.startswith("v01: 12 of its 12 runs are not recorded; recorded under recipe 1: 12,")
+    assert said.startswith("v01: 12 of its 12 runs are not recorded; 12 recorded under recipe 1 ")
     assert "as recipe 2 gives other numbers" in said
     assert said.endswith("`spatialnb train v01` trains them.")
 
@@ -540,7 +540,7 @@ def test_a_second_result_of_one_configuration_is_told_and_json_stays_json(one_ch
     path.write_text("{}")
     result = call("status", "--json")
     assert result.exit_code == 0
-    assert f"another result for a recorded configuration: {path}" in result.stderr
+    assert f"a second result for a recorded configuration: {path}" in result.stderr
     assert json.loads(result.stdout)[0]["recorded"] == 12
 
 

@@ -146,13 +146,13 @@ def test_what_becomes_of_workers_is_said_once() -> None:
     there = ["b"]
     watch()
     watch()
-    assert said == ["The worker at a was lost; what it was at is tried again"]
+    assert said == ["The worker at a was lost; its runs are tried again"]
     there = []
     watch()
     assert said[-1] == "No worker is left; waiting for one"
     there = ["c"]
     watch()
-    assert said[-1] == "Workers have come: there are 1 now"
+    assert said[-1] == "New workers have joined: there are 1 now"
 
     def nobody() -> list[str]:
         raise OSError("no answer")
@@ -204,7 +204,7 @@ def test_workers_with_another_code_are_refused(
     monkeypatch.setattr(provenance, "code", lambda: "another")
     with (
         dask_cluster.connected(dask.address) as backend,
-        pytest.raises(WorkerError, match=r"worker on .*: its spatialnb \(.*\) is not that of the"),
+        pytest.raises(WorkerError, match=r"worker on .*: its spatialnb \(.*\) differs from the"),
     ):
         complete([PLAIN], store=store, backend=backend, progress=False)
     assert store.ids() == set()

@@ -159,7 +159,9 @@ def test_a_stack_in_process_leaves_the_others_to_the_loop(
     assert made == ["stacked", "stacked", "loop"]
     shown = capfd.readouterr().err
     assert "2 runs at once" in shown
-    said = "2 of 3 runs can be stacked; 1 are trained one by one, because stacks do not know sparse"
+    said = (
+        "2 of 3 runs can be stacked; 1 are trained one by one, because stacks do not support sparse"
+    )
     assert f"{said}\n" in shown
     assert "3 of 3 runs" in shown
     assert "6/6" in shown
@@ -183,10 +185,13 @@ def test_runs_that_leave_their_weights_for_a_pair_are_the_loops_and_that_is_said
     [
         (lambda: Accelerator("nowhere"), "device 'nowhere' cannot be used here"),
         (lambda: Accelerator("cuda", stack=0), "stack: expected at least 1, or auto, got 0"),
-        (lambda: Accelerator("cpu", stack="auto"), "name a number of runs for the device 'cpu'"),
-        (lambda: Accelerator("cpu", stack=2, precision="tf32"), "tf32 is for stacks on a CUDA"),
+        (lambda: Accelerator("cpu", stack="auto"), "give a number of runs for the device 'cpu'"),
+        (
+            lambda: Accelerator("cpu", stack=2, precision="tf32"),
+            "tf32 is only for stacks on a CUDA",
+        ),
         (lambda: Accelerator("cuda", stack=2, precision="half"), "float32 or tf32, got 'half'"),
-        (lambda: Accelerator("cuda", precision="tf32"), "say how many runs by stack"),
+        (lambda: Accelerator("cuda", precision="tf32"), "give the number of runs as stack"),
         (lambda: InProcess(stack=0), "stack: expected at least 1, or auto, got 0"),
         (lambda: ProcessPool(stack=0), "stack: expected at least 1, or auto, got 0"),
         (lambda: ProcessPool(workers=0), "workers: expected at least 1, got 0"),
@@ -207,7 +212,7 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
         return Record(kind="run", config=Run().to_dict(), outcome={}, provenance=provenance)
 
     assert objection(record()) == ""
-    assert "book's records are the loop's on a processor" in objection(record(**made))
+    assert "the book accepts only records of the loop on a CPU" in objection(record(**made))
     assert objection(record(**made), any_engine=True) == ""
 
 

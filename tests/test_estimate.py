@@ -184,7 +184,7 @@ def test_afterwards_it_is_said_how_near_it_was() -> None:
     given = Estimate(least=120.0, most=240.0, counted="20 epochs")
     assert given.said() == "about 2 to 4 minutes on this machine (20 epochs)"
     assert given.held(180.0) == "It took 3 minutes; the estimate was 2 to 4 minutes."
-    assert given.held(600.0).endswith("That is longer: the machine had more to do than it seemed.")
+    assert given.held(600.0).endswith("That is longer: the machine was busier than expected.")
     assert given.held(100.0).endswith("That is shorter.")
 
 
@@ -301,10 +301,10 @@ def test_where_nothing_can_be_tried_recorded_runs_tell(
         raise RuntimeError("a network of one's own")
 
     monkeypatch.setattr(speed, "seconds_of_an_epoch", fail)
-    assert "no run like them is recorded, so there is no estimate" in call("--dry-run")
+    assert "no estimate, because no similar run is recorded" in call("--dry-run")
     recorded = replace(BASE, dataset="quick-digits", seed=77, epochs=3)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "one.json").write_text(
         json.dumps({"config": recorded.to_dict(), "provenance": {"seconds": 30.0}})
     )
-    assert ", by the speed of recorded runs" in call("--dry-run")
+    assert ", from the speed of recorded runs" in call("--dry-run")

@@ -168,12 +168,12 @@ def test_with_the_dense_fan_in_weights_start_as_the_dense_layer_drew_them(method
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"fan_in": "sparse"}, "unknown Sparse.fan_in 'sparse'.*inputs that are left"),
+        ({"fan_in": "sparse"}, "unknown Sparse.fan_in 'sparse'.*inputs that are kept"),
         ({"fan_in": "dense", "method": "st3"}, "the method st3 starts dense"),
         ({"fan_in": "dense", "method": "imp", "rounds": 2}, "the method imp starts dense"),
         ({"layers": "last"}, "unknown Sparse.layers 'last'"),
-        ({"places": "window"}, "a window is of pixels; set layers to first"),
-        ({"places": "band", "layers": "first"}, "for the first one take nearest"),
+        ({"places": "window"}, "window needs pixels as inputs; set layers to first"),
+        ({"places": "band", "layers": "first"}, "for the first layer only, use nearest"),
     ],
 )
 def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -206,7 +206,9 @@ def test_a_formula_that_changed_under_its_old_name_is_refused(step, tmp_path):
     runs.complete([run], store=store, backend=ProcessPool(workers=1), progress=False)
     step.write_text(STEP.format(name="own-step", inside=0.9))
     user_definitions.load(step)
-    with pytest.raises(RecordError, match=r"another definition of a kernel.* Give the new one a n"):
+    with pytest.raises(
+        RecordError, match=r"a definition of your kernel.* Give the new definition a n"
+    ):
         runs.complete([a_run()], store=store, progress=False, train=False)
 
 

@@ -78,7 +78,7 @@ def test_the_commit_of_a_checkout_that_an_installed_copy_lies_in_is_not_taken(
     checkout.git("init", "--quiet")
     checkout.git("commit", "--quiet", "--allow-empty", "-m", "Of another project")
     assert commit() == "unknown"
-    assert doubt() == f"the commit of the code is not known: {checkout.package} is no checkout"
+    assert doubt().endswith(f"{checkout.package} is not in a git checkout of this project")
     head = checkout.commit()
     assert (commit(), doubt()) == (head, "")
 
@@ -96,7 +96,7 @@ def test_code_that_is_not_as_it_was_committed_is_named(checkout: Checkout, chang
         path.write_text("edited", "utf-8")
     assert commit() == head + "+"
     named = path.relative_to(checkout.root)
-    assert doubt() == f"the code is not as it was committed: {named}"
+    assert doubt() == f"the code has uncommitted changes: {named}"
 
 
 @pytest.mark.parametrize("name", LEFT_BY_TOOLS)

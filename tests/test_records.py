@@ -111,7 +111,7 @@ def test_a_result_that_is_not_finite_is_not_written(number: float, tmp_path: Pat
 
 def refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(RecordError, match=path.name.replace(".", r"\.") + ".*It is not used"):
+    with pytest.raises(RecordError, match=path.name.replace(".", r"\.") + ".*is not used"):
         read(path)
 
 
@@ -170,7 +170,7 @@ def test_two_files_that_were_swapped_are_noticed(tmp_path: Path) -> None:
     first.write_bytes(two)
     second.write_bytes(one)
     for path, held in ((first, made(2)), (second, made(1))):
-        with pytest.raises(RecordError, match=f"{path.name}: holds the record {held.id}"):
+        with pytest.raises(RecordError, match=f"{path.name}: contains the record {held.id}"):
             read(path)
 
 
@@ -189,8 +189,8 @@ def forged(**changes: Any) -> str:
         (forged(format="spatialnb-record/2"), "not a record of the format spatialnb-record/1"),
         (forged(kind="walk"), "expected the fields|kind"),
         (forged(extra=1), "expected the fields .* got .*'extra'"),
-        (made().to_json().replace('"outcome"', '"result"'), "checksum does not fit"),
-        (made().to_json().replace('"sha256"', '"sha512"'), "checksum does not fit"),
+        (made().to_json().replace('"outcome"', '"result"'), "checksum does not match"),
+        (made().to_json().replace('"sha256"', '"sha512"'), "checksum does not match"),
     ],
 )
 def test_a_text_that_is_not_its_record_says_what_is_wrong(text: str, message: str) -> None:
@@ -508,7 +508,7 @@ def test_a_record_of_another_form_is_refused_and_named(
     path = tmp_path / f"{made().id}.json"
     forged_one = Record(kind="run", config=made().config, outcome=outcome)
     path.write_text(forged_one.to_json(), encoding="utf-8")
-    with pytest.raises(RecordError, match=f"{path.name}: .*{message}.*It is not used"):
+    with pytest.raises(RecordError, match=f"{path.name}: .*{message}.*is not used"):
         read(path)
 
 

@@ -321,7 +321,7 @@ def test_the_banner_says_why_runs_are_to_come(tmp_path, monkeypatch):
     (tmp_path / "runs" / f"{first.id}.json").touch()
     monkeypatch.setattr("spatialnb.config.run.RECIPE", 2)
     said = report.banner(some).text
-    assert "18 of its 18 runs are not recorded; recorded under recipe 1: 1, which do not" in said
+    assert "18 of its 18 runs are not recorded; 1 recorded under recipe 1 do not count" in said
     assert f"`spatialnb train {some.study.id}` trains them." in said
 
 

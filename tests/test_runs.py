@@ -219,7 +219,7 @@ def test_a_damaged_record_stops_before_anything_is_trained(
     path = store.add(expected.run(NONE))
     path.write_bytes(path.read_bytes()[:-9])
     executor = Inline()
-    with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train it"):
+    with pytest.raises(RecordError, match=f"{NONE.id}.json: not JSON .* delete it to train the"):
         complete([STRONG, NONE], store=store, backend=ExecutorBackend(executor), progress=False)
     assert executor.asked == []
 
@@ -363,7 +363,7 @@ def test_weights_that_another_command_removes_are_trained_again_in_this_one(
     monkeypatch.setattr(recording, "_train", train_and_lose)
     pairs, backend = [(NONE, OTHER)], InProcess()
     if times > recording.TRIES:
-        with pytest.raises(OSError, match=r"were gone 3 times.*goes on where this one stopped"):
+        with pytest.raises(OSError, match=r"disappeared 3 times.*continues where this one stopped"):
             runs.complete([], pairs=pairs, store=Store(tmp_path), backend=backend, progress=False)
         return
     done = runs.complete([], pairs=pairs, store=Store(tmp_path), backend=backend, progress=False)
@@ -555,7 +555,7 @@ def test_a_shared_memory_that_cannot_be_written_is_named(
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("multiprocessing.context.BaseContext.SimpleQueue", refuse)
-    with pytest.raises(OSError, match=r"semaphores in a /dev/shm that can be written.*InProcess"):
+    with pytest.raises(OSError, match=r"semaphores need a writable /dev/shm.*InProcess"):
         complete([NONE], store=store, backend=ProcessPool(workers=1), progress=False)
 
 

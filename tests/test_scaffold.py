@@ -74,7 +74,7 @@ def test_a_chapter_of_part_two_stands_after_the_last_one_there(chapter, checkout
 def test_nothing_is_overwritten_and_then_nothing_is_written(place, checkout):
     (checkout / place).write_text("mine")
     before = sorted(checkout.rglob("*"))
-    with pytest.raises(FileExistsError, match="is there already; nothing was written"):
+    with pytest.raises(FileExistsError, match="already exists; nothing was written"):
         scaffold.new("v12", TITLE, checkout)
     assert sorted(checkout.rglob("*")) == before
     assert (checkout / place).read_text() == "mine"
@@ -83,7 +83,7 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(place, checkout):
 @pytest.mark.parametrize(
     ("chapter", "title", "message"),
     [
-        ("v05", "Again", "chapter 'v05' is there already: CIFAR-10"),
+        ("v05", "Again", "chapter 'v05' already exists: CIFAR-10"),
         ("v5", "Again", "expected v and two digits"),
         ("../v12", "Out", "expected v and two digits"),
         ("v12", "", "expected 1 to 60 characters"),
@@ -102,7 +102,7 @@ def test_names_that_clash_or_do_harm_are_refused(chapter, title, message, checko
 
 
 def test_outside_a_checkout_there_is_nothing_to_add_to(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no _toc.yml in .*: make a new chapter in a chec"):
+    with pytest.raises(FileNotFoundError, match=r"no _toc.yml in .*: run `spatialnb new` in"):
         scaffold.new("v12", TITLE, tmp_path)
 
 
@@ -172,7 +172,7 @@ def test_a_chapter_begins_as_a_draft_and_lines_written_by_hand_are_few(checkout)
     ("given", "message"),
     [
         ({"arms": {"edge": {"kind": "edge"}}}, "unknown kernel or schedule 'edge'"),
-        ({"arms": {"none": {"kind": "linear"}}}, "'none' is the chapter's own"),
+        ({"arms": {"none": {"kind": "linear"}}}, "'none' is reserved for the baseline"),
         ({"arms": {"a b": {"kind": "linear"}, "a-b": {"kind": "gaussian"}}}, "have one key, 'a-b'"),
         ({"dataset": "mnits"}, "no data set is named 'mnits'.* Did you mean 'mnist'"),
     ],
@@ -191,7 +191,7 @@ def test_a_kernel_that_is_not_in_the_package_is_named(checkout):
         width: float = 0.3
 
     with pytest.raises(
-        ValueError, match=r"Edge is not in the package.* a kernel into spatialnb/pri"
+        ValueError, match=r"Edge is not in the package.*a kernel: into spatialnb/pri"
     ):
         scaffold.new("v12", TITLE, checkout, parse({"arms": {"e": {"kind": "test-scaffold-edge"}}}))
 
@@ -235,7 +235,7 @@ def test_what_has_published_records_is_pinned_for_good(pinned):
         (dataclasses.replace(study, arms=moved), "arm 'linear'"),
     ):
         with pytest.raises(
-            ValueError, match=f"v01, {what}: pinned is .* runs of this chapter are pu"
+            ValueError, match=f"v01, {what}: pinned as .* runs of this chapter are pu"
         ):
             pin.pin(changed, pinned)
     assert (pinned / "tests" / "pinned.json").read_text() == before

@@ -455,15 +455,18 @@ def test_metrics_read_levels_by_criterion_and_share() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sparse(zeros=0.0), r"Sparse\.zeros: expected a share between 0 and 1, got 0"),
-        (lambda: Sparse(zeros=94.2), r"Sparse\.zeros: expected a share between 0 and 1, got 94\.2"),
+        (lambda: Sparse(zeros=0.0), r"Sparse\.zeros: expected a fraction between 0 and 1, got 0"),
+        (
+            lambda: Sparse(zeros=94.2),
+            r"Sparse\.zeros: expected a fraction between 0 and 1, got 94\.2",
+        ),
         (lambda: Sparse(zeros=0.5, method="sett"), r"unknown Sparse\.method 'sett'.*mean 'set'"),
         (lambda: Sparse(zeros=0.5, places="bands"), r"unknown Sparse\.places 'bands'.*'band'"),
         (lambda: Prune(by=("kernal",), zeros=(0.5,)), r"unknown Prune\.by 'kernal'.*'kernel'"),
-        (lambda: Prune(by=(), zeros=(0.5,)), r"Prune\.by: expected at least one"),
-        (lambda: Prune(by=("random",), zeros=()), r"Prune\.zeros: expected at least one"),
-        (lambda: Prune(by=("random",), zeros=(0.5, 0.5)), r"Prune\.zeros: .* each once"),
-        (lambda: Prune(by=("random",), zeros=(1.0,)), r"Prune\.zeros: expected a share between"),
+        (lambda: Prune(by=(), zeros=(0.5,)), r"Prune\.by: expected one or more"),
+        (lambda: Prune(by=("random",), zeros=()), r"Prune\.zeros: expected one or more"),
+        (lambda: Prune(by=("random",), zeros=(0.5, 0.5)), r"Prune\.zeros: .* without repeats"),
+        (lambda: Prune(by=("random",), zeros=(1.0,)), r"Prune\.zeros: expected a fraction bet"),
     ],
 )
 def test_what_makes_no_sense_is_refused(make: Any, message: str) -> None:
@@ -473,5 +476,5 @@ def test_what_makes_no_sense_is_refused(make: Any, message: str) -> None:
 
 def test_one_number_for_all_weights_has_no_smallest_strength() -> None:
     kernel = Averaged(kernel=Exponential())
-    with pytest.raises(ValueError, match="prune: by kernel needs strengths that differ"):
+    with pytest.raises(ValueError, match="prune: by kernel needs kernel values that differ"):
         Run(schedule=Static(kernel=kernel), prune=Prune(by=("kernel",), zeros=(0.5,)))

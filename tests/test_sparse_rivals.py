@@ -224,16 +224,16 @@ def test_a_run_ends_with_as_many_weights_as_every_other_method(sparse: Sparse) -
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Sparse(zeros=0.5, method="imp"), "Sparse.rounds: expected with the method imp"),
-        (lambda: Sparse(zeros=0.5, rounds=3), "Sparse.rounds: expected with the method imp"),
+        (lambda: Sparse(zeros=0.5, method="imp"), "Sparse.rounds: required with the method imp"),
+        (lambda: Sparse(zeros=0.5, rounds=3), "Sparse.rounds: required with the method imp"),
         (lambda: Sparse(zeros=0.5, method="imp", rounds=1), "expected at least 2, got 1"),
         (
             lambda: replace(RUN, sparse=Sparse(zeros=0.5, method="imp", rounds=3)),
-            "3 rounds do not divide 4 epochs",
+            "4 epochs cannot be divided into 3 equal rounds",
         ),
         (
             lambda: replace(RUN, sparse=Sparse(zeros=0.5, method="imp", rounds=2, rewind=2)),
-            "a round has 2 epochs, so rewind is less than that; got 2",
+            "a round has 2 epochs, and rewind must be less than that; got 2",
         ),
         (
             lambda: Sparse(zeros=0.5, method="imp", rounds=2, rewind=0),
@@ -244,7 +244,7 @@ def test_a_run_ends_with_as_many_weights_as_every_other_method(sparse: Sparse) -
             lambda: Sparse(zeros=0.5, method="imp", rounds=2, places="nearest"),
             "Sparse.places: the method imp starts dense; leave it out",
         ),
-        (lambda: Sparse(zeros=0.5, rewind=1), "Sparse.rewind: expected with the method imp"),
+        (lambda: Sparse(zeros=0.5, rewind=1), "Sparse.rewind: allowed only with the method imp"),
         (
             lambda: replace(
                 RUN,

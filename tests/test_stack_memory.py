@@ -84,7 +84,7 @@ def test_a_stack_without_room_is_trained_as_two(
     assert sizes == [5, 3, 2, 1, 2]
     assert len(done.runs) == 5
     shown = capfd.readouterr().err
-    assert "5 runs at once take more memory than there is: 3 are tried" in shown
+    assert "5 runs at once do not fit in memory: trying 3" in shown
     assert "10/10" in shown
 
 
@@ -109,4 +109,4 @@ def test_auto_takes_as_many_as_the_device_has_room_for(
     done = runs.complete(FIVE, store=Store(tmp_path), backend=Accelerator("cuda", stack="auto"))
     assert sizes == [2, 2, 1]
     assert len(done.runs) == 5
-    assert "the memory of cuda has room for 2 of these runs at once" in capfd.readouterr().err
+    assert "2 of these runs at once fit in the memory of cuda" in capfd.readouterr().err

@@ -242,7 +242,7 @@ def test_run_looks_up_what_is_recorded_and_trains_nothing(tmp_path):
 
 # ── Trained by a notebook alone ─────────────────────────────────────────────────────────────────
 
-DOUBT = "the code is not as it was committed: a.py"
+DOUBT = "the code has uncommitted changes: a.py"
 
 
 @pytest.fixture

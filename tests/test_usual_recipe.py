@@ -111,8 +111,8 @@ def test_label_smoothing_trains_on_the_smoothed_target_and_reports_the_plain_los
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"dropout": 1.0}, "dropout: expected a share between 0 and 1, got 1"),
-        ({"label_smoothing": -0.1}, "label_smoothing: expected a share"),
+        ({"dropout": 1.0}, "dropout: expected a fraction between 0 and 1, got 1"),
+        ({"label_smoothing": -0.1}, "label_smoothing: expected a fraction"),
         ({"augmentation": "mixup"}, "unknown augmentation 'mixup'"),
         ({"dropout": 0.5, "network": "convolutional"}, "dropout: expected a multilayer"),
         ({"augmentation": "crop_flip", "second": SecondTask()}, "expected no second task"),

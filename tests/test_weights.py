@@ -88,7 +88,7 @@ def test_weights_are_recorded_once(store: Store, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_run_that_is_not_recorded_has_no_weights_to_record(store: Store) -> None:
-    with pytest.raises(MissingError, match="is not recorded; `spatialnb train` makes it"):
+    with pytest.raises(MissingError, match="is not recorded; make it with `spatialnb train`"):
         weight_records.record_weights(replace(RUN, seed=5), store)
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_does_not_come_out_as_recorded_is_refused(tmp_path: Path) -> 
     store = Store(tmp_path)
     record = trainer.train_one(RUN).record
     store.add(replace(record, outcome={**record.outcome, "final": {}}))
-    with pytest.raises(RecordError, match="does not come out here as it was recorded"):
+    with pytest.raises(RecordError, match="again here gives a different outcome"):
         weight_records.record_weights(RUN, store)
     assert store.ids("weight") == set()
 
@@ -104,7 +104,7 @@ def test_a_run_that_does_not_come_out_as_recorded_is_refused(tmp_path: Path) -> 
 def test_a_failed_run_is_refused(tmp_path: Path) -> None:
     store, wild = Store(tmp_path), replace(RUN, learning_rate=1e30)
     store.add(trainer.train_one(wild)[0])
-    with pytest.raises(ValueError, match="failed; weights are recorded of finished runs"):
+    with pytest.raises(ValueError, match="failed; weights are recorded only for finished runs"):
         weight_records.record_weights(wild, store)
 
 

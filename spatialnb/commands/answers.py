@@ -1,4 +1,7 @@
-"""Answers of runs that were recorded without them: the runs are trained again, and compared."""
+"""Record the answers (predicted classes) of runs that were recorded without them.
+
+The runs are trained again, and their outcomes are compared with the records.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ from spatialnb.records.store import Store
 from spatialnb.study.study import Study, by_seed
 
 AGAIN = "again"
-"""The folder of the working store that runs trained again go to, so that training can go on."""
+"""Folder in the working store for runs that are trained again; an interrupted command resumes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How many runs came out as they are recorded, and those that did not."""
+    """How many runs reproduced their records exactly, and the runs that did not."""
 
     identical: int
     different: Sequence[Run]
 
 
 def without(studies: Iterable[Study], store: Store) -> list[Run]:
-    """Recorded runs of the studies' own arms that did not fail and have no answers, by seed.
+    """Recorded runs of the studies' arms that did not fail and have no answers, ordered by seed.
 
     Raises
     ------
@@ -47,14 +50,14 @@ def without(studies: Iterable[Study], store: Store) -> list[Run]:
 def add(
     chosen: Sequence[Run], store: Store, backend: Backend | None = None, progress: bool = True
 ) -> Outcome:
-    """Train runs again; the answers of those that come out bit for bit are recorded.
+    """Train runs again, and record the answers of those that reproduce their records bit for bit.
 
-    The others' would be the answers of another network.
+    Any other run is a different network, so its answers are not those of the recorded run.
 
     Parameters
     ----------
     chosen : recorded runs.
-    store : holds their records, and takes the answers.
+    store : holds their records; the answers are added to it.
     backend, progress : as for :func:`spatialnb.execution.runs.complete`.
     """
     record_labels({run.dataset for run in chosen}, store)

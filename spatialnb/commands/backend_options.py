@@ -1,4 +1,4 @@
-"""The options that say where a command trains, and the backend that they name."""
+"""Command-line options that choose where runs are trained, and the backend they select."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 workers_option = click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Processes of one thread each.  [default: one a core]",
+    help="Number of single-threaded processes.  [default: one per core]",
 )
 
 cluster_option = click.option(
@@ -32,7 +32,7 @@ cluster_option = click.option(
 device_option = click.option(
     "--device",
     default="cpu",
-    help="Train on this device, e.g. cuda, one run after the other.  [default: cpu]",
+    help="Train on this device, e.g. cuda, one run at a time.  [default: cpu]",
 )
 
 
@@ -42,7 +42,7 @@ class StackSize(click.ParamType[Size]):
     name = "runs"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:
-        """The number, or ``auto``."""
+        """Parse the number of runs, or ``auto``."""
         if value == AUTO:
             return AUTO
         try:
@@ -60,22 +60,22 @@ stack_option = click.option(
     "--stack",
     type=StackSize(),
     metavar="RUNS",
-    help="Train up to this many runs of one architecture at once, as one program; auto for as many "
-    "as the memory of a CUDA device has room for. Their records say so, and are not published.",
+    help="Train up to this many runs of one architecture together, as one program; auto: as many "
+    "as fit in the memory of a CUDA device. Their records say so and cannot be published.",
 )
 
 precision_option = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default="float32",
-    help="Of the matrix products of stacks on a CUDA device; tf32 is faster, and gives other "
-    "numbers.  [default: float32]",
+    help="Precision of matrix products in stacks on a CUDA device; tf32 is faster and gives "
+    "different numbers.  [default: float32]",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
-    """What the options were given; their only reader is :meth:`connected`."""
+    """The values of the backend options; only :meth:`connected` reads them."""
 
     workers: int | None
     device: str
@@ -85,11 +85,11 @@ class BackendOptions:
 
     @contextlib.contextmanager
     def connected(self, *, needed: bool) -> Iterator[Backend]:
-        """The backend that the options name. A cluster is connected only where one is `needed`.
+        """The backend that the options select; connects to a cluster only if `needed`.
 
         Raises
         ------
-        click.UsageError : options that exclude each other.
+        click.UsageError : two options exclude each other.
         OSError, RuntimeError, ValueError : the device cannot be used, or as for
             :func:`spatialnb.execution.dask_cluster.connected`.
         """
@@ -116,39 +116,39 @@ class BackendOptions:
         return ProcessPool(workers=self.workers, stack=self.stack)
 
     def _check(self, needed: bool) -> None:
-        """Refuse options of which one would be ignored."""
+        """Refuse combinations in which one option would be ignored."""
         if self.device != "cpu" and self.workers is not None:
             raise click.UsageError(
-                "--workers counts processes on the processor, and --device trains on another "
-                "device in one; leave out one of the two"
+                "--workers is the number of CPU processes, but --device trains on another device "
+                "in a single process; leave out one of the two"
             )
         cuda = self.device.startswith("cuda")
         if self.stack == AUTO and not cuda:
             raise click.UsageError(
-                "--stack auto goes by the memory of a CUDA device; add --device cuda, or name a "
-                "number of runs"
+                "--stack auto needs a CUDA device, whose memory sets the number of runs; add "
+                "--device cuda, or give a number of runs"
             )
         if self.precision != "float32" and not (cuda and self.stack is not None):
             raise click.UsageError(
-                f"--precision {self.precision} is for stacks on a CUDA device; add --device cuda "
-                "--stack auto"
+                f"--precision {self.precision} applies only to stacks on a CUDA device; add "
+                "--device cuda --stack auto"
             )
         if self.cluster is None or not needed:
             return
         if self.device != "cpu" or self.stack is not None:
             raise click.UsageError(
-                "--device and --stack train on this machine, and --cluster (or SPATIALNB_CLUSTER) "
-                "on others; leave them out, or the cluster"
+                "--device and --stack train on this machine, but --cluster (or SPATIALNB_CLUSTER) "
+                "trains on others; leave out either them or the cluster"
             )
         if self.workers is not None:
             raise click.UsageError(
-                "--workers counts processes on this machine, and --cluster (or SPATIALNB_CLUSTER) "
-                "trains on others; leave out one of the two"
+                "--workers is the number of processes on this machine, but --cluster (or "
+                "SPATIALNB_CLUSTER) trains on others; leave out one of the two"
             )
 
 
 def backend_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorator: add the options, and hand them to the command as one argument, `options`."""
+    """Decorator: add these options, and pass them to the command as one argument, `options`."""
 
     @workers_option
     @device_option

@@ -1,6 +1,6 @@
-"""The commands.
+"""The commands of the command line.
 
-Nothing heavy is imported before a command needs it, so ``--help`` answers at once.
+Slow imports are inside the commands, so that ``--help`` is instant.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   spatialnb ledger                            every claim with its verdict
-  spatialnb run v05 --quick                   a minute's try, no data needed
+  spatialnb run v05 --quick                   a one-minute trial, no data needed
   spatialnb run v05 --epochs 30 --seeds 0-2   a chapter with other parameters
-  spatialnb compare rerun                     that beside the published runs
-  spatialnb verify --sample 5                 published runs trained again
-  spatialnb judge results.csv claims.toml     an experiment of your own
+  spatialnb compare rerun                     compare that with the published runs
+  spatialnb verify --sample 5                 train published runs again and compare
+  spatialnb judge results.csv claims.toml     judge claims about your own experiment
   spatialnb status                            what is recorded, what is missing
-  spatialnb data check                        which data sets are at hand
+  spatialnb data check                        which data sets are available
 """
 
 
 YOURS = "Your chapters"
-"""What the part of chapters of your own is called."""
+"""Title of the part that contains your own chapters."""
 
 
 class Seeds(click.ParamType[tuple[int, ...]]):
@@ -55,7 +55,7 @@ class Seeds(click.ParamType[tuple[int, ...]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
-        """The seeds of a text, in its order; repeated ones are refused."""
+        """Parse seeds in the order given; repeated ones are refused."""
         from spatialnb.study.parameters import PARAMETERS
 
         try:
@@ -66,14 +66,14 @@ class Seeds(click.ParamType[tuple[int, ...]]):
 
 
 def _replace_what_cannot_be_shown() -> None:
-    """Show a mark for a character that the terminal's encoding lacks, instead of ending there."""
+    """Print ``?`` for a character that the terminal cannot encode, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
 
 
 def _echo_json(rows: Any) -> None:
-    """Print JSON: other characters as they are where the terminal has them, else escaped."""
+    """Print JSON; non-ASCII characters are escaped only if the terminal cannot encode them."""
     text = json.dumps(rows, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -83,7 +83,7 @@ def _echo_json(rows: Any) -> None:
 
 
 class Group(click.Group):
-    """A group whose users see what is wrong in a sentence, not a traceback."""
+    """A command group that reports errors as one sentence instead of a traceback."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
@@ -91,14 +91,14 @@ class Group(click.Group):
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a mistake or a missing file ends with exit code 1 and its message."""
+        """Run a command; errors such as a missing file print their message and exit with code 1."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
-            raise  # the last where the reader, such as head, has seen enough: click ends quietly
+            raise  # BrokenPipeError: a reader such as head has closed the pipe; click exits quietly
         except KeyboardInterrupt:
             click.echo(
-                "\nStopped. What is finished is recorded; the same command goes on.", err=True
+                "\nStopped. Finished runs are recorded; the same command continues.", err=True
             )
             ctx.exit(130)
         except ModuleNotFoundError as error:
@@ -128,7 +128,7 @@ store_option = click.option(
 alone_option = click.option(
     "--alone",
     is_flag=True,
-    help="Take the records of --store alone, and leave the book's aside.",
+    help="Use only the records in --store, not those of the book.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -138,30 +138,28 @@ set_option = click.option(
     "settings",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Another parameter: lr, batch_size, hidden or arms. May be given again.",
+    help="Another parameter: lr, batch_size, hidden or arms. Can be repeated.",
 )
 
 definitions_option = click.option(
     "--definitions",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
     multiple=True,
-    help="Python file that registers kernels, schedules or actions of your own.",
+    help="Python file that registers user-defined kernels, schedules or actions.",
 )
 
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
-@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
-@click.option("--epochs", type=click.IntRange(min=1), help="[default: the published number]")
-@click.option(
-    "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
-)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: as published]")
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: as published]")
+@click.option("--dataset", help="Edition of the data set, e.g. cifar10.  [default: as published]")
 @set_option
 @definitions_option
-@click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
+@click.option("--quick", is_flag=True, help="Small data, no download; decides no claim.")
 @backend_options
-@click.option("--no-pairs", is_flag=True, help="Leave out the similarity of pairs of networks.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option("--no-pairs", is_flag=True, help="Skip the comparisons of pairs of networks.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and stop.")
 @store_option
 @alone_option
 def train(
@@ -178,10 +176,10 @@ def train(
     store: Path | None,
     alone: bool,
 ) -> None:
-    """Train what is missing of the runs of STUDY (such as v05 or c2, or all).
+    """Train the missing runs of STUDY (such as v05 or c2, or all).
 
-    Recorded runs are looked up; one is trained again only where a new pair needs its weights. Stop
-    it with Ctrl-C; the same command goes on where it stopped.
+    Recorded runs are looked up; one is trained again only if a new pair needs its weights. Stop
+    with Ctrl-C; the same command continues where it stopped.
     """
     from spatialnb.execution import planning, runs
     from spatialnb.records.store import default_store
@@ -189,7 +187,7 @@ def train(
     from spatialnb.study.study import by_seed
 
     if quick and dataset is not None:
-        raise click.UsageError("--quick brings its own data set; leave out one of the two")
+        raise click.UsageError("--quick and --dataset exclude each other; leave out one of the two")
     records = default_store((store,) if store else (), alone=alone)
     named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
     files = {"definitions": definitions} if definitions else {}
@@ -223,22 +221,20 @@ def train(
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
-@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: the published ones]")
-@click.option("--epochs", type=int, help="[default: the published number]")
-@click.option(
-    "--dataset", help="Edition of the data set, e.g. cifar10.  [default: the published one]"
-)
+@click.option("--seeds", type=Seeds(), help="Such as 0-9 or 0,2,5.  [default: as published]")
+@click.option("--epochs", type=int, help="[default: as published]")
+@click.option("--dataset", help="Edition of the data set, e.g. cifar10.  [default: as published]")
 @set_option
 @definitions_option
-@click.option("--quick", is_flag=True, help="Small data that need no download; decides no claim.")
+@click.option("--quick", is_flag=True, help="Small data, no download; decides no claim.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("rerun"),
     show_default=True,
-    help="Folder for notebook, page, tables and new records.",
+    help="Folder for the notebook, its page, tables and new records.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and stop.")
 @backend_options
 @store_option
 def run(
@@ -254,10 +250,10 @@ def run(
     options: BackendOptions,
     store: Path | None,
 ) -> None:
-    """Run the chapter STUDY (such as v05 or c2, or all) again, with parameters of your own.
+    """Run the chapter STUDY (such as v05 or c2, or all) again, with your own parameters.
 
-    Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop it with
-    Ctrl-C; the same command goes on where it stopped.
+    Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop with
+    Ctrl-C; the same command continues where it stopped.
     """
     from spatialnb.commands import rerun
     from spatialnb.execution import planning, runs
@@ -266,7 +262,7 @@ def run(
     from spatialnb.studies import select
 
     if quick and dataset is not None:
-        raise click.UsageError("--quick brings its own data set; leave out one of the two")
+        raise click.UsageError("--quick and --dataset exclude each other; leave out one of the two")
     named = _named(settings, {"seeds": seeds, "epochs": epochs, "dataset": dataset})
     files = {"definitions": definitions} if definitions else {}
     given = _parsed(seeds, {"epochs": epochs, "dataset": dataset, **named, **files})
@@ -275,7 +271,7 @@ def run(
         rerun.plan(study, study.quick.parameters | given if quick else given, definitions)
         for study in select(studies)
     ]
-    # No training for a page that cannot be made, or not be left there.
+    # Check first, so that nothing is trained for a page that cannot be made or written.
     extras.check("papermill", "nbconvert", "ipykernel", "latex2mathml", "pandas", "scipy")
     rerun.check_folder([planned.study for planned in plans], out)
     configs = [config for planned in plans for config in planned.configs]
@@ -299,21 +295,21 @@ def run(
             for planned in plans:
                 rerun.execute(planned, out, records, click.echo)
     folder = shlex.quote(str(out))
-    click.echo(f"Compare it with the published runs: spatialnb compare {folder}")
+    click.echo(f"To compare with the published runs: spatialnb compare {folder}")
 
 
 def _say_if_nothing_is_published(store: Store) -> None:
-    """Say why nothing is judged where the published records are not there."""
+    """Warn if the published records are missing, since nothing can then be judged."""
     if not store.folders[-1].is_dir():
         click.echo(
             f"There are no published records in {store.folders[-1]}: they come with the "
-            "repository, not with the installed package. Call this in a checkout of it",
+            "repository, not with the installed package. Run this command in a checkout",
             err=True,
         )
 
 
 def _named(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, str]:
-    """The texts of ``--set NAME=VALUE`` by name; a name that an option gave already is refused."""
+    """The values of ``--set NAME=VALUE`` by name; a name already given as an option is refused."""
     named: dict[str, str] = {}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -328,7 +324,7 @@ def _named(settings: tuple[str, ...], options: dict[str, Any]) -> dict[str, str]
 
 
 def _parsed(seeds: tuple[int, ...] | None, others: dict[str, Any]) -> Parsed:
-    """The parameters that were given; ``--seeds`` is parsed already."""
+    """Parse the parameters that were given; ``--seeds`` is already parsed."""
     from spatialnb.study.parameters import Parsed, parse
 
     given = parse({name: value for name, value in others.items() if value is not None})
@@ -338,7 +334,7 @@ def _parsed(seeds: tuple[int, ...] | None, others: dict[str, Any]) -> Parsed:
 def _say_if_unpublishable(
     studies: Iterable[Study], todo: Iterable[Run], more: bool = False
 ) -> None:
-    """Say before runs are trained that `publish` will refuse them, and why."""
+    """Warn before training if `publish` would refuse the runs, and say why."""
     from spatialnb.study.study import unpublishable
 
     if said := unpublishable(studies, todo, more):
@@ -354,16 +350,16 @@ def _say_time(
     chapters: int = 0,
     dry_run: bool = False,
 ) -> Estimate | None:
-    """How long it takes to train these runs, and to measure pairs; what it is held to afterwards.
+    """Print how long training and measuring pairs will take, and return the estimate.
 
     Parameters
     ----------
-    missing : the runs.
+    missing : the runs to train.
     records : where they are recorded.
     backend : where they are trained.
-    pairs : which of them are compared, recorded or not.
-    chapters : whose notebooks are executed afterwards.
-    dry_run : whether nothing is trained now, so that nobody else says what can be stacked.
+    pairs : the pairs to compare, recorded or not.
+    chapters : how many notebooks are executed afterwards.
+    dry_run : whether nothing is trained; if so, also print what can be stacked.
     """
     from spatialnb.execution.planning import pair_id, with_pairs
     from spatialnb.execution.stacking import divided
@@ -376,7 +372,9 @@ def _say_time(
         return None
     runs_text = f"{len(missing)} runs to train"
     if len(todo) > len(missing):
-        runs_text += f", and {len(todo) - len(missing)} again for their weights, which pairs need"
+        runs_text += (
+            f", and {len(todo) - len(missing)} to train again, because pairs need their weights"
+        )
     if backend.stacks and dry_run:
         click.echo(divided(todo, {run.id for pair in unmeasured for run in pair[:2]})[2])
     found = _estimate(todo, unmeasured, backend, chapters)
@@ -390,28 +388,28 @@ def _say_time(
 def _estimate(
     todo: list[Run], pairs: Sequence[PairSpec], backend: Backend, chapters: int
 ) -> Estimate | None:
-    """What this machine takes; None where another one trains, or a run cannot be tried here."""
+    """The estimate for this machine; None if another one trains, or a run cannot be tried here."""
     from spatialnb.execution import estimate
 
     try:
         return estimate.of(todo, pairs, backend, chapters=chapters)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
-        return None  # code of one's own that needs the data; training will say what is wrong
+        return None  # e.g. user-defined code that needs the data; training will report the error
 
 
 def _by_records(todo: list[Run], records: Store, backend: Backend) -> str:
-    """The same by runs recorded like them, on whatever machine that was."""
+    """An estimate from similar recorded runs, on whichever machine they were trained."""
     from spatialnb.execution.estimate import span
     from spatialnb.execution.planning import minutes
 
     least, most = (60.0 * one for one in minutes(todo, records, backend.parallelism))
     if most != most:  # NaN
-        return "no run like them is recorded, so there is no estimate"
-    return f"about {span(least, most)}, by the speed of recorded runs"
+        return "no estimate, because no similar run is recorded"
+    return f"about {span(least, most)}, from the speed of recorded runs"
 
 
 def _say_time_on_cuda(todo: list[Run], pairs: Sequence[PairSpec], chapters: int) -> None:
-    """What a CUDA device that is there would take, in stacks."""
+    """Print the estimate for an available CUDA device, with runs in stacks."""
     import torch
 
     from spatialnb.execution.accelerator import Accelerator
@@ -426,7 +424,7 @@ def _say_time_on_cuda(todo: list[Run], pairs: Sequence[PairSpec], chapters: int)
 
 @contextlib.contextmanager
 def _held(estimate: Estimate | None) -> Iterator[None]:
-    """Say after what is done inside how near its estimate was."""
+    """Compare the time taken inside with its estimate, and print the result."""
     started = time.monotonic()
     yield
     if estimate is not None:
@@ -437,9 +435,9 @@ def _held(estimate: Estimate | None) -> Iterator[None]:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @json_option
 def compare(folder: Path, as_json: bool) -> None:
-    """Set the re-run in FOLDER beside the published runs, arm by arm.
+    """Compare the re-run in FOLDER with the published runs, arm by arm.
 
-    Python files in FOLDER/definitions are run, because they hold the kernels of the re-run.
+    Python files in FOLDER/definitions are executed, because they define the kernels of the re-run.
     """
     from spatialnb import report, studies
     from spatialnb.commands import rerun
@@ -463,12 +461,12 @@ def compare(folder: Path, as_json: bool) -> None:
 @main.command()
 @click.argument("studies", metavar="[STUDY]...", nargs=-1)
 @click.option("--sample", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--seed", type=int, help="Chooses the sample.  [default: another one each time]")
+@click.option("--seed", type=int, help="Seed of the sample.  [default: a new one each time]")
 @workers_option
 def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int | None) -> None:
-    """Train a random sample of the published runs again, and compare with what is recorded.
+    """Train a random sample of the published runs again, and compare with the records.
 
-    Exit code 1 where one comes out neither identical nor within the spread of its seeds.
+    The exit code is 1 if a run is neither identical nor within the spread over seeds.
     """
     import tempfile
 
@@ -492,22 +490,22 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
                 click.echo(f": {one.says()}", nl=False)
             click.echo()
     if different:
-        click.echo(f"{different} of {len(picked)} differ by more than their seeds do", err=True)
+        click.echo(f"{different} of {len(picked)} differ by more than the seeds do", err=True)
         raise click.exceptions.Exit(1)
 
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and stop.")
 @workers_option
 @store_option
 def answers(
     studies: tuple[str, ...], dry_run: bool, workers: int | None, store: Path | None
 ) -> None:
-    """Train recorded runs of STUDY again, for the class that they give to every test image.
+    """Train recorded runs of STUDY again, to record the predicted class of every test image.
 
-    Runs that are trained from now on leave their answers themselves. Exit code 1 where a run does
-    not come out bit for bit as it is recorded: then there are no answers of it.
+    Only older runs need this; new runs record their answers (predicted classes) right away. The
+    exit code is 1 if a run is not reproduced bit for bit; its answers are then not recorded.
     """
     from spatialnb.commands import answers
     from spatialnb.execution.process_pool import ProcessPool
@@ -524,23 +522,23 @@ def answers(
     with _held(_say_time(chosen, where, backend)):
         done = answers.add(chosen, where, backend)
     click.echo(
-        f"{done.identical} of {len(chosen)} came out bit for bit; their answers are in "
+        f"{done.identical} of {len(chosen)} were reproduced bit for bit; their answers are in "
         f"{where.folders[0]}"
     )
     if done.different:
         ids = ", ".join(run.id for run in done.different)
-        click.echo(f"{len(done.different)} did not, and have no answers: {ids}", err=True)
+        click.echo(f"{len(done.different)} were not, and have no answers: {ids}", err=True)
         raise click.exceptions.Exit(1)
 
 
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
-@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: the published ones]")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
+@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: as published]")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and stop.")
 @click.option(
     "--into",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder of its own instead of the book, for runs of any engine and device.",
+    help="A separate folder instead of the book, for runs of any engine and device.",
 )
 @store_option
 def publish(
@@ -550,11 +548,11 @@ def publish(
     into: Path | None,
     store: Path | None,
 ) -> None:
-    """Move recorded runs of STUDY from your store into the book, after checks.
+    """Check recorded runs of STUDY, and move them from your store into the book.
 
-    With --into they go to a folder that `spatialnb tables --alone --store FOLDER` shows; tables say
-    what trained them. Exit code 1 where a record is refused; the others are moved
-    all the same.
+    With --into they go to another folder; `spatialnb tables --alone --store FOLDER` shows them,
+    and says what trained them. The exit code is 1 if a record is refused; the others are moved
+    nevertheless.
     """
     from spatialnb.commands import publish
     from spatialnb.records.store import default_store, refuse_inputs
@@ -579,7 +577,7 @@ def publish(
 
 
 def _near(path: Path) -> Path:
-    """The path from here, where it lies below."""
+    """The path relative to the current folder, if it lies inside."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
@@ -587,8 +585,8 @@ def _near(path: Path) -> Path:
 @click.argument("chapter")
 @click.argument("title")
 @click.option("--dataset", help="Such as mnist or cifar10-jpeg.  [default: a draft on a quick one]")
-@click.option("--epochs", type=click.IntRange(min=1), help="[default: 12, of a draft 2]")
-@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: 0-19, of a draft 0-1]")
+@click.option("--epochs", type=click.IntRange(min=1), help="[default: 12; in a draft 2]")
+@click.option("--seeds", type=Seeds(), help="Such as 0-9.  [default: 0-19; in a draft 0-1]")
 @set_option
 def new(
     chapter: str,
@@ -600,8 +598,8 @@ def new(
 ) -> None:
     """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions".
 
-    It takes the settings of `spatialnb run`: with the arms of a trial (--set arms=...) the study
-    has these arms, and a claim on each to begin with. Their kernels must be in the package.
+    It takes the same settings as `spatialnb run`. With the arms of a trial (--set arms=...) the
+    study starts with these arms and a claim about each. Their kernels must be in the package.
     """
     from spatialnb.commands import scaffold
 
@@ -611,10 +609,10 @@ def new(
         click.echo(f"{_near(path)}")
     short = f"make page PAGE={chapter}"
     if dataset is None:
-        click.echo(f"It runs as it is: {short}. How to go on: book/extend.md")
+        click.echo(f"The draft runs as it is: {short}. For the next steps, see book/extend.md")
     else:
         click.echo(
-            f"Now state question and claims, then: spatialnb pin {chapter}; commit; "
+            f"Now state the question and the claims, then: spatialnb pin {chapter}; commit; "
             f"spatialnb train {chapter}; {short}. See book/extend.md"
         )
 
@@ -622,10 +620,10 @@ def new(
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 def pin(studies: tuple[str, ...]) -> None:
-    """Write down what of STUDY (such as v12) must stay: ids, rules, parameters.
+    """Pin what must not change in STUDY (such as v12): run ids, rules, parameters.
 
-    Ids of the arms' runs and rules of the claims go into tests/pinned.json, and the parameters into
-    the notebook. What has published records is not changed any more.
+    The ids of the arms' runs and the rules of the claims go into tests/pinned.json, the parameters
+    into the notebook. Pins that have published records cannot be changed.
     """
     from spatialnb.commands import pin
     from spatialnb.studies import select
@@ -640,10 +638,10 @@ def pin(studies: tuple[str, ...]) -> None:
 @store_option
 @json_option
 def status(store: Path | None, as_json: bool) -> None:
-    """What is recorded and what is missing, a chapter a line.
+    """Show what is recorded and what is missing, one chapter per line.
 
-    Stale runs were recorded under an earlier recipe number, so they are made anew; which, and
-    what to do, is said below.
+    Stale runs were recorded under an earlier recipe number and must be trained again; they are
+    listed below the table, with what to do.
     """
     from spatialnb.execution import planning
     from spatialnb.execution.cores import cores
@@ -701,7 +699,7 @@ def status(store: Path | None, as_json: bool) -> None:
         for said in why:
             click.echo(said)
     for path in where.conflicts():
-        click.echo(f"another result for a recorded configuration: {path}", err=True)
+        click.echo(f"a second result for a recorded configuration: {path}", err=True)
 
 
 edition_option = click.option(
@@ -709,30 +707,32 @@ edition_option = click.option(
     type=int,
     default=2,
     show_default=True,
-    help="Of the rules, 1 or 2; the second amends the first.",
+    help="Edition of the rules, 1 or 2; the second amends the first.",
 )
 
 alpha_option = click.option(
-    "--alpha", type=float, default=0.05, show_default=True, help="Size of every test."
+    "--alpha", type=float, default=0.05, show_default=True, help="Significance level of every test."
 )
 
 
 @main.command()
 @click.argument("chosen", metavar="[STUDY]...", nargs=-1)
-@click.option("--controls", is_flag=True, help="The claims of Part II, on the controls, instead.")
+@click.option("--controls", is_flag=True, help="Show the claims of Part II (controls) instead.")
 @edition_option
 @click.option(
-    "--margin", type=float, help="Points of accuracy that do not matter.  [default: each claim's]"
+    "--margin",
+    type=float,
+    help="Difference in points of accuracy that does not matter.  [default: each claim's]",
 )
 @alpha_option
 @click.option(
     "--correction",
     default="chapter",
     show_default=True,
-    help="For many comparisons: none, chapter or ledger (Holm), fdr (over the ledger).",
+    help="For multiple comparisons: none, chapter or ledger (Holm), fdr (over the ledger).",
 )
 @click.option(
-    "--seeds", type=Seeds(), help="Such as 0-4; a chapter takes those it has.  [default: all]"
+    "--seeds", type=Seeds(), help="Such as 0-4; a chapter uses those it has.  [default: all]"
 )
 @click.option(
     "--population",
@@ -756,11 +756,11 @@ def ledger(
     alone: bool,
     as_json: bool,
 ) -> None:
-    """Every claim of the log with its verdict, judged again from the records.
+    """Show every claim of the log with its verdict, judged again from the records.
 
-    Those of your own chapters stand below, as a part of their own; with STUDY (such as v05 or c2)
-    the claims of these chapters alone. Without options by the published rules; with them under
-    another margin, level, correction or choice of seeds, or by the rules of the first edition.
+    Claims of your own chapters follow in a separate part. With STUDY (such as v05 or c2), only the
+    claims of these chapters are shown. The default is the published rules; the options choose
+    another margin, level, correction or set of seeds, or the rules of the first edition.
     """
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
@@ -802,8 +802,8 @@ def ledger(
 def export(folder: Path, store: Path | None, alone: bool) -> None:
     """Write all results into FOLDER as one table, and all claims with their verdicts.
 
-    The table is results.csv, and results.parquet where pyarrow is installed; claims.json comes with
-    its schema. Files of these names are written over.
+    The table is results.csv, and also results.parquet if pyarrow is installed; claims.json comes
+    with its schema. Existing files with these names are overwritten.
     """
     from spatialnb import studies
     from spatialnb.records.store import default_store
@@ -823,7 +823,7 @@ def export(folder: Path, store: Path | None, alone: bool) -> None:
 
 
 def _echo_findings(findings: Sequence[Finding]) -> None:
-    """Two lines a claim, a count of the verdicts, and a warning where n is small."""
+    """Print two lines per claim, a count of the verdicts, and a warning if n is small."""
     from spatialnb import report
 
     for finding, row in zip(findings, report.ledger_rows(findings), strict=True):
@@ -848,14 +848,14 @@ def _echo_findings(findings: Sequence[Finding]) -> None:
 @click.argument("claims", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @edition_option
 @click.option(
-    "--margin", type=float, help="The difference that does not matter.  [default: each claim's]"
+    "--margin", type=float, help="Difference that does not matter.  [default: each claim's]"
 )
 @alpha_option
 @click.option(
     "--correction",
     default="chapter",
     show_default=True,
-    help="For many comparisons: none, chapter (Holm, over the file or each of its chapters), "
+    help="For multiple comparisons: none, chapter (Holm, over the file or each of its chapters), "
     "ledger (Holm, over all), fdr (over all).",
 )
 @click.option("--seeds", type=Seeds(), help="Such as 0-4.  [default: all]")
@@ -872,10 +872,10 @@ def judge(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Judge an experiment of your own: RESULTS, a CSV, and CLAIMS, a TOML file.
+    """Judge your own experiment: RESULTS, a CSV file, and CLAIMS, a TOML file.
 
-    RESULTS has a row a run: seed, arm, and one or more metrics. CLAIMS has a table [[claim]] for
-    each claim: key, rule, arm, against, metric, margin. Nothing of it need have to do with kernels.
+    RESULTS has one row per run: seed, arm, and one or more metrics. CLAIMS has a table [[claim]]
+    for each claim: key, rule, arm, against, metric, margin. The experiment need not use kernels.
     """
     from spatialnb import report
     from spatialnb.study import experiment
@@ -910,10 +910,10 @@ def judge(
 @alone_option
 @json_option
 def tables(chosen: tuple[str, ...], store: Path | None, alone: bool, as_json: bool) -> None:
-    """Every cell that the log prints, with ours beside it.
+    """Show every number in the log's tables beside ours.
 
-    Those of your own chapters stand below, as a part of their own; with STUDY (such as v05 or c2)
-    every arm and metric of these chapters alone.
+    Results of your own chapters follow in a separate part. With STUDY (such as v05 or c2), every
+    arm and metric of these chapters is shown, and nothing else.
     """
     import pandas as pd
 
@@ -955,7 +955,7 @@ def tables(chosen: tuple[str, ...], store: Path | None, alone: bool, as_json: bo
 
 @main.group()
 def data() -> None:
-    """The data sets."""
+    """Find and check the data sets."""
 
 
 @data.command("check")
@@ -965,9 +965,9 @@ def data() -> None:
     help="Folder of the data sets.  [default: $SPATIALNB_DATA, or the user's cache folder]",
 )
 def data_check(root: Path | None) -> None:
-    """Say which data sets are at hand, and where a missing one belongs.
+    """Show which data sets are available, and where to put a missing one.
 
-    Exit code 1 where a file is there and is not what it should be.
+    The exit code is 1 if a file exists but its content is wrong.
     """
     from spatialnb import datasets
 

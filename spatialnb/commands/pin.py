@@ -1,8 +1,8 @@
-"""What of a chapter must stay: the ids of its runs, the rules of its claims, its parameters.
+"""Pin what must not change in a chapter: the ids of its runs, its rules and its parameters.
 
-An id names records, and a rule is written down before the runs that decide it. Both stand in
-``tests/pinned.json``, where a test compares them with the study; the notebook's first cell repeats
-the study's parameters.
+Records are found by run id, and the rule of a claim is fixed before the runs that decide it. Both
+are stored in ``tests/pinned.json``, which a test compares with the study. The first code cell of
+the notebook repeats the study's parameters.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from spatialnb.study.study import Study
 
 
 def pin(study: Study, root: Path | None = None) -> list[Path]:
-    """Write a chapter's ids, rules and parameters down, and return the files that changed.
+    """Store a chapter's ids, rules and parameters, and return the files that changed.
 
     Parameters
     ----------
-    study : of a chapter.
-    root : the checkout; that of this package without it.
+    study : the chapter's study.
+    root : the checkout; by default the one that contains this package.
 
     Raises
     ------
-    ValueError : what is pinned already would change, and has published records.
-    FileNotFoundError : `root` is no checkout of the book.
+    ValueError : a pinned id or rule that has published records would change.
+    FileNotFoundError : `root` is not a checkout of the book.
     """
     root = root or published_folder().parents[1]
     path = root / "tests" / "pinned.json"
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}: pin a chapter in a checkout")
+        raise FileNotFoundError(f"no {path}: run `spatialnb pin` in a checkout of the book")
     pinned = json.loads(path.read_text("utf-8"))
     ours: dict[str, dict[str, str]] = {
         "arms": {arm: run.id for arm, run in study.arms.items()},
@@ -56,7 +56,7 @@ def pin(study: Study, root: Path | None = None) -> list[Path]:
 def _refuse_to_move(
     chapter: str, old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Raise ValueError where ids or rules would change after records were published under them."""
+    """Raise ValueError if ids or rules that have published records would change."""
     published = Store(published_folder()).ids()
     if published.isdisjoint(old.get("arms", {}).values()):
         return
@@ -64,14 +64,14 @@ def _refuse_to_move(
         for name, value in old[part].items():
             if new[part].get(name) != value:
                 raise ValueError(
-                    f"{chapter}, {what} {name!r}: pinned is {value}, the study has "
+                    f"{chapter}, {what} {name!r}: pinned as {value}, but the study has "
                     f"{new[part].get(name, 'none')}, and runs of this chapter are published. Undo "
-                    f"the change, or give the new {what} a name of its own"
+                    f"the change, or give the new {what} a new name"
                 )
 
 
 def _with_parameters(notebook: Path, study: Study) -> str:
-    """The notebook with the study's parameters in the cell that is tagged so."""
+    """The notebook with the study's parameters in the cell tagged ``parameters``."""
     import nbformat
 
     book: Any = nbformat.read(notebook, as_version=4)

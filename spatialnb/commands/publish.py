@@ -1,4 +1,4 @@
-"""From the working store into the book: chosen records, after checks."""
+"""Check records and move them from the working store into the book."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spatialnb.training import fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Records that may be published, and the others with what speaks against each."""
+    """Records that may be published, and refused records with the reason for each."""
 
     good: Sequence[Record]
     bad: Sequence[tuple[Record, str]]
@@ -31,19 +31,19 @@ def candidates(
     asked: Parsed | None = None,
     into: Path | None = None,
 ) -> Checked:
-    """Records of the studies' published grids that stand in the working store alone.
+    """Records of the studies' published grids that are in the working store only.
 
-    Answers are those to test images, of studies that have claims: what a search answers to images
-    that are held out stays where it is.
+    Answers are included only for test images and for studies that have claims; a search's answers
+    for held-out images stay in the working store.
 
     Parameters
     ----------
-    asked : parameters that make the grids smaller, such as ``seeds``.
-    into : a store of its own, which takes runs of any engine and device; the book without it.
+    asked : parameters that restrict the grids, such as ``seeds``.
+    into : a separate store, which accepts runs of any engine and device; by default the book.
 
     Raises
     ------
-    RecordError : one of them is damaged.
+    RecordError : a record is damaged.
     """
     working, published = Store(store.folders[0]), Store(into or records_store.published_folder())
     good: dict[str, Record] = {}
@@ -51,7 +51,7 @@ def candidates(
     for study in studies:
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
-            # Other answers decide nothing, and there are many such runs.
+            # Other answers decide no claim, and those runs are many.
             judged = [run for run in configs if study.claims and not run.validation_size]
             ids += [(answers_id(run), "answer") for run in judged]
             ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
@@ -69,53 +69,53 @@ def candidates(
 
 
 def objection(record: Record, any_engine: bool = False) -> str:
-    """What speaks against publishing a record; empty where nothing does.
+    """The reason a record cannot be published, or an empty string if it can.
 
     Parameters
     ----------
-    any_engine : whether stacks may have trained it, and another device, as those of a search may.
+    any_engine : whether it may have been trained in a stack or on another device, as in a search.
     """
     if record.config.get("measure") == "labels":
-        return ""  # they are the data's: no code has a part in them
+        return ""  # true classes depend on the data alone, not on any code
     commit = str(record.provenance.get("commit", "unknown"))
     if commit == "unknown" or commit.endswith("+"):
         return (
-            f"made from the commit {commit!r}: commit the package first, then train, so that "
-            "anybody can find the code behind the number"
+            f"made from the commit {commit!r}: commit the package before you train, so that "
+            "anyone can find the code behind the number"
         )
     made = (record.provenance.get("engine", "loop"), record.provenance.get("device", "cpu"))
     if made != ("loop", "cpu") and not any_engine:
         return (
-            f"trained by {provenance.engine_of(record.provenance)}, and the book's records are the "
-            "loop's on a processor: train it without --stack and --device, or publish it into a "
-            "folder of its own, --into FOLDER"
+            f"trained by {provenance.engine_of(record.provenance)}, but the book accepts only "
+            "records of the loop on a CPU: train it without --stack and --device, or publish it "
+            "into a separate folder with --into FOLDER"
         )
     if record.kind == "answer":
-        return ""  # their run is judged: they are read with it alone
+        return ""  # answers are read only together with their run, which is checked
     if record.kind != "run":
         return ""
     if any(edition(name).quick for name in editions(record.run)):
-        return "made on a quick edition, which decides nothing"
+        return "made on a quick edition of the data, which decides no claim"
     if fingerprint.definition(record.run) is not None:
-        return "made with a kernel that is not in the package: move it there, then train"
+        return "made with a kernel that is not in the package: move the kernel there, then train"
     for key in ("data", "second_data"):
         data = record.provenance.get(key)
         expected = edition(data["edition"]).sha256 if data else None
         if data and expected and data["sha256"] != expected:
-            return f"made on other files of {data['edition']} than the published ones"
+            return f"made on files of {data['edition']} that differ from the published ones"
     return ""
 
 
 def publish(chosen: Iterable[Record], store: Store, into: Path | None = None) -> list[Path]:
-    """Move records from the working store to the book, or `into` another one.
+    """Move records from the working store into the book, or `into` another folder.
 
     Returns
     -------
-    Where they stand now.
+    The new paths of the records.
 
     Raises
     ------
-    OSError : the folder cannot be written. Nothing is removed before its copy is in place.
+    OSError : the folder cannot be written. A record is removed only after its copy is in place.
     """
     target = Store(into or records_store.published_folder())
     paths = []

@@ -1,7 +1,7 @@
-"""A chapter run again with parameters of one's own: plan, train, execute, leave the results.
+"""Run a chapter again with your own parameters: plan, train, execute, save the results.
 
-Into the folder of a re-run go the executed notebook and a page of it, every table as CSV and JSON,
-the new records, and ``rerun.json``, which says with what parameters each chapter was run.
+The folder of a re-run holds the executed notebook, the same as an HTML page, every table as CSV and
+JSON, the new records, and ``rerun.json``, which lists the parameters of each chapter.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from spatialnb.study.results import Results
 from spatialnb.study.study import Study
 
 NETWORK = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url")
-"""What nbconvert's pages would ask the network for."""
+"""Settings of nbconvert that would make a page load files from the network."""
 
 STYLE = """<style>
 body { max-width: 60rem; margin: 0 auto !important; padding: 1rem !important; }
 .admonition { border-left: .25rem solid #b45309; padding: .1rem 1rem; }
 .admonition-title { font-weight: bold; }
 </style>"""
-"""What the book's theme does for a page, as far as it is missed."""
+"""The part of the book's theme that an exported page needs."""
 
 MANIFEST = "rerun.json"
-"""The file that says what a re-run was."""
+"""File that lists the parameters of every chapter in a re-run."""
 RECORDS = "records"
-"""Folder of copies of the new records."""
+"""Folder with copies of the new records."""
 DEFINITIONS = "definitions"
-"""Folder of copies of the reader's own files, so that a re-run can be read elsewhere."""
+"""Folder with copies of the user's definition files, so that a re-run can be read elsewhere."""
 
 FORMAT = "spatialnb-rerun/1"
-"""The manifest's format."""
+"""Format of the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One chapter with its parameters, and the runs and pairs that it takes.
+    """One chapter with its parameters, and the runs and pairs it needs.
 
-    `study` has the reader's own arms; `given` are the parameters, and `definitions` the reader's
-    own files, which are loaded already.
+    `study` includes the user's own arms; `given` are the parameters, and `definitions` the user's
+    definition files, which are already loaded.
     """
 
     study: Study
@@ -65,14 +65,19 @@ class Plan:
 
     @property
     def notebook_parameters(self) -> dict[str, Any]:
-        """What the notebook is handed, as JSON data."""
+        """The parameters passed to the notebook, as JSON data."""
         files = {"definitions": self.definitions} if self.definitions else {}
         plain: dict[str, Any] = json.loads(json.dumps({**self.given, **files}, default=str))
         return plain
 
 
 def plan(study: Study, given: Parsed, definitions: Sequence[str] = ()) -> Plan:
-    """What a chapter takes with these parameters. ValueError where one does not fit."""
+    """The runs and pairs that a chapter needs with these parameters.
+
+    Raises
+    ------
+    ValueError : a parameter does not fit the chapter.
+    """
     whole = study.with_arms(given.get("arms", {}))
     grid = whole.grid(given.without("arms"))
     return Plan(
@@ -85,44 +90,44 @@ def plan(study: Study, given: Parsed, definitions: Sequence[str] = ()) -> Plan:
 
 
 def notebook(study: Study) -> Path:
-    """The chapter's notebook. FileNotFoundError where there is none, or no checkout of the book."""
+    """The chapter's notebook; FileNotFoundError if there is none, or outside a checkout."""
     book = records_store.published_folder().parent
     for path in sorted(book.glob(f"{study.id}_*.ipynb")):
         return path
     if any(book.glob("*.ipynb")):
         raise FileNotFoundError(
-            f"{study.id} has no chapter yet: its runs are still to be made and recorded, by "
+            f"{study.id} has no chapter yet. First train and record its runs: "
             f"`spatialnb train {study.id}`"
         )
     raise FileNotFoundError(
         f"no notebook of {study.id} in {book}. The notebooks come with the repository, not with "
-        "the installed package: run this in a checkout of it."
+        "the installed package: run this command in a checkout."
     )
 
 
 def check_folder(studies: Sequence[Study], out: Path) -> None:
-    """Make sure that the chapters can be run into `out`, before hours are spent on their runs.
+    """Check that the results can be written into `out`, before hours are spent on training.
 
     Raises
     ------
-    ValueError : it lies in the book or in the folder of another re-run, holds other files under
-        the names that would be written, or a manifest that cannot be read.
-    OSError : it cannot be written.
+    ValueError : `out` lies in the book or in the folder of another re-run, contains other files
+        with the names that would be written, or contains a manifest that cannot be read.
+    OSError : `out` cannot be written.
     """
     for folder in (out, out / RECORDS, out / DEFINITIONS):
         records_store.refuse_inputs(folder, "--out")
     for parent in out.resolve().parents:
         if (parent / MANIFEST).is_file():
             raise ValueError(
-                f"--out: {out} lies in {parent}, which is the folder of another re-run; choose one "
-                "beside it"
+                f"--out: {out} lies in {parent}, which is the folder of another re-run; choose a "
+                "folder outside it"
             )
     _chapters(out / MANIFEST)
     for study in studies:
         target = out / notebook(study).name
         if target.exists() and not _is_executed(target):
             raise ValueError(
-                f"--out: {target} is there already, and `spatialnb run` did not write it; move it, "
+                f"--out: {target} already exists and was not written by `spatialnb run`; move it, "
                 "or choose another folder"
             )
     there = next(place for place in (out.resolve(), *out.resolve().parents) if place.exists())
@@ -131,7 +136,7 @@ def check_folder(studies: Sequence[Study], out: Path) -> None:
 
 
 def _is_executed(path: Path) -> bool:
-    """Whether a notebook is one that papermill wrote, and no link to another."""
+    """Whether papermill wrote this notebook, and it is not a symbolic link."""
     try:
         whole = json.loads(path.read_text("utf-8"))
         return not path.is_symlink() and "papermill" in whole["metadata"]
@@ -140,7 +145,7 @@ def _is_executed(path: Path) -> bool:
 
 
 def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] = print) -> Results:
-    """Run a chapter's notebook on recorded runs, and leave everything in `out`.
+    """Execute a chapter's notebook on recorded runs, and save all results in `out`.
 
     Raises
     ------
@@ -163,7 +168,7 @@ def execute(planned: Plan, out: Path, store: Store, say: Callable[[str], None] =
 
 
 def _run_notebook(planned: Plan, source: Path, target: Path, store: Store) -> None:
-    import papermill  # slow to import, as the others here
+    import papermill  # slow to import, like the other imports inside functions here
     from nbclient.exceptions import DeadKernelError
 
     from spatialnb.commands import own_kernel
@@ -183,14 +188,14 @@ def _run_notebook(planned: Plan, source: Path, target: Path, store: Store) -> No
         raise RuntimeError(f"{target}: {error.ename}: {error.evalue}") from error
     except DeadKernelError as error:
         raise RuntimeError(
-            f"{target}: the kernel that runs the notebook died (killed, or out of memory). The "
-            "runs are recorded, so the same command goes on from here"
+            f"{target}: the Jupyter kernel that runs the notebook died (killed, or out of memory). "
+            "The runs are recorded, so the same command continues from here"
         ) from error
 
 
 @contextlib.contextmanager
 def _environment(store: Store) -> Iterator[None]:
-    """What the kernel inherits: the folders by their whole paths, since it works in another one."""
+    """Pass folders to the kernel as absolute paths, since it runs in another folder."""
     named = {name: from_environment(name) for name in (DATA_VARIABLE, CACHE_VARIABLE)}
     named[records_store.STORE_VARIABLE] = store.folders[0]
     before = {name: os.environ.get(name) for name in named}
@@ -206,19 +211,21 @@ def _environment(store: Store) -> Iterator[None]:
 
 
 def load(folder: Path, known: Callable[[str], Study]) -> Iterator[Results]:
-    """The results of a re-run's folder, from the records in it and the published ones.
+    """The results of a re-run, from the records in its folder and the published ones.
 
-    Chapter after chapter, each with its own definitions: two of them may give one name to different
-    kernels, so look at one before you ask for the next.
+    Yields one chapter at a time, with its own definitions loaded. Two chapters may use one name for
+    different kernels, so finish with one result before taking the next.
 
     Raises
     ------
-    FileNotFoundError : no re-run is there.
+    FileNotFoundError : the folder holds no re-run.
     ValueError : its manifest cannot be read.
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise FileNotFoundError(f"no {MANIFEST} in {folder}: `spatialnb run` makes such a folder")
+        raise FileNotFoundError(
+            f"no {MANIFEST} in {folder}: expected a folder written by `spatialnb run`"
+        )
     store = Store(folder / RECORDS, records_store.published_folder())
     settings = {}
     for name, given in sorted(_chapters(path).items()):
@@ -239,7 +246,7 @@ def _results(
 
 
 def _chapters(path: Path) -> dict[str, dict[str, Any]]:
-    """The parameters of every chapter in a manifest; none where there is no manifest."""
+    """The parameters of every chapter in a manifest; empty if there is no manifest."""
     if not path.is_file():
         return {}
     try:
@@ -256,7 +263,7 @@ def _chapters(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _plain_name(file: Any) -> None:
-    """Raise ValueError unless it names a file beside others: what is named here is run."""
+    """Raise ValueError unless this is the plain name of a Python file, since it is executed."""
     if not isinstance(file, str) or not file.endswith(".py") or set(file) & set("/\\:\0"):
         raise ValueError(
             f"definitions: expected names of Python files in {DEFINITIONS}/, got {file!r}"
@@ -283,7 +290,7 @@ def _tables(results: Results, out: Path) -> list[Path]:
 
 
 def _page(path: Path, study: Study) -> Path:
-    """The executed notebook as one HTML file that needs no other."""
+    """Export the executed notebook as one self-contained HTML file."""
     import nbformat
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -316,21 +323,21 @@ def _page(path: Path, study: Study) -> Path:
 
 
 class Formulas:
-    """Formulas, which a page's Markdown has as words while it is exported, and then as MathML.
+    """Placeholders for formulas during the export; afterwards they are replaced by MathML.
 
-    The exporter hands each tag of a formula by itself to an HTML parser, which closes it.
+    The exporter passes each tag of a formula separately to an HTML parser, which would close it.
     """
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
 
     def taken_out(self, text: str) -> str:
-        """Markdown with a word for each formula."""
+        """Replace each formula in a Markdown text by a placeholder."""
         text = re.sub(r"\$\$(.+?)\$\$", lambda m: self._word(m[1], "block"), text, flags=re.DOTALL)
         return re.sub(r"\$([^$\n]+)\$", lambda m: self._word(m[1], "inline"), text)
 
     def put_in(self, html: str) -> str:
-        """A page with the formulas in the place of their words."""
+        """Replace the placeholders in a page by their formulas."""
         return re.sub(r"xformula\d+x", lambda match: self._found.get(match[0], match[0]), html)
 
     def _word(self, formula: str, display: str) -> str:
@@ -342,7 +349,7 @@ class Formulas:
 
 
 def _glued(book: Any) -> dict[str, str]:
-    """What the cells of an executed notebook have glued, by key."""
+    """The values glued by the cells of an executed notebook, by key."""
     said = {}
     for cell in book.cells:
         for output in cell.get("outputs", ()):
@@ -353,7 +360,7 @@ def _glued(book: Any) -> dict[str, str]:
 
 
 def _without_roles(text: str, said: Mapping[str, str]) -> str:
-    """Markdown with the book's own marks replaced by what they stand for."""
+    """Markdown with the book's MyST roles replaced by the text they stand for."""
     text = re.sub(
         r"\{glue:text\}`([^`]+)`", lambda match: said.get(match[1], match[1]).strip("'"), text
     )
@@ -361,7 +368,7 @@ def _without_roles(text: str, said: Mapping[str, str]) -> str:
 
 
 def _keep_records(results: Results, out: Path, store: Store) -> None:
-    """Copies of the records behind the results that are not published ones."""
+    """Copy the unpublished records behind the results."""
     kept = [record for arm in results.records.values() for record in arm.values()]
     kept += [record for arm in results.pairs.values() for record in arm.values()]
     for record in kept:
@@ -369,15 +376,15 @@ def _keep_records(results: Results, out: Path, store: Store) -> None:
         if path is not None and not path.is_relative_to(records_store.published_folder()):
             target = out / RECORDS / f"{record.kind}s" / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not (target.exists() and target.samefile(path)):  # the store may lie there
+            if not (target.exists() and target.samefile(path)):  # the store may be this folder
                 shutil.copyfile(path, target)
 
 
 def _copied(file: Path, folder: Path) -> str:
-    """A copy of a file in a folder, and its name there.
+    """Copy a file into a folder, and return the name of the copy.
 
-    Another file of that name may be there, of another folder or as it was for another chapter: both
-    are kept, and the later one's name has a part of its hash.
+    If the folder already contains a different file of that name (from another folder, or an
+    earlier version used by another chapter), both are kept; the new name includes part of its hash.
     """
     folder.mkdir(exist_ok=True)
     content = file.read_bytes()

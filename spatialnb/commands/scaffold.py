@@ -1,7 +1,7 @@
-"""A new chapter: its study, its notebook, its line in the contents.
+"""Write a new chapter: its study, its notebook and its entry in the table of contents.
 
-Without a data set it runs, builds and passes as it is written, on a quick edition, and says that it
-is a draft. Tests of every chapter try it, too, so that it needs none of its own.
+Without a data set the chapter is a draft on a quick edition: it runs, builds and passes the tests
+without changes. The tests that cover every chapter cover it as well.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from spatialnb.study import parameters
 from spatialnb.study.parameters import PARAMETERS, Parsed
 
 ID = re.compile(r"v\d\d|c[1-9][a-z]?")
-"""What a chapter's id looks like: ``v12`` among your chapters, ``c7`` or ``c7b`` in Part II."""
+"""Pattern of a chapter's id: ``v12`` for your own chapters, ``c7`` or ``c7b`` in Part II."""
 
 YOURS = "- caption: Your chapters\n  chapters:\n"
-"""The part of the contents that chapters of your own stand in; it comes with the first of them."""
+"""The part of the contents that lists your own chapters; added together with the first one."""
 
 PROMPTS = {
     "code_prompt_show": "Parameters of this chapter",
     "code_prompt_hide": "Hide the parameters",
 }
-"""What stands on a page above the folded cell of parameters."""
+"""Labels of the folded parameters cell on a page."""
 
 CELLS = (
     ("markdown", "# {heading}\n\n**Question.** What does the kernel change here?", ()),
@@ -68,21 +68,21 @@ CELLS = (
 def new(
     chapter: str, title: str, root: Path | None = None, given: Parsed | None = None
 ) -> list[Path]:
-    """Write a new chapter into a checkout, and return its files, the table of contents last.
+    """Write a new chapter into a checkout, and return its files, with the table of contents last.
 
     Parameters
     ----------
     chapter : its id, such as ``v12`` for a chapter of your own, or ``c7`` or ``c7b`` in Part II.
     title : its title, at most 60 characters.
-    root : the checkout; that of this package without it.
+    root : the checkout; by default the one that contains this package.
     given : the chapter's data set, epochs, seeds, other settings and arms, as for a re-run; without
-        a data set it is a draft on a quick edition.
+        a data set the chapter is a draft on a quick edition.
 
     Raises
     ------
-    ValueError : an id, a title or an arm that does not fit, or an id that is taken.
-    FileNotFoundError : `root` is no checkout of the book.
-    FileExistsError : one of the files is there already; then none is written.
+    ValueError : the id, the title or an arm is invalid, or the id is taken.
+    FileNotFoundError : `root` is not a checkout of the book.
+    FileExistsError : one of the files already exists; no file is written.
     """
     if not ID.fullmatch(chapter):
         raise ValueError(
@@ -90,17 +90,17 @@ def new(
             "a digit and perhaps a letter, such as c7 or c7b"
         )
     if chapter in STUDIES:
-        raise ValueError(f"chapter {chapter!r} is there already: {STUDIES[chapter].title}")
+        raise ValueError(f"chapter {chapter!r} already exists: {STUDIES[chapter].title}")
     words = re.findall(r"[a-z0-9]+", title.lower())
     if not words or len(title) > 60 or not title.isprintable() or set(title) & set('"\\{{}}`<>$'):
         raise ValueError(
-            f"title {title!r}: expected 1 to 60 characters, letters or digits among them, and none "
-            'of " \\ {{ }} ` < > $'
+            f"title {title!r}: expected 1 to 60 characters with at least one letter or digit, and "
+            'none of " \\ {{ }} ` < > $'
         )
     root = root or records_store.published_folder().parents[1]
     contents = root / "_toc.yml"
     if not contents.is_file():
-        raise FileNotFoundError(f"no _toc.yml in {root}: make a new chapter in a checkout")
+        raise FileNotFoundError(f"no _toc.yml in {root}: run `spatialnb new` in a checkout")
     module = f"{chapter}_{'_'.join(words)}"
     named = {"id": chapter, "number": _number(chapter), "title": title, "module": module}
     given = given or Parsed()
@@ -113,17 +113,17 @@ def new(
     for path in files:
         taken = [path, *path.parent.glob(f"{path.name.split('_')[0]}_*{path.suffix}")]
         if path.exists() or len(taken) > 1:
-            raise FileExistsError(f"{taken[-1]} is there already; nothing was written")
+            raise FileExistsError(f"{taken[-1]} already exists; nothing was written")
     listed = _with_line(contents.read_text("utf-8"), f"  - file: book/{module}\n", chapter[0])
     for path, text in files.items():
         if not write_once(path, text):
-            raise FileExistsError(f"{path} is there already")
+            raise FileExistsError(f"{path} already exists")
     contents.write_text(listed, "utf-8")
     return [*files, contents]
 
 
 def _planned(given: Parsed) -> tuple[Run, dict[str, Run], tuple[int, ...]]:
-    """The base, the other arms and the seeds of a chapter that is given these parameters."""
+    """The base, the other arms and the seeds of a chapter with these parameters."""
     draft = "dataset" not in given
     fields = {PARAMETERS[name].field or name: value for name, value in given.items()}
     asked: dict[str, Any] = {"dataset": "quick-colours", "epochs": 2} if draft else {}
@@ -132,7 +132,9 @@ def _planned(given: Parsed) -> tuple[Run, dict[str, Run], tuple[int, ...]]:
     edition(base.dataset)
     named = given.get("arms") or {"exponential": {"kind": "exponential", "k": 3.0}}
     if "none" in named:
-        raise ValueError("arms: 'none' is the chapter's own, the network without a prior")
+        raise ValueError(
+            "arms: 'none' is reserved for the baseline without a prior; choose another name"
+        )
     arms = {name: parameters.arm(name, arm, base) for name, arm in named.items()}
     return base, arms, given.get("seeds", tuple(range(2 if draft else 20)))
 
@@ -140,7 +142,7 @@ def _planned(given: Parsed) -> tuple[Run, dict[str, Run], tuple[int, ...]]:
 def _notebook(
     named: dict[str, str], base: Run, arms: Mapping[str, Run], seeds: Sequence[int]
 ) -> str:
-    """The house template of a chapter, as stored: no outputs."""
+    """A chapter's notebook from the template, without outputs."""
     import nbformat
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -180,7 +182,7 @@ def _notebook(
 
 
 def _same(base: Run, arms: Mapping[str, Run]) -> dict[str, Any]:
-    """The settings that can be given to the chapter, as they are the same in all arms."""
+    """The parameters that have the same value in all arms, so that the chapter can take them."""
     runs = [base, *arms.values()]
     return {
         name: getattr(base, part.field)
@@ -190,19 +192,20 @@ def _same(base: Run, arms: Mapping[str, Run]) -> dict[str, Any]:
 
 
 def _number(chapter: str) -> str:
-    """An id as a title has it: ``v5`` for ``v05``."""
+    """An id as it appears in a title: ``v5`` for ``v05``."""
     return f"v{int(chapter[1:])}" if chapter.startswith("v") else chapter
 
 
 def _with_line(contents: str, line: str, part: str) -> str:
-    """The table of contents with a line more.
+    """The table of contents with a new line.
 
-    ``c`` ends the last question of Part II, ``v`` your chapters, a part of their own after it.
+    A ``c`` chapter is added after the last chapter of Part II, a ``v`` chapter at the end of "Your
+    chapters", a separate part after Part II.
     """
     if part == "v" and YOURS in contents:
         start = contents.index(YOURS) + len(YOURS)
         listed = re.compile(r"(?:  .*\n)*").match(contents, start)
-        assert listed is not None  # it matches nothing, too
+        assert listed is not None  # it also matches the empty string
         return contents[: listed.end()] + line + contents[listed.end() :]
     chapters = list(re.finditer(r"^    - file: book/c\d\w?_.*\n", contents, re.MULTILINE))
     if not chapters:
@@ -211,5 +214,5 @@ def _with_line(contents: str, line: str, part: str) -> str:
     if part == "c":
         return f"{contents[:end]}  {line}{contents[end:]}"
     rest = re.compile(r"(?:  .*\n)*").match(contents, end)  # of Part II
-    assert rest is not None  # it matches nothing, too
+    assert rest is not None  # it also matches the empty string
     return contents[: rest.end()] + YOURS + line + contents[rest.end() :]

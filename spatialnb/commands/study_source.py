@@ -1,4 +1,4 @@
-"""The Python of a new chapter's study: its arms as code, and the modules that the code needs."""
+"""Python source of a new chapter's study: its arms as code, and the imports that code needs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NEEDED = {
     "spatialnb.study.claims": {"Claim"},
     "spatialnb.study.study": {"Quick", "Study"},
 }
-"""What every study imports, by module."""
+"""Imports of every study, by module."""
 
 DRAFT = """\
 # A draft: a small data set that needs no download and decides nothing. For the real one, say
 # dataset="cifar10-jpeg" (or mnist), epochs=12 and seeds=tuple(range(20)); commit; then train.
 """
-"""What stands above the base of a chapter that is begun without a data set."""
+"""Comment above the base of a draft, that is, a chapter started without a data set."""
 
 MODULE = '''\
 """{id}: {title}."""
@@ -50,14 +50,14 @@ STUDY = Study(
     ),
 )
 '''
-"""A new chapter's study."""
+"""Template of a new chapter's study."""
 
 ARM = """\
         {name}: replace(
             BASE,
 {changes}
         ),"""
-"""An arm: the base with other settings, one a line."""
+"""Template of an arm: the base with changed settings, one per line."""
 
 CLAIM = """\
         Claim(
@@ -68,7 +68,7 @@ CLAIM = """\
             arm={name},
             against="none",
         ),"""
-"""A claim on an arm, for the author to change."""
+"""Template of a claim about an arm, for the author to change."""
 
 
 def module(
@@ -79,11 +79,11 @@ def module(
     Parameters
     ----------
     named : the chapter's ``id`` and ``title``.
-    base, arms, seeds : as they are to stand in the study.
+    base, arms, seeds : the study's base, its other arms and its seeds.
 
     Raises
     ------
-    ValueError : two arms would have one key, or a part of an arm is not in the package.
+    ValueError : two arms would share a key, or an arm uses a class that is not in the package.
     """
     check_slugs(["none", *arms])
     imports: dict[str, set[str]] = {name: set(names) for name, names in NEEDED.items()}
@@ -115,23 +115,23 @@ def module(
 
 
 def quick_edition(dataset: str) -> str:
-    """The small edition that is like a data set: text, or images with as many colours."""
+    """The quick edition of the same kind as a data set: text, or images with as many channels."""
     known = edition(dataset)
     alike = [one for one in editions() if one.quick and one.kind == known.kind]
     if known.kind == "image":
         alike = [one for one in alike if one.shape[0] == known.shape[0]]
     if not alike:
-        raise ValueError(f"there is no quick edition like {dataset}")
+        raise ValueError(f"there is no quick edition of the same kind as {dataset}")
     return alike[0].name
 
 
 def key(arm: str) -> str:
-    """An arm's name as part of a claim's key."""
+    """An arm's name in the form used in a claim's key."""
     return slug(arm).replace("_", "-").strip("-")
 
 
 def _source(value: Any, imports: dict[str, set[str]]) -> str:
-    """A value as code. What differs from its default is said, and its classes are noted."""
+    """A value as code, omitting fields at their defaults; adds the classes it uses to `imports`."""
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         if isinstance(value, tuple):
             parts = [_source(part, imports) for part in value]
@@ -140,8 +140,9 @@ def _source(value: Any, imports: dict[str, set[str]]) -> str:
     kind = type(value)
     if not kind.__module__.startswith("spatialnb."):
         raise ValueError(
-            f"{kind.__name__} is not in the package. A chapter of the book is run without your "
-            "file: move the class into the package first, a kernel into spatialnb/priors/kernels.py"
+            f"{kind.__name__} is not in the package. A chapter of the book runs without your "
+            "definition file, so first move the class into the package (a kernel: into "
+            "spatialnb/priors/kernels.py)"
         )
     imports.setdefault(kind.__module__, set()).add(kind.__name__)
     said = [
@@ -170,7 +171,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def _text(value: str) -> str:
-    """A text in quotes, in those that it does not hold itself."""
+    """A string literal, in the kind of quotes that needs no escapes."""
     text = json.dumps(value, ensure_ascii=False)
     if '"' in value and "'" not in value:
         return "'" + text[1:-1].replace('\\"', '"') + "'"

@@ -1,4 +1,4 @@
-"""Published runs trained again: do they come out as they were recorded?"""
+"""Train published runs again, and check whether they reproduce their records."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from spatialnb.study import metrics
 from spatialnb.study.study import Study
 
 SPREADS = 3.0
-"""A run of other bits belongs to its arm within so many standard deviations of its mean."""
+"""A run that is not identical agrees with its arm within this many sd of the arm's mean."""
 
 Outcome = Literal["identical", "within the spread", "different"]
-"""What becomes of a run that is trained again."""
+"""Result of training a run again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verified:
-    """A published run and what became of it when it was trained again.
+    """A published run and the result of training it again.
 
-    `mean` and `sd` are the accuracy of its arm over the recorded seeds, in percent.
+    `mean` and `sd` are those of its arm's accuracy over the recorded seeds, in percent.
     """
 
     arm: str
@@ -38,18 +38,18 @@ class Verified:
     sd: float
 
     def says(self) -> str:
-        """Both accuracies, and the spread of the arm's seeds, in words."""
+        """Both accuracies and the spread over the arm's seeds, in words."""
         both = [
             "failed" if r.failed else f"{_accuracy(r):.2f}" for r in (self.recorded, self.again)
         ]
         spread = f"the arm has {self.mean:.2f} ± {self.sd:.2f}"
         if not (self.recorded.failed or self.again.failed):
             away = abs(_accuracy(self.again) - self.mean)
-            spread += f", so it is {away / self.sd:.1f} of {SPREADS:g} sd away" if self.sd else ""
+            spread += f": {away / self.sd:.1f} sd away ({SPREADS:g} allowed)" if self.sd else ""
         return f"{both[0]} recorded, {both[1]} now; {spread}{self._elsewhere()}"
 
     def _elsewhere(self) -> str:
-        """What gives other bits and is another now than when it was recorded."""
+        """Differences from the recorded provenance that can change the bits of the result."""
         old, new = self.recorded.provenance, self.again.provenance
         pairs = [
             (name, (old.get("versions") or {}).get(name), (new.get("versions") or {}).get(name))
@@ -71,7 +71,7 @@ class Verified:
 def sample(
     studies: Sequence[Study], store: Store, size: int, seed: int | None = None
 ) -> list[tuple[str, Run]]:
-    """Recorded runs of the studies, at random and each once, as (``v05/linear``, run).
+    """A random sample of the studies' recorded runs, without repeats, as (``v05/linear``, run).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def sample(
         if run.id in there
     }
     if not found:
-        raise ValueError("none of these runs is recorded, so there is nothing to verify")
+        raise ValueError("none of these runs are recorded, so there is nothing to verify")
     every = [found[run_id] for run_id in sorted(found)]
     return random.Random(seed).sample(every, min(size, len(every)))
 
@@ -101,22 +101,22 @@ def verify(
     folder: Path,
     backend: Backend | None = None,
 ) -> Iterator[Verified]:
-    """Train the runs again, into a store of their own in `folder`, and compare.
+    """Train the runs again, into a separate store in `folder`, and compare with their records.
 
     Parameters
     ----------
-    chosen : as :func:`sample` gives them.
+    chosen : runs as returned by :func:`sample`.
     store : holds their records.
-    studies : those of the runs.
-    folder : for the new records.
+    studies : the studies of these runs.
+    folder : receives the new records.
     backend : as for :func:`spatialnb.execution.runs.complete`.
 
     Raises
     ------
-    RecordError : a record that is needed is damaged.
-    FileNotFoundError : a data set is not there.
+    RecordError : a required record is damaged.
+    FileNotFoundError : a data set is missing.
     """
-    # Read before anything is trained: a damaged one is said now, not in an hour.
+    # Read before anything is trained, so that a damaged record is reported now, not in an hour.
     recorded = {run.id: store.find(run.id) for _, run in chosen}
     of_arm = {arm: _recorded_arm(arm, studies, store) for arm, _ in chosen}
     done = runs.complete([run for _, run in chosen], store=Store(folder), backend=backend)
@@ -132,7 +132,7 @@ def verify(
 
 
 def _recorded_arm(arm: str, studies: Sequence[Study], store: Store) -> list[Record]:
-    """The recorded runs of an arm, named like ``v05/linear``, that did not fail."""
+    """The recorded runs of an arm, named as ``v05/linear``, that did not fail."""
     chapter, _, name = arm.partition("/")
     (study,) = (study for study in studies if study.id == chapter)
     found = (store.find(run.id) for run in study.configs()[name])

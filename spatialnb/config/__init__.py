@@ -1,1 +1,1 @@
-"""Configurations: everything that determines the numbers of a run, read without torch."""
+"""Configurations: everything that determines a run's numbers. They load without torch."""

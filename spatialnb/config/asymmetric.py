@@ -1,6 +1,6 @@
-"""Networks whose neurons can be told apart: which weights a run asks to be fixed.
+"""Configuration of asymmetric networks, whose fixed weights break permutation symmetry.
 
-How they are fixed is in :mod:`spatialnb.training.interventions.fixed_weights`. Apart from it, so
+The implementation is in :mod:`spatialnb.training.interventions.fixed_weights`. It is separate so
 that a run's configuration can be read without torch.
 """
 
@@ -17,15 +17,15 @@ class Asymmetric:
 
     Parameters
     ----------
-    share : of each neuron's weights that are fixed, above 0 and below 1, rounded down to a whole
-        number of weights.
-    scale : the standard deviation of the fixed weights over that of the others at initialisation,
-        $\kappa = \text{scale} \sqrt{2 / \text{fan\_in}}$.
-    seed : of subsets and values.
+    share : fraction of each unit's incoming weights that are fixed, above 0 and below 1, rounded
+        down to a whole number of weights.
+    scale : the standard deviation of the fixed weights relative to that of the others at
+        initialisation; fixed weights have $\kappa = \text{scale} \sqrt{2 / \text{fan\_in}}$.
+    seed : seed for which weights are fixed, and for their values.
 
     Raises
     ------
-    TypeError : a field of another type. ValueError : a value out of its range.
+    TypeError : a field has the wrong type. ValueError : a value is out of range.
     """
 
     share: float = 0.5

@@ -1,6 +1,6 @@
-"""Which settings of a run exclude each other: one table, checked whenever a run is made.
+"""Table of settings that exclude each other, checked whenever a run is created.
 
-An intervention of your own checks its combinations itself, in
+A user-defined intervention checks its own combinations, in
 :meth:`spatialnb.config.intervention.Intervention.check`.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Exclusion(NamedTuple):
-    """A setting that cannot be given together with any of some others."""
+    """A setting that cannot be combined with any of some others."""
 
     setting: str
     others: tuple[str, ...]
@@ -27,33 +27,38 @@ _ONE_TASK = (
     "leave out network and second"
 )
 _NOT_FOLDED = "sparse and prune: expected one task, and a prior that is not folded"
-_ON_A_LINE = "positions: decay, second and folded take neurons on a line; leave positions out"
+_ON_A_LINE = "positions: decay, second and folded need 1-D index order; leave positions out"
 
 EXCLUSIONS = (
     Exclusion(
         "second",
         ("decay", "train_size", "validation_size"),
-        "second: two tasks are trained without decay and on all samples",
+        "second: expected no decay and all samples; leave out decay, train_size and "
+        "validation_size",
     ),
     Exclusion(
         "second",
         ("learning_rate_decay", "folded"),
-        "second: two tasks have no learning_rate_decay and are not folded",
+        "second: expected no learning_rate_decay and no folded; leave them out",
     ),
     Exclusion(
         "second",
         ("interventions",),
-        "second: two tasks are trained without interventions; leave one of the two out",
+        "second: two tasks are trained without interventions; leave out one of the two",
     ),
     Exclusion("activation", ("network", "second"), _ONE_TASK),
     Exclusion("dead_neurons", ("network", "second"), _ONE_TASK),
     Exclusion("permuted_units", ("network", "second"), _ONE_TASK),
     Exclusion("initialisation", ("network", "second", "sparse"), _KAIMING),
     Exclusion("input_scaling", ("second",), "second: text is not scaled; leave input_scaling out"),
-    Exclusion("network", _MLP, f"network: {', '.join(_MLP)} are those of a multilayer perceptron"),
+    Exclusion(
+        "network",
+        _MLP,
+        f"network: {', '.join(_MLP)} need a multilayer perceptron; leave network out",
+    ),
     Exclusion("positions", ("decay", "second", "folded"), _ON_A_LINE),
     Exclusion(
-        "folded", ("weight_decay",), "folded: weight decay of learned weights cannot be folded"
+        "folded", ("weight_decay",), "folded: weight decay on learned weights cannot be folded"
     ),
     Exclusion(
         "folded", ("decay",), "folded: only the action multiply can be folded, without decay"
@@ -61,14 +66,14 @@ EXCLUSIONS = (
     Exclusion(
         "sparse",
         ("prune",),
-        "sparse and prune: give one, zeros from the start or zeros at the end",
+        "sparse and prune: give only one, zeros from the start or zeros at the end",
     ),
     Exclusion("sparse", ("second", "folded"), _NOT_FOLDED),
     Exclusion("prune", ("second", "folded"), _NOT_FOLDED),
     Exclusion(
         "prune",
         ("decay", "learning_rate_decay"),
-        "prune: the epoch after it has a constant learning rate and no decay; leave out "
+        "prune: the epoch after pruning has a constant learning rate and no decay; leave out "
         "learning_rate_decay and decay",
     ),
     Exclusion(
@@ -102,11 +107,11 @@ EXCLUSIONS = (
     ),
     Exclusion("asymmetric", _NO_PRIOR, f"asymmetric: expected no {', '.join(_NO_PRIOR)}"),
 )
-"""Every pair of settings that cannot be given together."""
+"""All settings that cannot be combined."""
 
 
 def check(run: Any) -> None:
-    """Raise ValueError where two settings of a run exclude each other; None is not given."""
+    """Raise ValueError if two settings of a run exclude each other; None counts as not given."""
     for setting, others, message in EXCLUSIONS:
         given = getattr(run, setting) is not None
         if given and any(getattr(run, other) is not None for other in others):

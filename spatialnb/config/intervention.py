@@ -1,4 +1,4 @@
-"""What can act on a run while it trains, besides the optimiser: one class, registered by name.
+"""Interventions: anything that acts on training besides the optimiser; a class with a name.
 
 .. code-block:: python
 
@@ -10,8 +10,8 @@
         def before_step(self):
             torch.nn.utils.clip_grad_norm_(self.training.model.parameters(), self.norm)
 
-``Run(interventions=(Clipping(norm=0.5),))`` trains with it. Its name and fields stand in the run's
-id. Random numbers come from ``self.training.generator``, else no run is the same twice.
+``Run(interventions=(Clipping(norm=0.5),))`` trains with it. Its name and fields are part of the
+run's id. Draw random numbers from ``self.training.generator``; otherwise runs are not reproducible.
 """
 
 from __future__ import annotations
@@ -29,65 +29,65 @@ if TYPE_CHECKING:
 
 
 class Part:
-    """Something that acts while a network trains. Every hook does nothing unless it is overridden.
+    """Base class for anything that acts during training. Hooks do nothing unless overridden.
 
-    Hooks are called in the order of this class.
+    They are called in the order in which this class defines them.
     """
 
     def start_epoch(self, progress: float) -> None:
         """Called before each epoch; `progress` goes from 0 in the first to 1 in the last."""
 
     def augment(self, x: Tensor) -> Tensor:
-        """Called with the inputs of every training batch (batch, features); gives what is used."""
+        """Called with the inputs of every training batch (batch, features); returns new inputs."""
         return x
 
     def penalty(self) -> Tensor:
-        """A scalar that is added to the loss of every batch. Slower, as autograd takes it."""
+        """A scalar added to the loss of every batch. Slower, because it goes through autograd."""
         raise NotImplementedError
 
     def before_step(self) -> bool | None:
-        """Called before each step of the optimiser, gradients in place; False leaves it out."""
+        """Called before each optimiser step, after backward; return False to skip the step."""
         return None
 
     def after_step(self) -> None:
-        """Called after each step of the optimiser, and after one that was left out."""
+        """Called after each optimiser step, including a skipped one."""
 
     def measure(self) -> dict[str, float]:
         """Numbers to record after each epoch, by name."""
         return {}
 
     def finish(self, outcome: dict[str, Any]) -> None:
-        """Called at the end of a training that did not fail; adds to what is recorded."""
+        """Called at the end of training, unless it failed; adds results to the record."""
 
     def overrides(self, hook: str) -> bool:
-        """Whether this part does anything at that hook."""
+        """Whether this part overrides the hook."""
         return getattr(type(self), hook) is not getattr(Part, hook)
 
 
 class Intervention(Part):
-    """Base of interventions: frozen dataclasses, whose fields are their settings.
+    """Base class of interventions: frozen dataclasses whose fields are their settings.
 
-    The hooks read ``self.training``, a :class:`~spatialnb.training.context.Training`. What changes
-    while the network trains belongs into a :class:`Part` of its own, which :meth:`begin` returns.
+    The hooks read ``self.training``, a :class:`~spatialnb.training.context.Training`. State that
+    changes during training belongs in a separate :class:`Part`, which :meth:`begin` returns.
     """
 
     if TYPE_CHECKING:
         training: Training
 
     def check(self, run: Run) -> None:
-        """Raise ValueError where the run has settings that this cannot be combined with."""
+        """Raise ValueError if this cannot be combined with other settings of the run."""
 
     def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
-        """Change the network of a run once it is initialised; `shape` is that of an input."""
+        """Change the run's network after initialisation; `shape` is that of an input."""
 
     def begin(self, training: Training) -> Part:
-        """The part that acts in this training; this very object, bound to it, unless overridden."""
+        """The part that acts in this training; by default a copy of this object bound to it."""
         part = copy.copy(self)
         object.__setattr__(part, "training", training)
         return part
 
 
 interventions: Registry[Intervention] = Registry(Intervention, "intervention")
-"""Every intervention that is registered, by name."""
+"""All registered interventions, by name."""
 register = interventions.register
-"""Class decorator: make one known by a name; see :class:`~spatialnb.registry.Registry`."""
+"""Class decorator: register an intervention; see :class:`~spatialnb.registry.Registry`."""

@@ -1,7 +1,7 @@
-"""Learning rates that fall: the factor of a step, by the share of the training that is done.
+"""Learning-rate decay: the factor for a step as a function of the fraction of training done.
 
-The share before step s of S, counted from 0, is $s / S$: the first step has the whole learning
-rate, and zero is where the step after the last one would stand.
+The fraction before step s of S, counted from 0, is $s / S$: the first step has the full learning
+rate, and the factor would reach zero one step after the last.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable
 from spatialnb.registry import Functions
 
 Decay = Callable[[float], float]
-"""From the share of the training that is done, in [0, 1], to a factor of the learning rate."""
+"""From the fraction of training done, in [0, 1], to a factor of the learning rate."""
 
 decays: Functions[Decay] = Functions("learning_rate_decay")
-"""Every decay by name: linear, cosine, and your own."""
+"""All decays by name: linear, cosine, and your own."""
 register = decays.register
-"""Decorator: make a decay known by a name; see :class:`~spatialnb.registry.Functions`."""
+"""Decorator: register a decay; see :class:`~spatialnb.registry.Functions`."""
 
 
 @register("linear")

@@ -1,8 +1,8 @@
-"""A run's whole identity: everything that determines its numbers, and nothing else.
+"""The configuration of a run: everything that determines its numbers, and nothing else.
 
-The canonical JSON of a :class:`Run` (sorted keys, no spaces, floats as floats, absent settings left
-out) with the schema version and the recipe number is hashed to the run's id. Source files, paths,
-host, threads and times are provenance: they stand beside the configuration in the record.
+The run's id is a hash of the canonical JSON of a :class:`Run` (sorted keys, no spaces, floats as
+floats, unset settings omitted) with the schema version and the recipe number. Source files, paths,
+host, threads and times are provenance, stored beside the configuration in the record.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from spatialnb.priors.schedules import Schedule, Static
 from spatialnb.registry import Functions, check_fields, check_name, decode, encode, unknown
 
 SCHEMA = 1
-"""Version of the configuration's format."""
+"""Version of the configuration format."""
 
 RECIPE = 1
-"""Bumped by hand when a change to the code alters any number that a run records."""
+"""Increased by hand when a change of the code alters any number that a run records."""
 
 POSITIONS = ("plane",)
-"""Where neurons can stand besides on a line."""
+"""Positions of units other than 1-D index order."""
 AUGMENTATIONS = ("crop_flip",)
-"""How training images can be changed."""
+"""Augmentations of training images."""
 REPARAMETRISATIONS = ("weight_norm", "learned_scalar")
-"""How a weight can be written without a prior."""
+"""Reparametrisations of a weight without a prior."""
 INPUT_SCALINGS = ("unit", "centred")
-"""How images can be scaled besides being standardised."""
+"""Scalings of images other than standardisation."""
 LARGEST_SEED = 2**31 - 1
-"""Seeds go from 0 to this one."""
+"""The largest seed; the smallest is 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Decay:
     r"""Decay toward a target: the penalty $\lambda \sum (W - T)^2$. Log, v9.
 
     `target` is a kernel whose values are T; `weight` is $\lambda$. With `keep_sign` the penalty is
-    $\lambda \sum (|W| - T)^2$: a weight decays to the size T with the sign that it has.
+    $\lambda \sum (|W| - T)^2$: a weight decays toward magnitude T and keeps its sign.
     """
 
     target: Kernel
@@ -60,20 +60,20 @@ class Decay:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.keep_sign is False:  # one decay has one id
+        if self.keep_sign is False:  # None and False mean the same, and must give the same id
             object.__setattr__(self, "keep_sign", None)
         _at_least("Decay.weight", self.weight, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecondTask:
-    """A second task that is trained at the same time. Report, v7.
+    """A second task trained at the same time. Log, v7.
 
     Parameters
     ----------
-    dataset : its data set.
-    schedule : its own kernel on the shared layers; the run's schedule is the first task's.
-    shared : whether the tasks share their hidden layers, or have two networks side by side.
+    dataset : the second task's data set.
+    schedule : the second task's kernel on the shared layers; the first task has the run's schedule.
+    shared : whether the tasks share their hidden layers, or have two separate networks.
     """
 
     dataset: str = "imdb"
@@ -92,64 +92,67 @@ class Run:
     Parameters
     ----------
     dataset : edition of a data set, e.g. ``cifar10-jpeg``.
-    train_size : use the first so many training images only; all of them without it.
-    validation_size : hold out the last so many training images and measure on those after every
-        epoch. Such a run never sees the test images, so settings may be chosen by it.
+    train_size : use only the first `train_size` training images; default: all.
+    validation_size : hold out the last `validation_size` training images and evaluate on them after
+        every epoch. Such a run never uses the test images, so it can be used to choose settings.
     network : ``convolutional``, ``convolutional_pooled`` or ``transformer``, see
         :mod:`spatialnb.training.networks`, with the prior on its classifier or on the MLPs of its
-        blocks; a multilayer perceptron without it.
-    hidden : widths of the hidden layers, ReLU between: those of the classifier of a convolutional
-        network, the filters of a pooled one, and the widths of a transformer's MLPs, one a block.
-    initialisation : of a multilayer perceptron's weights: ``torch_default``, which draws the biases
-        too, or ``normal`` with the spread `initial_std`; Kaiming normal without it.
+        blocks; default: a multilayer perceptron.
+    hidden : widths of the hidden layers, with ReLU between them. In a convolutional network these
+        are the classifier's; in a pooled one, the numbers of filters; in a transformer, the MLP
+        widths, one per block.
+    initialisation : of a multilayer perceptron's weights: ``torch_default``, which also draws the
+        biases, or ``normal`` with standard deviation `initial_std`; default: Kaiming normal.
     initial_std : standard deviation of every weight under the initialisation ``normal``.
-    input_scaling : of images: ``unit`` for [0, 1], ``centred`` for [-1, 1]; standardised by channel
-        without it.
-    activation : ``leaky_relu`` in the place of ReLU, 0.01 x below 0, in a multilayer perceptron.
-    dead_neurons : record the share of dead neurons of each hidden layer of a multilayer perceptron
+    input_scaling : of images: ``unit`` for [0, 1], ``centred`` for [-1, 1]; default: standardised
+        per channel.
+    activation : ``leaky_relu`` instead of ReLU, with slope 0.01 below 0, in a multilayer
+        perceptron.
+    dead_neurons : record the fraction of dead units in each hidden layer of a multilayer perceptron
         after every epoch, see :mod:`spatialnb.training.interventions.dead_units`.
-    permuted_units : measure the trained network so many times with the units of its hidden layers
-        in a random order, see :mod:`spatialnb.training.interventions.permuted_units`.
-    augmentation : ``crop_flip``: training images moved by up to 4 pixels and mirrored at random.
-    dropout : share of hidden units, between 0 and 1, that is left out of every training step.
-    label_smoothing : share of the target, between 0 and 1, that is spread over all classes.
-    rotation : record after every epoch how far effective weight vectors turn, see
+    permuted_units : evaluate the trained network this many times with the units of each hidden
+        layer randomly permuted, see :mod:`spatialnb.training.interventions.permuted_units`.
+    augmentation : ``crop_flip``: training images randomly shifted by up to 4 pixels and flipped.
+    dropout : fraction of hidden units dropped in every training step, between 0 and 1.
+    label_smoothing : fraction of the target spread over all classes, between 0 and 1.
+    rotation : record after every epoch how far effective weight vectors rotate, see
         :mod:`spatialnb.training.interventions.rotation`.
-    learned_rotation : the same of the learned weights, which a prior makes the effective ones from.
-    mask_locality : record how local the weights of the first layer are that are not zero, see
+    learned_rotation : the same for the learned weights, from which a prior computes the effective
+        ones.
+    mask_locality : record how local the non-zero weights of the first layer are, see
         :mod:`spatialnb.priors.mask_locality`.
     reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
         :mod:`spatialnb.training.interventions.reparametrised`.
-    action : how a strength acts on a weight: ``multiply``, ``normalise``, ``cap``, ``soft_cap``,
-        ``cap_scaled_gradient``.
-    schedule : the kernel, as a function of progress.
-    decay : a penalty toward a target, or none.
-    second : a second task, or none. The first hidden width is then that of the adapters, which each
-        task has of its own, and the prior acts on the layers between the others.
+    action : how a kernel value acts on a weight: ``multiply``, ``normalise``, ``cap``,
+        ``soft_cap``, ``cap_scaled_gradient``.
+    schedule : the kernel as a function of training progress.
+    decay : a penalty toward a target, or None.
+    second : a second task, or None. The first hidden width is then that of the adapters, of which
+        each task has its own, and the prior acts on the layers between the other hidden widths.
     optimizer : ``adam``, ``sgd`` with momentum 0.9, ``adamw``, or ``madam``.
     learning_rate : greater than 0.
-    weight_decay : of ``adamw`` alone: a step of learning rate $\eta$ first multiplies every learned
-        parameter by $1 - \eta \lambda$, $\lambda$ being this number.
-    learning_rate_decay : how it falls, ``linear`` or ``cosine``, to zero; constant without it.
+    weight_decay : for ``adamw`` only: a step with learning rate $\eta$ first multiplies every
+        learned parameter by $1 - \eta \lambda$, where $\lambda$ is this number.
+    learning_rate_decay : ``linear`` or ``cosine`` decay to zero; default: constant.
     folded : instead of attaching the prior, train the effective weights themselves, with these
-        parts of what the prior does to the optimiser: see :mod:`spatialnb.priors.folded_optimizer`.
-    positions : ``plane``: pixels at their own places, see :func:`spatialnb.priors.geometry.plane`;
-        each layer's neurons on a line without it.
-    permuted_pixels : on the plane, the seed of one permutation of the pixels' places.
-    sparse : zeros from the first step on, or none; see :class:`~spatialnb.config.sparsity.Sparse`.
-    prune : weights set to zero after the training, or none; see
+        parts of the prior's effect on the optimiser: see :mod:`spatialnb.priors.folded_optimizer`.
+    positions : ``plane``: pixels at their real coordinates on the 2-D pixel grid, see
+        :func:`spatialnb.priors.geometry.plane`; default: the 1-D index order of each layer.
+    permuted_pixels : on the pixel grid, the seed of a permutation of the pixels' positions.
+    sparse : zeros from the first step on, or None; see :class:`~spatialnb.config.sparsity.Sparse`.
+    prune : weights set to zero after training, or None; see
         :class:`~spatialnb.config.sparsity.Prune`.
-    asymmetric : weights that are fixed, in a network without a prior: see
+    asymmetric : fixed weights in a network without a prior, see
         :mod:`spatialnb.config.asymmetric`.
-    interventions : what else acts while the network trains: see
+    interventions : anything else that acts during training, see
         :mod:`spatialnb.config.intervention`.
-    batch_size : samples a step; the last batch of an epoch may be smaller.
+    batch_size : samples per step; the last batch of an epoch may be smaller.
     epochs : passes over the training split.
-    seed : fixes initialisation and batch order, so the arms of one seed are paired.
+    seed : determines initialisation and batch order, so arms with the same seed are paired.
 
     Raises
     ------
-    TypeError : a field of another type. ValueError : a value out of its range.
+    TypeError : a field has the wrong type. ValueError : a value is out of range.
     """
 
     dataset: str = "cifar10-jpeg"
@@ -205,7 +208,7 @@ class Run:
             intervention.check(self)
 
     def _settle(self) -> None:
-        """Give settings that mean the same one form, because one run has one id."""
+        """Normalise equivalent settings, so that they give the same id."""
         for name in ("dead_neurons", "rotation", "learned_rotation", "mask_locality"):
             if getattr(self, name) is False:
                 object.__setattr__(self, name, None)
@@ -260,10 +263,10 @@ class Run:
         for name in ("dropout", "label_smoothing"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < 1.0:
-                raise ValueError(f"{name}: expected a share between 0 and 1, got {value:g}")
+                raise ValueError(f"{name}: expected a fraction between 0 and 1, got {value:g}")
         if (self.initialisation == "normal") != (self.initial_std is not None):
             raise ValueError(
-                "initial_std: expected with the initialisation normal, and with no other"
+                "initial_std: required with the initialisation normal, not allowed with others"
             )
         if not 0 <= self.seed <= LARGEST_SEED:
             raise ValueError(f"seed: expected 0 to {LARGEST_SEED}, got {self.seed}")
@@ -271,19 +274,19 @@ class Run:
     def _check_optimizer(self) -> None:
         if (self.optimizer in DECAYING) != (self.weight_decay is not None):
             raise ValueError(
-                f"weight_decay: expected with the optimizer {' or '.join(DECAYING)}, and with no "
-                "other"
+                f"weight_decay: required with the optimizer {' or '.join(DECAYING)}, not allowed "
+                "with others"
             )
 
     def _check_positions(self) -> None:
         if self.positions is not None and self.positions not in POSITIONS:
             known = unknown("positions", self.positions, dict.fromkeys(POSITIONS))
-            raise ValueError(f"{known} Leave positions out for neurons on a line.")
+            raise ValueError(f"{known} Leave positions out for 1-D index order.")
         if self.permuted_pixels is None:
             return
         if self.positions is None:
             raise ValueError(
-                "permuted_pixels: pixels have places on the plane alone; set positions"
+                "permuted_pixels: pixels have positions only on the plane; set positions to plane"
             )
         if not 0 <= self.permuted_pixels <= LARGEST_SEED:
             raise ValueError(
@@ -292,7 +295,7 @@ class Run:
             )
 
     def _check_prior(self) -> None:
-        """What goes only with a certain prior, or with none."""
+        """Check settings that need a certain prior, or none."""
         if self.folded is not None and self.action != "multiply":
             raise ValueError("folded: only the action multiply can be folded, without decay")
         plain = (self.action, self.schedule) == ("multiply", Static())
@@ -306,21 +309,23 @@ class Run:
         by_kernel = self.prune is not None and "kernel" in self.prune.by
         if by_kernel and isinstance(self.schedule.at(1.0), Uniform | Averaged):
             raise ValueError(
-                "prune: by kernel needs strengths that differ within a layer; this one's are all "
-                "the same, so prune by magnitude or random"
+                "prune: by kernel needs kernel values that differ within a layer, but this kernel "
+                "is constant; prune by magnitude or random"
             )
 
     def _check_rounds(self, rounds: int, rewind: int) -> None:
         if self.epochs % rounds:
-            raise ValueError(f"sparse: {rounds} rounds do not divide {self.epochs} epochs")
+            raise ValueError(
+                f"sparse: {self.epochs} epochs cannot be divided into {rounds} equal rounds"
+            )
         if rewind >= self.epochs // rounds:
             raise ValueError(
-                f"sparse: a round has {self.epochs // rounds} epochs, so rewind is less than that; "
-                f"got {rewind}"
+                f"sparse: a round has {self.epochs // rounds} epochs, and rewind must be less than "
+                f"that; got {rewind}"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data, with schema and recipe."""
+        """The run as plain JSON data, with schema and recipe."""
         return {"schema": SCHEMA, "recipe": RECIPE, **encode(self)}
 
     @property
@@ -329,7 +334,7 @@ class Run:
         return digest(self.to_dict())[:16]
 
     def earlier_ids(self) -> dict[int, str]:
-        """Its ids by earlier recipe number; the records under these no longer answer."""
+        """The run's ids under earlier recipe numbers; records with these ids no longer count."""
         plain = self.to_dict()
         return {
             recipe: digest({**plain, "recipe": recipe})[:16] for recipe in range(1, plain["recipe"])
@@ -337,11 +342,11 @@ class Run:
 
     @classmethod
     def from_dict(cls, data: Any) -> Run:
-        """The run that :meth:`to_dict` wrote.
+        """Create a run from the output of :meth:`to_dict`.
 
         Raises
         ------
-        ValueError : another schema or recipe, an unknown field, or a value that does not fit.
+        ValueError : another schema or recipe, an unknown field, or an invalid value.
         """
         if not isinstance(data, dict):
             raise ValueError(f"run: expected an object, got {data!r}")
@@ -350,8 +355,8 @@ class Run:
             theirs = plain.pop(name, None)
             if theirs != ours:
                 raise ValueError(
-                    f"run: {name} {theirs!r} is not this version's {ours}. "
-                    "Read it with the version of spatialnb that wrote it, or train it again."
+                    f"run: its {name} is {theirs!r}, but this version of spatialnb has {ours}. "
+                    "Read it with the version that wrote it, or train it again."
                 )
         try:
             return decode(cls, plain, "run")
@@ -360,7 +365,7 @@ class Run:
 
 
 def canonical(data: Any) -> str:
-    """JSON with sorted keys and no spaces: the text that ids and checksums are made from."""
+    """JSON with sorted keys and no spaces: the text from which ids and checksums are computed."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -375,7 +380,7 @@ def _check_parts(parts: tuple[str, ...]) -> None:
             raise ValueError(unknown("part of folded", part, dict.fromkeys(PARTS)))
     if not parts or len(set(parts)) < len(parts):
         raise ValueError(
-            f"folded: expected parts of {', '.join(PARTS)}, each once and at least one, got "
+            f"folded: expected one or more of {', '.join(PARTS)}, without repeats, got "
             f"{list(parts)}"
         )
 

@@ -1,4 +1,4 @@
-"""Your own kernels, schedules, networks and so on: from a file, and into worker processes."""
+"""User-defined kernels, schedules, networks and so on: load from a file, send to workers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from spatialnb.priors.schedules import Schedule
 from spatialnb.registry import Functions, Registry
 
 ALONE = (
-    "The notebook, the workers and the folder of a re-run have this one file: put all of it into "
-    "one, or install the other as a package"
+    "The notebook, the workers and the folder of a re-run receive only this file: put everything "
+    "into it, or install the other file as a package"
 )
-"""Why a file of definitions imports none beside it."""
+"""Why a definition file cannot import a file beside it."""
 PREFIX = "spatialnb_own_"
-"""The beginning of the name of a file's module."""
+"""Prefix of the module name of a definition file."""
 PACKAGE = "spatialnb"
-"""What is defined elsewhere, but for torch, is the user's own."""
+"""Anything defined outside this package and torch is user-defined."""
 REGISTRIES: dict[str, Functions[Any] | Registry[Any]] = {
     "kernel": kernels.kernels,
     "schedule": schedules.schedules,
@@ -42,7 +42,7 @@ REGISTRIES: dict[str, Functions[Any] | Registry[Any]] = {
     "learning_rate_decay": lr_schedules.decays,
     "intervention": intervention.interventions,
 }
-"""All that can be registered, by the word for one. What is later here may use what is earlier."""
+"""All registries, by what they register. Later ones may use earlier ones."""
 
 
 def load(path: Path | str) -> None:
@@ -50,9 +50,9 @@ def load(path: Path | str) -> None:
 
     Raises
     ------
-    FileNotFoundError : it is not there.
-    ValueError : it registers a name that is taken, imports a file beside it, or raises an error of
-        its own, which is named.
+    FileNotFoundError : the file does not exist.
+    ValueError : it registers a name that is taken, imports a file beside it, or raises an error
+        itself, which the message quotes.
     """
     path = Path(path).expanduser().resolve()
     if not path.is_file():
@@ -64,7 +64,7 @@ def load(path: Path | str) -> None:
     _refuse_neighbours(path)
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
-    sys.modules[name] = module  # a dataclass looks its module up while it is made
+    sys.modules[name] = module  # a dataclass looks up its module while it is created
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -73,7 +73,7 @@ def load(path: Path | str) -> None:
 
 
 def forget(path: Path | str) -> None:
-    """Take back what a file has registered, so that another file may use its names."""
+    """Unregister what a file has registered, so that another file can use the same names."""
     path = Path(path).expanduser().resolve()
     for name, module in list(sys.modules.items()):
         if name.startswith(PREFIX) and _same_file(Path(str(module.__file__)), path):
@@ -85,9 +85,9 @@ def forget(path: Path | str) -> None:
 
 
 def _module_name(path: Path) -> str:
-    """A name for the module of a file; files of one name in two folders are two modules.
+    """A module name for a file; files with the same name in two folders are different modules.
 
-    A copy of a file is the same module, so that what it registers is not taken for another's.
+    A copy of a file gets the same module, so that registering its names again is not a conflict.
     """
     for name, module in list(sys.modules.items()):
         if name.startswith(PREFIX) and _same_file(Path(str(module.__file__)), path):
@@ -99,7 +99,7 @@ def _module_name(path: Path) -> str:
 
 
 def _same_file(first: Path, second: Path) -> bool:
-    """Whether two paths are one file, or files of the same content."""
+    """Whether two paths are the same file, or files with the same content."""
     try:
         return first.samefile(second) or first.read_bytes() == second.read_bytes()
     except OSError:  # the first was removed since
@@ -114,15 +114,15 @@ def _put_back(name: str, module: types.ModuleType | None) -> None:
 
 
 def _refuse_neighbours(path: Path) -> None:
-    """Raise ValueError where a file imports what only its own or the present folder brings.
+    """Raise ValueError if a file imports a module that only its own or the current folder contains.
 
-    The kernel of a notebook, a worker and whoever reads the re-run work in other folders.
+    The notebook's kernel, the workers and later readers of the re-run run in other folders.
     """
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
-        return  # said when it is run
-    everywhere = [place for place in sys.path[1:] if place]  # before them, where it was called
+        return  # reported when the file is run
+    everywhere = [place for place in sys.path[1:] if place]  # sys.path[0] is the calling folder
     for name in sorted(_imported(tree)):
         if name.startswith("."):
             raise ValueError(f"definitions: {path} imports a file beside it. {ALONE}")
@@ -135,7 +135,7 @@ def _refuse_neighbours(path: Path) -> None:
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    """The top names of what a module imports; ``.`` where it is relative."""
+    """The top-level names that a module imports; ``.`` for a relative import."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -146,7 +146,7 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 def kinds() -> list[tuple[str, str, Any]]:
-    """What is registered outside the package: (``kernel``, name, class) and so on."""
+    """Everything registered from outside the package: (``kernel``, name, class) and so on."""
     every = [
         (what, name, kind)
         for what, registry in REGISTRIES.items()
@@ -156,7 +156,7 @@ def kinds() -> list[tuple[str, str, Any]]:
 
 
 def packed() -> bytes:
-    """Every user-defined kind by value, for a process that cannot import where it was defined."""
+    """All user-defined kinds, pickled by value for a process that cannot import their modules."""
     found = kinds()
     if not found:
         return pickle.dumps(found)
@@ -173,7 +173,7 @@ def packed() -> bytes:
 
 
 def unpack(data: bytes) -> None:
-    """Register what :func:`packed` holds, in this process."""
+    """Register in this process what :func:`packed` has pickled."""
     for what, name, kind in pickle.loads(data):
         REGISTRIES[what].register(name)(kind)
 
@@ -186,7 +186,7 @@ def formulas_of(run: Run) -> list[Any]:
 
 
 def parts_of(run: Run) -> list[Any]:
-    """What else of a run is user-defined: its network, optimiser, interventions and so on."""
+    """The other user-defined parts of a run: its network, optimiser, interventions and so on."""
     named = (
         (components.networks, run.network),
         (components.activations, run.activation),

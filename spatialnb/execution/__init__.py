@@ -1,1 +1,1 @@
-"""Execution: which runs are missing, and where they are trained."""
+"""Execution: find the missing runs, and train them on a backend."""

@@ -1,4 +1,4 @@
-"""Training on an accelerator, from this process."""
+"""Train on an accelerator, in this process."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accelerator(Backend):
-    """Train on one device, one run after the other or in stacks.
+    """Train on one device, one run at a time or in stacks.
 
     Parameters
     ----------
-    device : as torch calls it, such as ``cuda``.
-    stack : train up to this many runs of one architecture at once, as
-        :mod:`spatialnb.training.batched` does; ``auto`` for as many as the memory of a CUDA device
-        has room for. Other runs are trained one by one.
-    precision : of the matrix products of stacks, ``float32`` or ``tf32``, which is faster on CUDA
-        and gives other numbers.
+    device : a torch device, such as ``cuda``.
+    stack : train up to this many runs of one architecture together, with
+        :mod:`spatialnb.training.batched`; ``auto`` for as many as fit in the memory of a CUDA
+        device. Other runs are trained one by one.
+    precision : of the matrix products in stacks: ``float32``, or ``tf32``, which is faster on CUDA
+        and gives different numbers.
 
     Raises
     ------
-    ValueError : a stack of less than one run, or what is CUDA's alone on another device; from
-        :meth:`check`, a device that is not there.
+    ValueError : a stack of less than one run, or an option for CUDA on another device; from
+        :meth:`check`, a device that is not available.
     """
 
     device: str
@@ -46,7 +46,7 @@ class Accelerator(Backend):
         return 1
 
     def check(self) -> None:
-        """Raise ValueError where torch cannot use the device."""
+        """Raise ValueError if torch cannot use the device."""
         import torch  # here: naming a backend needs no torch
 
         try:
@@ -55,9 +55,9 @@ class Accelerator(Backend):
             why = str(error).splitlines()[0]
             raise ValueError(
                 f"device {self.device!r} cannot be used here ({why}); leave it out to train on the "
-                "processor"
+                "CPU"
             ) from error
 
     def train(self, queue: JobQueue) -> None:
-        """Train stacks first, then every other run."""
+        """Train stacks first, then all other runs."""
         train_in_turn(queue, self.device, stacking(self.stack, self.device, self.precision))

@@ -1,7 +1,7 @@
-"""How many processors this process may use: affinity, and the quotas of control groups.
+"""Count the CPU cores that this process may use, from its affinity and cgroup quotas.
 
-Joblib's count, which scikit-learn brings, knows the quota of a container and not that of a group
-inside one, as systemd and batch systems make them, and takes most of a second to import.
+Joblib's count (installed with scikit-learn) respects the quota of a container, but not that of a
+nested group as created by systemd and batch systems, and takes almost a second to import.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SELF = Path("/proc/self")
-"""Where Linux says in which control groups this process is, and where their files are."""
+"""Folder in which Linux lists this process's control groups and where their files are mounted."""
 
 
 def cores(process: Path = SELF) -> int:
-    """The least of processors, affinity and quota, rounded up; at least one."""
+    """The minimum of cores, affinity and quota, rounded up; at least one."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quotas = [math.ceil(quota) for quota in _quotas(process)]
     return max(1, min([found or 1, *quotas]))
 
 
 def _quotas(process: Path) -> Iterator[float]:
-    """Processors that the control groups of a process allow it, of both versions."""
+    """CPU quotas of a process's control groups, in cores; cgroup versions 1 and 2."""
     for folder, top in _groups(process):
         for place in (folder, *folder.parents):
             with contextlib.suppress(OSError, ValueError):
@@ -35,13 +35,13 @@ def _quotas(process: Path) -> Iterator[float]:
 
 
 def _groups(process: Path) -> Iterator[tuple[Path, Path]]:
-    """The folder of each group that may limit processors, and the top of its file system."""
+    """The folder of each control group that may limit the CPU, and the root of its file system."""
     try:
         groups = (process / "cgroup").read_text("utf-8", "surrogateescape").splitlines()
         mounts = (process / "mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return
-    paths: dict[str, str] = {}  # by controller, of which the second version names none
+    paths: dict[str, str] = {}  # by controller; cgroup v2 names none
     for line in groups:
         _, controllers, path = line.split(":", 2)
         paths |= dict.fromkeys(controllers.split(","), path)
@@ -53,23 +53,23 @@ def _groups(process: Path) -> Iterator[tuple[Path, Path]]:
         if controller is None or controller not in ("", *options.split(",")):
             continue
         path = paths.get(controller, root)
-        # A container may see its group from outside, and its files at the top.
+        # In a container, the group's path may be the host's while its files are at the mount point.
         inside = os.path.relpath(path, root) if Path(path).is_relative_to(root) else "."
         yield Path(os.path.normpath(Path(top, inside))), Path(top)
 
 
 def _quota(folder: Path) -> float:
-    """Processors that one group allows. OSError or ValueError where it names no number of them."""
+    """CPU quota of one control group, in cores; OSError or ValueError if it sets none."""
     try:
         quota, period = (folder / "cpu.max").read_text().split()
     except OSError:
         quota = (folder / "cpu.cfs_quota_us").read_text()
         period = (folder / "cpu.cfs_period_us").read_text()
-    if int(quota) <= 0 or int(period) <= 0:  # "max", the second version's word, is no number
+    if int(quota) <= 0 or int(period) <= 0:  # int() also refuses cgroup v2's "max"
         raise ValueError(f"{folder}: no quota")
     return int(quota) / int(period)
 
 
 def _unescaped(text: str) -> str:
-    r"""A path of mountinfo, which has a space as ``\040``."""
+    r"""A path from mountinfo, which writes a space as ``\040``."""
     return re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,6 +1,6 @@
-"""A backend on a Dask cluster that is there already: its scheduler and workers are not ours.
+"""A backend on an existing Dask cluster, whose scheduler and workers are managed elsewhere.
 
-Needs ``dask.distributed``, which ``pip install -e '.[cluster]'`` in a checkout brings.
+Needs ``dask.distributed``: ``pip install -e '.[cluster]'`` in a checkout.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any
 from spatialnb.execution.executor import ExecutorBackend
 
 CONNECT_SECONDS = 10.0
-"""How long a scheduler may take to answer."""
+"""Timeout for connecting to a scheduler."""
 WATCH_SECONDS = 5.0
-"""How often the scheduler is asked for its workers."""
+"""Interval at which the scheduler is asked for its workers."""
 
 
 class Watch:
-    """Says which workers were lost and which have come, when it is called.
+    """Reports lost and new workers; called repeatedly during training.
 
     Parameters
     ----------
-    workers : asks for the addresses of those that there are now. OSError, where nobody answers,
-        leaves it to the runs to fail.
-    say : told what has changed.
-    first : those that there are at the beginning.
-    every : seconds between two questions.
+    workers : returns the addresses of the current workers. An OSError (no answer) is ignored here,
+        since the runs themselves will fail.
+    say : receives the messages.
+    first : addresses of the workers at the start.
+    every : seconds between two queries.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Watch:
         self._asked = time.monotonic()
 
     def __call__(self) -> None:
-        """Ask, where it is time to, and say what is not as it was."""
+        """Query the workers if the interval has passed, and report changes."""
         if time.monotonic() - self._asked < self._every:
             return
         self._asked = time.monotonic()
@@ -53,38 +53,38 @@ class Watch:
         except OSError:
             return
         for address in sorted(self._there - now):
-            self._say(f"The worker at {address} was lost; what it was at is tried again")
+            self._say(f"The worker at {address} was lost; its runs are tried again")
         if self._there and not now:
             self._say("No worker is left; waiting for one")
         if now - self._there:
-            self._say(f"Workers have come: there are {len(now)} now")
+            self._say(f"New workers have joined: there are {len(now)} now")
         self._there = now
 
 
 def _addresses(client: Any) -> Iterable[str]:
-    if client.status != "running":  # it would wait long for an answer
+    if client.status != "running":  # else the call would block for a long time
         raise OSError("the scheduler is lost")
     return tuple(client.nthreads())
 
 
 @contextlib.contextmanager
 def connected(address: str, say: Callable[[str], None] = print) -> Iterator[ExecutorBackend]:
-    """A backend on the cluster of this scheduler, with the number of processes it has now.
+    """A backend on the cluster of this scheduler, with its current number of worker processes.
 
-    A worker that is lost costs the runs that it had in flight, which others try again; workers may
-    come and go. Nothing of the cluster is stopped at the end, but for runs that wait.
+    Workers may join and leave. If a worker is lost, the runs it was training are tried again on
+    others. At the end, waiting runs are cancelled and the cluster keeps running.
 
     Parameters
     ----------
     address : of the scheduler, such as ``tcp://login-node:8786``.
-    say : told where there is no worker, and so nothing happens, and what became of workers.
+    say : receives messages about missing, lost and new workers.
 
     Raises
     ------
-    RuntimeError : ``dask.distributed`` is not installed; a worker has not this package; or a run
-        was lost with its worker again and again.
-    ValueError : not an address.
-    OSError : no Dask scheduler answers there.
+    RuntimeError : ``dask.distributed`` is not installed; a worker does not have this package; or a
+        run was lost repeatedly together with its worker.
+    ValueError : `address` is not an address.
+    OSError : no Dask scheduler answers at this address.
     """
     try:
         from distributed import Client, KilledWorker
@@ -101,25 +101,25 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
             f"cluster {address!r}: {error}; expected an address such as tcp://login-node:8786"
         ) from error
     try:
-        # Asked first: a client that finds no scheduler goes on trying while it is thrown away.
+        # Try the port first: a client without a scheduler keeps trying while it is being discarded.
         socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except Exception as error:  # also what another kind of server says
+    except Exception as error:  # any error: another kind of server may answer
         raise OSError(
-            f"no Dask scheduler can be reached at {address} ({error}). Is it running, and is this "
-            "its address? `dask scheduler` prints it when it starts"
+            f"no Dask scheduler can be reached at {address} ({error}). Check that it is running, "
+            "and check the address, which `dask scheduler` prints when it starts"
         ) from error
     with client:
         if not client.nthreads():
-            say(f"No worker is at {address} yet; waiting for the first one")
+            say(f"The scheduler at {address} has no workers yet; waiting for the first one")
             client.wait_for_workers(1)
-        # A worker without the package dies of the first run that it is sent, and says nothing.
+        # A worker without the package would die silently on the first run it receives.
         specs = client.run(find_spec, "spatialnb")
         without = sorted(worker for worker, spec in specs.items() if spec is None)
         if without:
             raise RuntimeError(
-                f"{len(without)} of {len(specs)} workers have no spatialnb, such as {without[0]}: "
-                "install it in the environment that they are started in"
+                f"spatialnb is not installed on {len(without)} of {len(specs)} workers, such as "
+                f"{without[0]}: install it in the environment in which the workers are started"
             )
         try:
             yield ExecutorBackend(
@@ -129,5 +129,5 @@ def connected(address: str, say: Callable[[str], None] = print) -> Iterator[Exec
             )
         except KilledWorker as error:
             raise RuntimeError(
-                f"a run took down one worker after another, most likely out of memory: {error}"
+                f"a run killed one worker after another, most likely out of memory: {error}"
             ) from error

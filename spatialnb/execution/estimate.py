@@ -1,8 +1,7 @@
-"""How long it takes to make what is missing: said before, and held to afterwards.
+"""Estimate how long the missing runs take on this machine, and compare with the time they took.
 
-A range for this machine. A few steps of each kind of run are tried, so an estimate knows neither
-another machine nor an earlier day. The least is what the cores can do with nothing else to do; the
-most is with the work that they have now, and with memory that all of them share.
+The estimate is a range, from timing a few steps of each kind of run here and now. The lower end
+assumes otherwise idle cores; the upper end adds the current load and shared memory bandwidth.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from spatialnb.execution.stacking import divided
 from spatialnb.registry import encode
 
 KINDS = 6
-"""Kinds of runs that are tried, those with the most epochs; others count as the slowest."""
+"""How many kinds of runs are timed, those with the most epochs; others count as the slowest."""
 START = (3.0, 15.0)
-"""Seconds until workers have imported what they need, and the data are read."""
+"""Seconds until workers have imported their modules and read the data."""
 SHARED_MEMORY = 1.4
-"""How much longer a step may take where other cores use the memory, too."""
+"""Slowdown of a step, at most, when other cores share the memory bandwidth."""
 BUSIEST = 3.0
-"""How much longer other work makes it at most: more is not told from a load that just ends."""
+"""Largest slowdown assumed for other processes, since a high load may be about to end."""
 ALIGNMENT = (5.0, 40.0)
-"""Seconds of a pair whose hidden units are matched, which needs the data."""
+"""Seconds for a pair whose hidden units are matched, which needs the data."""
 OFF_BOUND, COMPILING = 5.0, 60.0
-"""How far stacks may be from what their device copies and multiplies, and seconds until torch has
-compiled what they need."""
+"""Factor by which stacks may be slower than the device's copy and matrix-product rates allow, and
+seconds for torch to compile their code."""
 NOTEBOOK = (3.0, 30.0)
-"""Seconds of a chapter's notebook, its page and its tables."""
+"""Seconds for a chapter's notebook, its page and its tables."""
 IGNORED = (
     "seed",
     "epochs",
@@ -46,26 +45,26 @@ IGNORED = (
     "initial_std",
     "input_scaling",
 )
-"""Settings that an epoch takes no longer for."""
+"""Settings that do not change the duration of an epoch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds, the least and the most, and what they are counted from."""
+    """The least and the most seconds, and what the estimate is based on, in words."""
 
     least: float
     most: float
     counted: str
 
     def said(self) -> str:
-        """The range, and what it is counted from."""
+        """The range in words, and what it is based on."""
         return f"about {span(self.least, self.most)} on this machine ({self.counted})"
 
     def held(self, took: float) -> str:
-        """How near it was to what it took, in seconds."""
+        """Compare the estimate with the time taken, in seconds; a sentence."""
         said = f"It took {span(took, took)}; the estimate was {span(self.least, self.most)}."
         if took > 1.05 * self.most:
-            return f"{said} That is longer: the machine had more to do than it seemed."
+            return f"{said} That is longer: the machine was busier than expected."
         if took < 0.95 * self.least:
             return f"{said} That is shorter."
         return said
@@ -79,15 +78,15 @@ def of(
     chapters: int = 0,
     load: float | None = None,
 ) -> Estimate | None:
-    """How long this machine takes for these; None where it is another that trains.
+    """Estimate the time for these runs and pairs; None if another machine trains.
 
     Parameters
     ----------
     todo : the runs to train.
-    pairs : those to measure afterwards, one by one.
+    pairs : the pairs to measure afterwards, one by one.
     backend : where runs are trained.
-    chapters : whose notebooks are executed afterwards.
-    load : how many other processes compute meanwhile; as the system says without it.
+    chapters : how many notebooks are executed afterwards.
+    load : how many other processes compute at the same time; by default the system's load average.
     """
     if not backend.on_this_machine:
         return None
@@ -115,8 +114,8 @@ def of(
 
 
 def _stacked(runs: Sequence[Run], device: str) -> tuple[float, float]:
-    """Seconds of stacks, the least and the most: not tried, since that would take long itself."""
-    if device == "cpu":  # as the loop, in one process
+    """The least and the most seconds for stacks; not timed, since that would itself take long."""
+    if device == "cpu":  # about as fast as the loop, in one process
         alone = sum(_seconds(runs, device))
         return 0.8 * alone, 1.5 * alone
     from spatialnb.execution import speed
@@ -126,14 +125,14 @@ def _stacked(runs: Sequence[Run], device: str) -> tuple[float, float]:
 
 
 def kind(run: Run) -> str:
-    """The same for runs whose epochs take as long."""
+    """A key that is equal for runs whose epochs take equally long."""
     plain = {name: value for name, value in encode(run).items() if name not in IGNORED}
     plain["schedule"] = run.schedule != type(run)().schedule
     return str(plain)
 
 
 def span(least: float, most: float) -> str:
-    """A range of seconds in words, in the unit of the larger where the smaller is one or more."""
+    """A range of seconds in words, in the larger value's unit if the smaller one is at least 1."""
     seconds, unit, digits = _unit(most)
     low, high = round(least / seconds, digits), round(most / seconds, digits)
     if low == high:
@@ -144,15 +143,15 @@ def span(least: float, most: float) -> str:
 
 
 def _unit(seconds: float) -> tuple[float, str, int]:
-    """The unit for so many seconds: its own seconds, its name, and the digits that are said."""
+    """The unit for a duration: its length in seconds, its name, and the number of decimals."""
     if seconds < 90.0:
         return 1.0, "second", 0
     return (60.0, "minute", 0) if seconds < 90.0 * 60.0 else (3600.0, "hour", 1)
 
 
 def _seconds(todo: Sequence[Run], device: str) -> list[float]:
-    """Seconds of each run by itself, from trying the kinds that have the most epochs."""
-    from spatialnb.execution import speed  # here: what is recorded is counted without torch
+    """Seconds of each run alone, from timing the kinds that have the most epochs."""
+    from spatialnb.execution import speed  # here: counting recorded runs needs no torch
 
     kinds = {run.id: kind(run) for run in todo}
     by_kind = Counter[str]()
@@ -167,7 +166,7 @@ def _seconds(todo: Sequence[Run], device: str) -> list[float]:
 
 
 def _pairs(pairs: Sequence[PairSpec]) -> tuple[float, float]:
-    """Seconds, the least and the most, to measure pairs of networks one after the other."""
+    """The least and the most seconds to measure pairs of networks one by one."""
     from spatialnb.execution import speed
 
     measures: dict[str, list[PairSpec]] = {}

@@ -1,4 +1,4 @@
-"""Training by any ``concurrent.futures.Executor``: MPI, loky, a Dask cluster."""
+"""Train with any ``concurrent.futures.Executor``: MPI, loky, a Dask cluster."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class ExecutorBackend(Backend):
 
     Parameters
     ----------
-    executor : does the training. Its workers need this package, the same as here, and the data;
+    executor : runs the training. Its workers need the same version of this package, and the data;
         nothing else is sent or shared.
-    workers : how many runs it trains at once, for estimates of time.
-    watch : called again and again while runs are trained, to say what became of the workers.
+    workers : how many runs it trains in parallel, for time estimates.
+    watch : called repeatedly during training, to report on the workers.
     """
 
     on_this_machine: ClassVar[bool] = False
@@ -42,14 +42,14 @@ class ExecutorBackend(Backend):
         return self.workers
 
     def train(self, queue: JobQueue) -> None:
-        """Submit every run, and take the records that come back."""
+        """Submit every run, and record the results as they return."""
         from spatialnb.config import user_definitions  # here: naming a backend needs no torch
         from spatialnb.execution import worker
         from spatialnb.records import provenance
 
         def done(future: Future[Any]) -> None:
             trained = future.result()
-            queue.advance(trained.record.config["epochs"])  # they are not reported one by one
+            queue.advance(trained.record.config["epochs"])  # all at once: no progress per epoch
             queue.finish(*trained)
 
         shared = (user_definitions.packed(), provenance.code())
@@ -64,6 +64,6 @@ class ExecutorBackend(Backend):
         except (BrokenExecutor, CancelledError) as error:
             raise WorkerError(
                 f"the workers are lost ({str(error) or type(error).__name__}); {len(queue)} runs "
-                "are left. What is finished is recorded, and the same command goes on where this "
+                "are left. Finished runs are recorded, and the same command continues where this "
                 "one stopped."
             ) from error

@@ -1,4 +1,4 @@
-"""Futures submitted a number of them ahead, and handed on as they end."""
+"""Submit futures up to a limit ahead, and process each as it completes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 POLL_SECONDS = 0.2
-"""How often the bar is brought up to date."""
+"""Interval at which the progress bar is updated."""
 AHEAD = 10_000
-"""Runs that are submitted ahead: more than an executor has workers."""
+"""How many runs are submitted ahead: more than an executor has workers."""
 
 T = TypeVar("T")
 
@@ -22,20 +22,21 @@ def collect(
     done: Callable[[Future[T]], None],
     drain: Callable[[], None],
 ) -> None:
-    """Hand every future on as it ends; `futures` submits them, :data:`AHEAD` of them ahead.
+    """Pass every future to `done` as it completes; at most :data:`AHEAD` are pending at a time.
 
-    The ends are queued by the futures themselves: to ask each of thousands again and again takes
-    longer than their runs.
+    Each future adds itself to a queue when it completes, because polling thousands of futures would
+    take longer than the runs.
 
     Parameters
     ----------
-    futures : submits a future whenever the next one is taken.
-    done : called with each future that ended well.
-    drain : called every :data:`POLL_SECONDS` and whenever futures end.
+    futures : submits a new future each time the next one is taken.
+    done : called with each future that completed without an error.
+    drain : called every :data:`POLL_SECONDS`, and whenever futures complete.
 
     Raises
     ------
-    Exception : that of a future; the good ones that ended with it are handed on before.
+    Exception : the exception of a future, after the successful futures that completed with it have
+        been passed to `done`.
     """
     ended: SimpleQueue[Future[T]] = SimpleQueue()
     pending: set[Future[T]] = set()
@@ -60,7 +61,7 @@ def collect(
 
 
 def _waited_for(ended: SimpleQueue[Future[T]]) -> Iterator[Future[T]]:
-    """What has ended, after a moment if nothing has yet."""
+    """The completed futures; waits up to :data:`POLL_SECONDS` for the first."""
     with contextlib.suppress(Empty):
         yield ended.get(timeout=POLL_SECONDS)
         while True:

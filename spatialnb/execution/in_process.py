@@ -1,4 +1,4 @@
-"""Training in this process, one run after the other."""
+"""Train in this process, one run at a time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InProcess(Backend):
-    """Train on the processor in this process: no other is started, so a debugger can follow.
+    """Train on the CPU in this process, without worker processes, so that a debugger can follow.
 
     Parameters
     ----------
-    stack : train up to this many runs of one architecture at once, as
-        :mod:`spatialnb.training.batched` does; other runs are trained one by one.
+    stack : train up to this many runs of one architecture together, with
+        :mod:`spatialnb.training.batched`; other runs are trained one by one.
 
     Raises
     ------
@@ -38,12 +38,12 @@ class InProcess(Backend):
         return 1
 
     def train(self, queue: JobQueue) -> None:
-        """Train stacks first, then every other run."""
+        """Train stacks first, then all other runs."""
         train_in_turn(queue, "cpu", stacking(self.stack))
 
 
 def train_in_turn(queue: JobQueue, device: str, stack: Stacking | None) -> None:
-    """Train the queue on a device of this process: stacks first, then one run after the other."""
+    """Train the queue in this process on a device: stacks first, then one run at a time."""
     from spatialnb.execution.trainer import train_one  # here: naming a backend needs no torch
 
     if stack is not None:

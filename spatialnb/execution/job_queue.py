@@ -1,4 +1,4 @@
-"""Runs that wait to be trained, with a progress bar; finished ones are recorded at once."""
+"""The queue of runs to train, with a progress bar; finished runs are recorded immediately."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from spatialnb.records.store import Record, Store
 
 
 class JobQueue:
-    """What a :class:`~spatialnb.execution.backend.Backend` trains, and where it reports.
+    """The runs that a :class:`~spatialnb.execution.backend.Backend` trains, and its progress.
 
     Parameters
     ----------
     runs : the runs to train.
-    paired : ids of those whose learned weights a pair needs.
+    paired : ids of the runs whose learned weights a pair needs.
     store : where finished runs are recorded.
     bar : counts epochs.
     """
@@ -46,15 +46,15 @@ class JobQueue:
         return run.id in self._paired
 
     def weights_path(self, run: Run) -> Path | None:
-        """Where the run's learned weights belong; None where no pair needs them."""
+        """The file for the run's learned weights; None if no pair needs them."""
         return weight_cache.path_of(run.id) if self.needs_weights(run) else None
 
     def finish(
         self, record: Record, weights: bytes | None = None, answers: Record | None = None
     ) -> None:
-        """Record a finished run, and take it off the queue.
+        """Record a finished run, and remove it from the queue.
 
-        What belongs to it is written first: a recorded run has all that it should leave.
+        Its weights and answers are written first, so that a recorded run is always complete.
         """
         if weights is not None:
             weight_cache.write(weights, weight_cache.path_of(record.id))
@@ -65,11 +65,11 @@ class JobQueue:
         self._describe()
 
     def advance(self, epochs: int = 1) -> None:
-        """Move the bar on."""
+        """Advance the progress bar."""
         self._bar.update(epochs)
 
     def on_epoch(self, runs: int = 1) -> Callable[[int], None]:
-        """What training calls after each epoch: it moves the bar on by one epoch of each run."""
+        """A callback for the end of each epoch; it advances the bar by one epoch per run."""
 
         def advance(_: int) -> None:
             self.advance(runs)
@@ -77,15 +77,15 @@ class JobQueue:
         return advance
 
     def recount(self) -> None:
-        """Set the bar to the epochs of finished runs: those of a lost run are trained again."""
+        """Reset the bar to the epochs of finished runs, since a lost run is trained again."""
         self._bar.n = self._bar.total - sum(run.epochs for run in self._waiting.values())
 
     def announce(self, text: str) -> None:
-        """Show what is trained now beside the bar."""
+        """Show a description beside the bar."""
         self._bar.set_description(text)
 
     def say(self, text: str) -> None:
-        """Print a line above the bar; nothing where no bar is shown."""
+        """Print a line above the bar; prints nothing if no bar is shown."""
         if not self._bar.disable:
             self._bar.write(text, file=sys.stderr)
 

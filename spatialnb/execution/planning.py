@@ -1,4 +1,4 @@
-"""What is asked for and not recorded yet, and how long it takes: found without torch."""
+"""Find runs and pairs that are not recorded yet, and estimate their time, without torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from spatialnb.config.run import RECIPE, SCHEMA, Run, digest
 from spatialnb.records.store import Store, default_store
 
 PairSpec = tuple[Run, Run] | tuple[Run, Run, str]
-"""What a :class:`Pair` is made from: two runs, and a measure that is not similarity."""
+"""Arguments of a :class:`Pair`: two runs, and a measure if it is not similarity."""
 SAMPLE = 9
-"""The time of a run is the median over this many runs like it."""
+"""The time of a run is the median over this many similar runs."""
 LOOKED_AT = 2000
-"""Records of a folder that are looked through for these. Names are hashes: any part is a sample."""
+"""How many records of a folder are searched for similar runs. File names are hashes, so the first
+ones are a random sample."""
 
 
 class Pair(NamedTuple):
-    """Two runs whose networks are compared, and what is measured of them.
+    """Two runs whose networks are compared, and the measure.
 
     `measure` is a name of :data:`spatialnb.analysis.pair_measures.MEASURES`.
     """
@@ -39,26 +40,26 @@ class Pair(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The id of its record."""
+        """The id of the pair's record."""
         return pair_id(*self)
 
 
 def missing(configs: Sequence[Run], store: Store | None = None) -> list[Run]:
-    """The runs that are not recorded yet, each once, in order. Reads file names only."""
+    """The runs that are not recorded yet, without repeats, in order. Reads file names only."""
     return missing_of(configs, (store or default_store()).ids())
 
 
 def missing_of(configs: Sequence[Run], there: set[str]) -> list[Run]:
-    """The same, where the ids of what is recorded are known already."""
+    """Like :func:`missing`, given the ids of the recorded runs."""
     return list({run.id: run for run in configs if run.id not in there}.values())
 
 
 def stale(configs: Sequence[Run], there: set[str]) -> dict[int, int]:
-    """How many runs that are not recorded were recorded under each earlier recipe number.
+    """Count the missing runs that are recorded under each earlier recipe number.
 
     Parameters
     ----------
-    there : ids of what is recorded. A run counts under the newest recipe that has it.
+    there : ids of the recorded runs. A run counts under the newest recipe that has it.
     """
     found: dict[int, int] = {}
     for run in missing_of(configs, there):
@@ -69,7 +70,7 @@ def stale(configs: Sequence[Run], there: set[str]) -> dict[int, int]:
 
 
 def why_missing(chapter: str, configs: Sequence[Run], there: set[str]) -> str:
-    """What of a chapter is not recorded, why a stale record does not count, and what to do."""
+    """Say which runs of a chapter are missing, why stale records do not count, and what to do."""
     left = missing_of(configs, there)
     if not left:
         return ""
@@ -77,8 +78,8 @@ def why_missing(chapter: str, configs: Sequence[Run], there: set[str]) -> str:
     said = f"{len(left)} of its {len({run.id for run in configs})} runs are not recorded"
     for older, count in stale(configs, there).items():
         said += (
-            f"; recorded under recipe {older}: {count}, which do not count, as recipe {recipe} "
-            "gives other numbers (see CHANGELOG.md)"
+            f"; {count} recorded under recipe {older} do not count, because recipe {recipe} gives "
+            "different numbers (see CHANGELOG.md)"
         )
     return f"{said}. `spatialnb train {chapter}` trains them."
 
@@ -89,7 +90,7 @@ def editions(run: Run) -> tuple[str, ...]:
 
 
 def pair_config(first: Run, second: Run, measure: str = "similarity") -> dict[str, Any]:
-    """What the record of a pair is asked for."""
+    """The configuration of a pair's record."""
     return {
         "schema": SCHEMA,
         "recipe": RECIPE,
@@ -99,24 +100,24 @@ def pair_config(first: Run, second: Run, measure: str = "similarity") -> dict[st
 
 
 def pair_id(first: Run, second: Run, measure: str = "similarity") -> str:
-    """The id of the record of a pair."""
+    """The id of a pair's record."""
     return digest(pair_config(first, second, measure))[:16]
 
 
 def minutes(
     todo: Sequence[Run], store: Store, workers: int, load: float = 0.0
 ) -> tuple[float, float]:
-    """Minutes that training these runs takes: the least and the most; NaN where one is not known.
+    """The least and the most minutes for training these runs; NaN if no similar run is recorded.
 
-    As if each run were as fast as the fastest recorded like it, and as the slowest, or as the
-    median beside other work.
+    The least takes each run to be as fast as the fastest similar recorded run. The most takes the
+    slowest similar run, or the median slowed down by `load`, whichever is longer.
 
     Parameters
     ----------
-    todo : the runs.
-    store : holds runs like them.
-    workers : how many are trained at once.
-    load : how many other processes compute meanwhile, for each processor.
+    todo : the runs to train.
+    store : holds similar runs.
+    workers : how many runs are trained in parallel.
+    load : number of other running processes per core.
     """
     least, most = (busy_until(one, workers) / 60.0 for one in _fastest_and_slowest(todo, store))
     usual = busy_until(seconds(todo, store), workers) / 60.0
@@ -124,9 +125,9 @@ def minutes(
 
 
 def with_pairs(todo: Sequence[Run], pairs: Sequence[PairSpec], store: Store) -> list[Run]:
-    """The runs, and recorded ones whose weights an unmeasured pair needs: they are trained again.
+    """The runs, and the recorded runs whose weights an unmeasured pair needs (trained again).
 
-    Reads file names only, so a pair that cannot be measured, since a run failed, counts as well.
+    Reads file names only, so a pair that cannot be measured because a run failed counts as well.
     """
     measured = store.ids("pair")
     needed = [pair.runs for pair in (Pair(*one) for one in pairs) if pair.id not in measured]
@@ -135,7 +136,7 @@ def with_pairs(todo: Sequence[Run], pairs: Sequence[PairSpec], store: Store) -> 
 
 
 def busy_until(times: Sequence[float], workers: int) -> float:
-    """Seconds until the last of some runs is done, each worker taking the next as it is free."""
+    """Seconds until all runs are done, if each worker takes the next run when it is free."""
     if any(map(math.isnan, times)):
         return math.nan
     free = [0.0] * workers
@@ -145,7 +146,7 @@ def busy_until(times: Sequence[float], workers: int) -> float:
 
 
 def _fastest_and_slowest(todo: Sequence[Run], store: Store) -> tuple[list[float], list[float]]:
-    """Seconds of each run, as of the fastest and as of the slowest recorded like it."""
+    """Seconds of each run at the speed of the fastest and of the slowest similar recorded run."""
     likes = [_like(run.to_dict()) for run in todo]
     speeds = _seconds_per_epoch(set(likes), store)
     unknown = [math.nan]
@@ -157,10 +158,10 @@ def _fastest_and_slowest(todo: Sequence[Run], store: Store) -> tuple[list[float]
 
 
 def seconds(todo: Sequence[Run], store: Store) -> list[float]:
-    """Seconds that each of these runs takes, from those of runs recorded like it.
+    """Seconds that each of these runs takes, from similar recorded runs.
 
-    A run like it has the same data and network, and is pruned or not; NaN where nothing of the
-    kind is recorded.
+    A similar run has the same data and network, and is also pruned or also not pruned. NaN if no
+    such run is recorded.
     """
     likes = [_like(run.to_dict()) for run in todo]
     speeds = _seconds_per_epoch(set(likes), store)
@@ -169,7 +170,7 @@ def seconds(todo: Sequence[Run], store: Store) -> list[float]:
 
 
 def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides the time of an epoch, of a run's configuration."""
+    """The settings in a run's configuration that determine the time of an epoch."""
     return (
         config["dataset"],
         tuple(config["hidden"]),
@@ -183,7 +184,7 @@ def _like(config: Mapping[str, Any]) -> tuple[Any, ...]:
 def _seconds_per_epoch(
     likes: set[tuple[Any, ...]], store: Store
 ) -> dict[tuple[Any, ...], list[float]]:
-    """Of a few runs like each, the fastest first; the user's own before the published ones."""
+    """Seconds per epoch of a few similar runs, fastest first; the user's own records come first."""
     speeds: dict[tuple[Any, ...], list[float]] = {}
     for folder in store.folders:
         found: dict[tuple[Any, ...], list[float]] = {like: [] for like in likes - speeds.keys()}
@@ -198,9 +199,9 @@ def _seconds_per_epoch(
 
 
 def _add_seconds(path: Path, found: dict[tuple[Any, ...], list[float]]) -> None:
-    """Add a recorded run's seconds an epoch to those like it.
+    """Add a recorded run's seconds per epoch to the list of similar runs.
 
-    An estimate needs no checked record; one that cannot be read does not count.
+    An estimate does not need a checked record, and a record that cannot be read is skipped.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         record = json.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Training in processes of this machine, which may be killed without losing a finished run."""
+"""Train in worker processes on this machine; killing one loses no finished run."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from spatialnb.execution.job_queue import JobQueue
 
 RESTARTS = 3
-"""How often in a row a pool may lose a worker and finish no run."""
+"""How many times in a row a pool may lose a worker without finishing a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessPool(Backend):
-    """Train in processes of one thread each. This is the default backend.
+    """Train in single-threaded processes. This is the default backend.
 
     Parameters
     ----------
-    workers : how many processes; one per core without it.
-    stack : first train up to this many runs of one architecture at once, in this process, as
-        :mod:`spatialnb.training.batched` does; the pool trains the others.
+    workers : the number of processes; by default one per core.
+    stack : first train up to this many runs of one architecture together in this process, with
+        :mod:`spatialnb.training.batched`; the pool trains the others.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class ProcessPool(Backend):
         return self.workers or cores()
 
     def train(self, queue: JobQueue) -> None:
-        """Train stacks first, then every other run; a pool that lost a worker is started again."""
+        """Train stacks first, then all other runs; a pool that lost a worker is restarted."""
         if (stacks := stacking(self.stack)) is not None:
             train_stacks(queue, stacks)
         deaths = 0
@@ -68,7 +68,7 @@ class ProcessPool(Backend):
                 raise WorkerError(
                     f"worker processes died {RESTARTS} times (killed, or out of memory); "
                     f"{queue.total - len(queue)} of {queue.total} runs are recorded. "
-                    "Try fewer workers; the same command goes on where this one stopped."
+                    "Try fewer workers; the same command continues where this one stopped."
                 )
             before = len(queue)
             queue.recount()
@@ -78,7 +78,7 @@ class ProcessPool(Backend):
 
 
 def _train_in_pool(queue: JobQueue, workers: int) -> None:
-    """Train the queue in one pool. BrokenProcessPool where it loses a worker."""
+    """Train the queue in one pool. Raises BrokenProcessPool if it loses a worker."""
     from spatialnb.execution import worker  # here: naming a backend needs no torch
 
     def done(future: Future[Any]) -> None:
@@ -95,7 +95,7 @@ def _train_in_pool(queue: JobQueue, workers: int) -> None:
 
 @contextlib.contextmanager
 def _pool(workers: int, queue: JobQueue) -> Iterator[tuple[Executor, Callable[[], None]]]:
-    """Processes that end when this one closes its end of a pipe, or dies."""
+    """Worker processes that exit when this process closes its end of a pipe, or dies."""
     from spatialnb.execution import worker  # here: naming a backend needs no torch
 
     context = get_context("spawn")
@@ -104,9 +104,9 @@ def _pool(workers: int, queue: JobQueue) -> Iterator[tuple[Executor, Callable[[]
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{error.strerror}: no worker processes can be started, since they need semaphores in "
-            "a /dev/shm that can be written; make it so (docker run --tmpfs /dev/shm), or train in "
-            "one process, from Python: backend=InProcess()",
+            f"{error.strerror}: no worker processes can be started, because their semaphores need "
+            "a writable /dev/shm; provide one (docker run --tmpfs /dev/shm), or train in one "
+            "process, from Python: backend=InProcess()",
         ) from error
     theirs, ours = context.Pipe(duplex=False)
 
@@ -132,10 +132,11 @@ def _pool(workers: int, queue: JobQueue) -> Iterator[tuple[Executor, Callable[[]
 
 @contextlib.contextmanager
 def _main_left_alone() -> Iterator[None]:
-    """Workers that are started inside do not import the script that starts them.
+    """Workers that are started inside do not import the main script.
 
-    What they need of it comes packed. A script without ``if __name__ == "__main__":`` would start
-    workers of its own in each, and one from standard input cannot be imported at all.
+    They receive what they need from it in packed form. A script without
+    ``if __name__ == "__main__":`` would start new workers in each worker, and a script read from
+    standard input cannot be imported at all.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
@@ -147,10 +148,10 @@ def _main_left_alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C is ignored inside, and by the workers that are started inside.
+    """Ignore Ctrl-C inside, and in the workers that are started inside.
 
-    They would otherwise print a traceback each while they still import. Only the main thread may
-    say so; another one changes nothing.
+    Otherwise each worker would print a traceback if it is interrupted during its imports. Only the
+    main thread can set signal handlers; in another thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -164,10 +165,10 @@ def _uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def worker_environment() -> Iterator[None]:
-    """What workers inherit: one thread each, and an allocator that keeps its pages.
+    """Environment inherited by workers: one thread each, and an allocator that keeps its pages.
 
-    glibc gives large blocks back to the system at once, so every step of training would fault the
-    same pages in again; without that a step is about a tenth faster, and its numbers are the same.
+    By default, glibc returns large blocks to the system immediately, so every training step faults
+    the same pages in again. Keeping them makes a step about 10 % faster, with the same numbers.
     """
     ours = {
         "OMP_NUM_THREADS": "1",

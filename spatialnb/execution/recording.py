@@ -1,6 +1,6 @@
-"""Missing records made: runs trained by a backend, then pairs measured.
+"""Make the missing records: train runs on a backend, then measure pairs.
 
-A finished run is in the store, so Ctrl-C or a kill loses only the runs in flight.
+A finished run is written to the store at once, so Ctrl-C or a kill loses only unfinished runs.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from spatialnb.records import answers, provenance, weight_cache
 from spatialnb.records.store import Record, Store
 
 TRIES = 3
-"""How often weights may be gone when their pair is to be measured. Commands share the cache, and
-one that is done removes weights that another may still need."""
+"""How many times weights may be missing when their pair is measured. Commands share the cache, and
+a command that finishes removes weights that another may still need."""
 
 
 def record_missing(
@@ -33,14 +33,14 @@ def record_missing(
     backend: Backend,
     progress: bool,
 ) -> tuple[dict[str, Record], dict[str, Record]]:
-    """Train the runs that are not recorded, then measure the pairs that are not.
+    """Train the runs that are not recorded, then measure the pairs that are not recorded.
 
-    A recorded run of a pair whose weights are gone is trained again for them. Errors are those of
+    If a pair needs the weights of a recorded run, that run is trained again. Raises the errors of
     :func:`spatialnb.execution.runs.complete`.
 
     Parameters
     ----------
-    runs, pairs : those without a record.
+    runs, pairs : runs and pairs without a record.
     recorded : the records of all other runs of the pairs, by id.
     store, backend, progress : as for :func:`spatialnb.execution.runs.complete`.
 
@@ -75,9 +75,9 @@ def record_missing(
         _train(gone, set(paired), store, backend, progress)
     else:
         raise OSError(
-            f"{weight_cache.path_of(gone[0].id)}: weights that were kept there were gone {TRIES} "
-            "times, before the pairs of their runs could be measured. Is something emptying that "
-            "folder? The same command goes on where this one stopped"
+            f"{weight_cache.path_of(gone[0].id)}: weights stored there disappeared {TRIES} times "
+            "before the pairs of their runs could be measured. Check whether something empties "
+            "this folder. The same command continues where this one stopped"
         )
     for run_id in paired:
         weight_cache.path_of(run_id).unlink(missing_ok=True)
@@ -85,9 +85,9 @@ def record_missing(
 
 
 def _check_data(todo: Iterable[Run], backend: Backend, store: Store) -> None:
-    """Read the data once, before any worker does: a missing file is one clear error.
+    """Read the data once before the workers do, so that a missing file gives one clear error.
 
-    The true classes of the test split are recorded on the way: answers are judged by them.
+    This also records the true classes of the test split, against which answers are judged.
     """
     names = {name for run in todo for name in editions(run)}
     for name in sorted(names):
@@ -97,7 +97,7 @@ def _check_data(todo: Iterable[Run], backend: Backend, store: Store) -> None:
 
 
 def record_labels(names: Iterable[str], store: Store) -> None:
-    """Record the true classes of these editions, where they are not recorded yet."""
+    """Record the true classes of these editions unless they are already recorded."""
     for name in sorted(names):
         labels = answers.labels_record(datasets.load(name))
         if labels is not None and store.path(labels.id, labels.kind) is None:
@@ -108,13 +108,13 @@ def _train(
     todo: list[Run], paired: set[str], store: Store, backend: Backend, progress: bool
 ) -> None:
     total = sum(run.epochs for run in todo)
-    shown: dict[str, Any] = {} if progress else {"disable": True}  # else as TQDM_DISABLE says
+    shown: dict[str, Any] = {} if progress else {"disable": True}  # default: TQDM_DISABLE decides
     with tqdm(total=total, unit="epoch", smoothing=0.1, **shown) as bar:
         backend.train(JobQueue(todo, paired, store, bar))
 
 
 def _record_pairs(pairs: Iterable[Pair], store: Store) -> list[Run]:
-    """Measure pairs of trained runs; returns the runs whose weights are gone, and so were not."""
+    """Measure pairs of trained runs; return the runs whose weights are missing."""
     gone: dict[str, Run] = {}
     for pair in pairs:
         weights = [weight_cache.read(run.id) for run in pair.runs]

@@ -1,7 +1,7 @@
 """From configurations to records: look up recorded runs, train the missing ones.
 
-Training survives Ctrl-C and a kill: what was reported done is in the store, and the next call goes
-on where this one stopped.
+Training survives Ctrl-C and a kill: finished runs are in the store, and the next call continues
+where this one stopped.
 """
 
 from __future__ import annotations
@@ -46,32 +46,33 @@ def complete(
     train: bool = True,
     before: Callable[[Sequence[Run], Sequence[Pair]], None] | None = None,
 ) -> Completed:
-    """Records of runs and of pairs of runs: looked up where recorded, made where missing.
+    """Return the records of runs and of pairs: look up recorded ones, make the missing ones.
 
     Every record is read once, and checked as it is read.
 
     Parameters
     ----------
-    configs : the runs; one that is named twice is trained once.
-    pairs : pairs of runs that are compared, and by which measure; similarity where none is named.
-    store : where to look and to write; the working store and the published records without it.
-    backend : trains what is missing; a :class:`~spatialnb.execution.process_pool.ProcessPool` of
-        one worker per core without it.
-    progress : whether to show a bar.
-    train : whether to train what is missing; without it that is an error.
-    before : called with the runs and the pairs that are missing, before they are made.
+    configs : the runs; a run listed twice is trained once.
+    pairs : pairs of runs to compare, each with an optional measure (default: similarity).
+    store : where records are looked up and written; by default the working store and the published
+        records.
+    backend : trains the missing runs; by default a
+        :class:`~spatialnb.execution.process_pool.ProcessPool` of one worker per core.
+    progress : whether to show a progress bar.
+    train : whether to train missing runs; if False, a missing run is an error.
+    before : called with the missing runs and pairs before they are made.
 
     Raises
     ------
-    MissingError : something is missing and `train` is off.
-    RecordError : a record that is needed is damaged, or was made with another definition of a
-        kernel of one's own.
-    FileNotFoundError : a data set is not there and could not be downloaded.
-    OSError : the store cannot be written; said before anything is trained.
+    MissingError : something is missing and `train` is False.
+    RecordError : a required record is damaged, or was made with another definition of a
+        user-defined kernel.
+    FileNotFoundError : a data set is missing and could not be downloaded.
+    OSError : the store cannot be written; raised before anything is trained.
     WorkerError : worker processes died repeatedly (killed, or out of memory), or have another
         version of this package.
     KeyboardInterrupt : stopped by the user; finished runs are recorded.
-    ValueError : the backend cannot be used, such as a device that is not there.
+    ValueError : the backend cannot be used, for example because a device is not available.
     """
     store = store or default_store()
     asked = [Pair(*pair) for pair in pairs]
@@ -86,11 +87,11 @@ def complete(
     if not train:
         raise MissingError(
             f"{len(new_runs)} of {len(wanted)} runs and {len(new_pairs)} of {len(asked)} "
-            "pairs are not recorded; `spatialnb train` makes them"
+            "pairs are not recorded; make them with `spatialnb train`"
         )
     if before is not None:
         before(new_runs, new_pairs)
-    # Imported only here: what is recorded is read without torch.
+    # Imported only here, so that recorded runs can be read without torch.
     from spatialnb.execution.process_pool import ProcessPool
     from spatialnb.execution.recording import record_missing
 
@@ -106,7 +107,7 @@ def complete(
 
 
 def _find(wanted: Mapping[str, Run], pairs: Sequence[Pair], store: Store) -> Completed:
-    """What is recorded of runs and of pairs. RecordError where a record cannot be used."""
+    """The existing records of runs and pairs; raises RecordError if a record cannot be used."""
     found = {run_id: store.find(run_id) for run_id in wanted}
     records = {run_id: record for run_id, record in found.items() if record is not None}
     for run_id, record in records.items():
@@ -125,11 +126,11 @@ def _has_failed(pair: Pair, records: Mapping[str, Record]) -> bool:
 
 
 def _check_definition(run: Run, record: Record, store: Store) -> None:
-    """Refuse a record that was made when a user-defined kernel was another one."""
+    """Refuse a record that was made with another definition of a user-defined kernel."""
     if fingerprint.same_definition(run, record.provenance.get("definition")):
         return
     raise RecordError(
-        f"{store.path(run.id)}: recorded with another definition of a kernel, schedule or action "
-        "of yours than there is now. Give the new one a new name, or delete the record to train "
-        "the run again."
+        f"{store.path(run.id)}: recorded with a definition of your kernel, schedule or action that "
+        "differs from the current one. Give the new definition a new name, or delete the "
+        "record to train the run again."
     )

@@ -1,4 +1,4 @@
-"""How fast runs train here and now: a few steps of each kind, on made samples of its shape."""
+"""Measure how fast runs train on this machine: a few steps of each kind, on random samples."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from spatialnb.training import loop, multitask
 from spatialnb.training.stack import cost
 
 FEW, MOST = 4, 80
-"""Steps that are tried first, and at most."""
+"""Number of steps in the first trial, and the maximum in the second."""
 WANTED = 0.4
-"""Seconds that the second try takes, about."""
+"""Approximate duration of the second trial, in seconds."""
 
 
 def seconds_of_an_epoch(run: Run, device: str = "cpu") -> float:
     """Seconds that one epoch of this run takes in the loop.
 
-    Of the processor's own time, one thread, whatever else the machine does meanwhile; on another
-    device by the clock.
+    On the CPU this is process time of one thread, independent of other load; on another device it
+    is wall-clock time.
     """
     sizes = [(_images(run, name), _measured(run, name)) for name in editions(run)]
     steps = max(math.ceil(images / run.batch_size) for images, _ in sizes)
     few = min(FEW, steps)
-    _train(run, few, sizes, device)  # imports and first calls
+    _train(run, few, sizes, device)  # warm-up: imports and first calls
     short = _train(run, few, sizes, device)
     more = min(steps, MOST, max(2 * few, round(WANTED / max(short, 1e-4) * few)))
     if more == few:
         return short
     long = _train(run, more, sizes, device)
     a_step = max((long - short) / (more - few), 0.1 * long / more)  # clocks are not exact
-    once = max(0.0, long - more * a_step)  # what an epoch takes besides its steps
+    once = max(0.0, long - more * a_step)  # overhead of an epoch besides its steps
     return once + steps * a_step
 
 
 def epochs(run: Run) -> int:
-    """Epochs that a run takes, with those that follow on pruning."""
+    """Number of epochs of a run, including those after pruning."""
     after = 0 if run.prune is None else 1 + len(run.prune.by) * len(run.prune.zeros)
     return run.epochs + after
 
 
 def seconds_of_a_pair(first: Run, second: Run, measure: str) -> float | None:
-    """Seconds that two networks are measured in; None where that needs the data themselves."""
+    """Seconds to compare two networks; None if the measure needs the data themselves."""
     if measure != "similarity":
         return None
     kept = [pair_measures.keep(pair_measures.untrained(run)) for run in (first, second)]
@@ -59,7 +59,7 @@ def seconds_of_a_pair(first: Run, second: Run, measure: str) -> float | None:
 
 
 def bounds_of_stacks(runs: Sequence[Run], device: str) -> float:
-    """Seconds that stacks of these runs need at least, by what the device copies and multiplies."""
+    """Lower bound of the seconds for stacks of these runs, from the device's measured rates."""
     copied, multiplied = _rates(device)
     kinds: dict[str, tuple[float, float]] = {}
     total = 0.0
@@ -73,7 +73,7 @@ def bounds_of_stacks(runs: Sequence[Run], device: str) -> float:
 
 
 def _rates(device: str) -> tuple[float, float]:
-    """Bytes a second of a copy, read and written, and operations a second of a matrix product."""
+    """Bytes per second of a copy (read plus write), operations per second of a matrix product."""
     numbers, side = (2**26, 4096) if device.startswith("cuda") else (2**20, 256)
     source = torch.rand(numbers, device=device)
     target = torch.empty_like(source)
@@ -84,7 +84,7 @@ def _rates(device: str) -> tuple[float, float]:
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:
-    """The least of a few times, after one that is not counted."""
+    """The shortest of three timings, after one warm-up."""
     found = []
     for _ in range(4):
         if device.startswith("cuda"):
@@ -106,7 +106,7 @@ def _measured(run: Run, name: str) -> int:
 
 
 def _train(run: Run, steps: int, sizes: list[tuple[int, int]], device: str) -> float:
-    """Seconds of a run of one epoch with so many steps, measured on as much as goes with them."""
+    """Seconds of a one-epoch run of `steps` steps, evaluated on a proportional part of the data."""
     largest = max(images for images, _ in sizes)
     share = min(1.0, steps * run.batch_size / largest)
     data = [
@@ -124,7 +124,7 @@ def _train(run: Run, steps: int, sizes: list[tuple[int, int]], device: str) -> f
 
 
 def _made(entry: Edition, train: int, test: int) -> Dataset:
-    """Random samples in the shape of an edition: speed does not depend on what they are."""
+    """Random samples in the shape of an edition, since speed does not depend on their content."""
     random = torch.Generator().manual_seed(0)
 
     def split(count: int) -> Split:

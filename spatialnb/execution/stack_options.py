@@ -1,4 +1,4 @@
-"""How many runs are trained at once as one program, and where. Naming it needs no torch."""
+"""Options for training many runs together as one program. Creating them does not import torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 AUTO: Literal["auto"] = "auto"
-"""As many runs at once as the device has memory for."""
+"""As many runs together as fit in the device's memory."""
 Size = int | Literal["auto"]
-"""How many runs are trained at once."""
+"""How many runs are trained together."""
 PRECISIONS = ("float32", "tf32")
-"""Of matrix products, as :class:`spatialnb.training.batched.Options` has them."""
+"""Precisions of matrix products, as in :class:`spatialnb.training.batched.Options`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +19,13 @@ class Stacking:
 
     Parameters
     ----------
-    size : the most runs at once, or ``auto`` on a CUDA device.
-    device : as torch calls it.
+    size : the largest number of runs in a stack, or ``auto`` on a CUDA device.
+    device : a torch device.
     precision : ``float32``, or ``tf32`` on a CUDA device.
 
     Raises
     ------
-    ValueError : less than one run, or what is CUDA's alone on another device.
+    ValueError : less than one run, or an option for CUDA on another device.
     """
 
     size: Size
@@ -37,8 +37,8 @@ class Stacking:
         if self.size == AUTO:
             if not cuda:
                 raise ValueError(
-                    "stack: auto goes by the memory of a CUDA device; name a number of runs for "
-                    f"the device {self.device!r}"
+                    "stack: auto needs a CUDA device, whose memory sets the number of runs; give a "
+                    f"number of runs for the device {self.device!r}"
                 )
         elif not isinstance(self.size, int) or self.size < 1:
             raise ValueError(f"stack: expected at least 1, or {AUTO}, got {self.size}")
@@ -47,15 +47,15 @@ class Stacking:
             raise ValueError(f"precision: expected {expected}, got {self.precision!r}")
         if self.precision != "float32" and not cuda:
             raise ValueError(
-                f"precision: {self.precision} is for stacks on a CUDA device; leave it out on the "
-                f"device {self.device!r}"
+                f"precision: {self.precision} is only for stacks on a CUDA device; leave it out on "
+                f"the device {self.device!r}"
             )
 
 
 def stacking(size: Size | None, device: str = "cpu", precision: str = "float32") -> Stacking | None:
-    """The same, checked; None where no stacks are asked for."""
+    """The checked options; None if no stacks are requested."""
     if size is None:
         if precision != "float32":
-            raise ValueError("precision: it is that of stacks; say how many runs by stack")
+            raise ValueError("precision: applies only to stacks; give the number of runs as stack")
         return None
     return Stacking(size=size, device=device, precision=precision)

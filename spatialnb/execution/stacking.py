@@ -1,4 +1,4 @@
-"""Runs of a queue trained as stacks, as far as they can be."""
+"""Train runs of a queue as stacks where possible."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def divided(runs: Sequence[Run], paired: Collection[str] = ()) -> tuple[list[Run
 
     Parameters
     ----------
-    runs : to be trained.
-    paired : ids of those whose weights a pair needs, which stacks do not leave.
+    runs : the runs to train.
+    paired : ids of the runs whose weights a pair needs; stacks do not store weights.
     """
     known = [run for run in runs if sharing.stackable(run) and run.id not in paired]
     kept = {run.id for run in known}
     others = [run for run in runs if run.id not in kept]
     said = f"{len(known)} of {len(runs)} runs can be stacked"
     settings = {name for run in others for name in sharing.unknown_settings(run)}
-    why = [f"stacks do not know {', '.join(sorted(settings))}"] if settings else []
+    why = [f"stacks do not support {', '.join(sorted(settings))}"] if settings else []
     why += ["pairs need their weights"] if any(run.id in paired for run in others) else []
     if others:
         said += f"; {len(others)} are trained one by one" if known else ""
@@ -35,10 +35,10 @@ def divided(runs: Sequence[Run], paired: Collection[str] = ()) -> tuple[list[Run
 
 
 def train_stacks(queue: JobQueue, how: Stacking) -> None:
-    """Train many runs of one architecture at once, in this process.
+    """Train many runs of one architecture together, in this process.
 
-    What stacks do not know, and runs whose weights a pair needs, stay in the queue, and that is
-    said. A stack that the device has no memory for is trained as two.
+    Runs with settings that stacks do not support, and runs whose weights a pair needs, stay in the
+    queue, with a message. A stack that does not fit in the device's memory is split in two.
     """
     import torch  # here, as below: naming a backend needs no torch
 
@@ -53,7 +53,7 @@ def train_stacks(queue: JobQueue, how: Stacking) -> None:
     for group in sharing.stacks(known, len(known) or 1):
         if how.size == AUTO:
             size = memory.fitting(group[0], memory.free_bytes(how.device))
-            queue.say(f"the memory of {how.device} has room for {size:,} of these runs at once")
+            queue.say(f"{size:,} of these runs at once fit in the memory of {how.device}")
         else:
             size = how.size
         waiting += sharing.stacks(group, size)
@@ -68,9 +68,9 @@ def train_stacks(queue: JobQueue, how: Stacking) -> None:
             torch.cuda.empty_cache()
             queue.recount()
             half = -(-len(stack) // 2)
-            queue.say(f"{len(stack)} runs at once take more memory than there is: {half} are tried")
+            queue.say(f"{len(stack)} runs at once do not fit in memory: trying {half}")
             waiting[:0] = sharing.stacks(stack, half)
             continue
         for record, answers in trained:
             queue.finish(record, answers=answers)
-        torch.cuda.empty_cache()  # the next stack needs other pieces
+        torch.cuda.empty_cache()  # the next stack needs blocks of other sizes

@@ -1,4 +1,4 @@
-"""One run, or one stack of runs, trained in this process and described as records."""
+"""Train one run, or one stack of runs, in this process, and return the records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spatialnb.training import batched, fingerprint, loop, multitask
 
 
 class Trained(NamedTuple):
-    """A finished run: its record, its packed weights where a pair needs them, and its answers."""
+    """A finished run: its record, its packed weights if a pair needs them, and its answers."""
 
     record: Record
     weights: bytes | None = None
@@ -33,14 +33,14 @@ def train_one(
     on_epoch: Callable[[int], None] | None = None,
     device: str = "cpu",
 ) -> Trained:
-    """Train a run: its record, its packed weights where they are to be kept, and its answers.
+    """Train a run; return its record, its packed weights if they are kept, and its answers.
 
     Parameters
     ----------
     run : the configuration.
     keep_weights : whether a pair needs the learned weights.
-    on_epoch : called with the number of epochs done after each.
-    device : as torch calls it.
+    on_epoch : called after each epoch with the number of epochs done.
+    device : a torch device.
     """
     started = time.perf_counter()
     data = [datasets.load(name) for name in editions(run)]
@@ -67,20 +67,20 @@ def train_stack(
     on_epoch: Callable[[int], None] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[tuple[Record, Record | None]]:
-    """Train runs that share a program, see :mod:`spatialnb.training.batched`.
+    """Train the runs of a stack together, see :mod:`spatialnb.training.batched`.
 
-    The seconds in each record are an equal share of the whole.
+    The seconds in each record are the total divided by the number of runs.
 
     Parameters
     ----------
     stack : the runs.
     how : the device and the precision.
-    on_epoch : called with the number of epochs done after each.
-    say : told in a sentence what cannot be had, and what is done instead.
+    on_epoch : called after each epoch with the number of epochs done.
+    say : receives a sentence if something is not available, and what is done instead.
 
     Returns
     -------
-    Of each run its record and that of its answers, None where it failed.
+    For each run, its record and the record of its answers (None if the run failed).
     """
     started = time.perf_counter()
     data = datasets.load(stack[0].dataset)
@@ -119,6 +119,6 @@ def _record(
 
 
 def _device_name(device: str) -> str:
-    """A device in a record: ``cpu``, or the accelerator's name."""
+    """The device's name in a record: ``cpu``, or the accelerator's name."""
     kind = torch.device(device).type
     return torch.cuda.get_device_name(device) if kind == "cuda" else kind

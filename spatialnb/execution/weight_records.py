@@ -1,4 +1,4 @@
-"""Summaries of recorded runs' weights, for which the runs are trained again."""
+"""Record summaries of the weights of recorded runs, which are trained again for this."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from spatialnb.training import networks
 
 
 def record_weights(run: Run, store: Store) -> Record:
-    """Record a summary of a recorded run's weights, for which the run is trained again.
+    """Train a recorded run again, and record a summary of its weights.
 
     Raises
     ------
     MissingError : the run is not recorded.
-    RecordError : trained again it does not come out as recorded, so these are not its weights; or a
+    RecordError : training it again gives a different outcome, so these are not its weights; or a
         record is damaged.
-    ValueError : the run failed, is one of two tasks, or has its neurons not on a line, along which
-        the summary counts distances.
+    ValueError : the run failed, has two tasks, or does not place its units in 1-D index order,
+        along which the summary measures distances.
     """
     there = weight_summary.weights_of(run, store)
     if there is not None:
@@ -28,8 +28,8 @@ def record_weights(run: Run, store: Store) -> Record:
     again, weights, _ = train_one(run, keep_weights=True)
     if canonical(again.outcome) != canonical(recorded.outcome):
         raise RecordError(
-            f"the run {run.id} does not come out here as it was recorded, so these are not its "
-            "weights. Another torch build or processor gives other bits: see its provenance."
+            f"training the run {run.id} again here gives a different outcome, so these are not its "
+            "weights. Another torch build or CPU can change the bits: see its provenance."
         )
     assert weights is not None
     weight_cache.write(weights, weight_cache.path_of(run.id))
@@ -48,16 +48,18 @@ def record_weights(run: Run, store: Store) -> Record:
 
 
 def _summarisable(run: Run, store: Store) -> Record:
-    """The record of a run whose weights can be summarised; raises where they cannot."""
+    """The record of a run whose weights can be summarised; raises an error if they cannot."""
     recorded = store.find(run.id)
     if recorded is None:
-        raise MissingError(f"the run {run.id} is not recorded; `spatialnb train` makes it")
+        raise MissingError(f"the run {run.id} is not recorded; make it with `spatialnb train`")
     if run.positions is not None:
         raise ValueError(
-            f"the run {run.id} has its neurons on the {run.positions}; the summary of weights "
-            "counts distances along a line"
+            f"the run {run.id} has positions={run.positions!r}; the weight summary measures "
+            "distances in 1-D index order only"
         )
     if recorded.failed or run.second is not None:
-        what = "failed" if recorded.failed else "is one of two tasks"
-        raise ValueError(f"the run {run.id} {what}; weights are recorded of finished runs of one")
+        what = "failed" if recorded.failed else "has two tasks"
+        raise ValueError(
+            f"the run {run.id} {what}; weights are recorded only for finished runs of one task"
+        )
     return recorded

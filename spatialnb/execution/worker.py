@@ -1,4 +1,4 @@
-"""What a worker process does: it is told which run to train, and sends its record back."""
+"""The work of a worker process: train the run it receives, and send back the record."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _on_epoch: Callable[[int], None] | None = None
 
 
 def begin(parent: Connection, ticks: Any, definitions: bytes) -> None:
-    """Start a worker of a pool: it ignores Ctrl-C, which its parent handles, and ends with it.
+    """Initialise a worker of a pool: it ignores Ctrl-C and exits when its parent exits.
 
     Parameters
     ----------
-    parent : a pipe whose other end is the parent's; once that is closed the worker ends.
-    ticks : a queue that gets 1 after each epoch.
-    definitions : kernels of a notebook or of a file of the user's own, to register here too.
+    parent : a pipe to the parent process; the worker exits when the other end is closed.
+    ticks : a queue that receives 1 after each epoch.
+    definitions : user-defined kernels from a notebook or a file, to register here as well.
     """
     global _on_epoch
 
@@ -48,10 +48,10 @@ def _end_with(parent: Connection) -> None:
 
 
 def train(config: dict[str, Any], weights_path: Path | None) -> Trained:
-    """Train in a worker of a pool, which writes the weights itself where a path is given.
+    """Train in a worker of a pool; the worker itself writes the weights if a path is given.
 
-    Megabytes on their way to the parent would be cut off where the worker is killed, and the parent
-    would wait for the rest for ever; a record passes through a pipe in one piece.
+    If a worker were killed while sending megabytes to its parent, the parent would wait for the
+    rest forever. A record is small enough to pass through a pipe in one piece.
     """
     trained = train_one(Run.from_dict(config), weights_path is not None, _on_epoch)
     if weights_path is not None and trained.weights is not None:
@@ -62,22 +62,22 @@ def train(config: dict[str, Any], weights_path: Path | None) -> Trained:
 def train_remotely(
     config: dict[str, Any], keep_weights: bool, definitions: bytes, code: str
 ) -> Trained:
-    """Train in a worker of somebody's executor, maybe on another machine: it gets all it needs.
+    """Train in a worker of any executor, possibly on another machine; all it needs is passed in.
 
     Raises
     ------
-    WorkerError : the worker's package is not the caller's, whose code has the digest `code`.
-    OSError : the data cannot be read there; names the worker.
+    WorkerError : the worker's package differs from the caller's, whose code has the digest `code`.
+    OSError : the worker cannot read the data; the message names the worker.
     """
     here = f"worker on {platform.node()}"
     if provenance.code() != code:
         version = provenance.versions()["spatialnb"]
         raise WorkerError(
-            f"{here}: its spatialnb ({version}) is not that of the caller. Install the same "
-            "one there, start the workers again, and repeat the command."
+            f"{here}: its spatialnb ({version}) differs from the caller's. Install the same "
+            "version there, restart the workers, and repeat the command."
         )
     user_definitions.unpack(definitions)
     try:
         return train_one(Run.from_dict(config), keep_weights)
-    except OSError as error:  # most of all data that are not there
+    except OSError as error:  # usually missing data
         raise type(error)(f"{here}: {error}") from error

@@ -1,1 +1,1 @@
-"""Records: finished runs on disk, where each came from, and weights that are kept for a while."""
+"""Records: finished runs on disk, their provenance, and a temporary cache of weights."""

@@ -1,8 +1,8 @@
-"""Answers: the class that a trained network gives to every image it is measured on.
+"""Answers: the class that a trained network predicts for every image it is evaluated on.
 
-They stand in a record of their own beside the run's, four bits an image, and the true classes of a
-test split in one more. With them accuracy can be taken over other images, two networks can be
-compared image by image, and networks can vote.
+Each run has a separate record of its answers, with four bits per image, and one more record holds
+the true classes of the test split. With these, accuracy can be computed on any subset of the
+images, two networks can be compared image by image, and networks can vote.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from spatialnb.datasets import Dataset
 
 MOST_CLASSES = 16
-"""Classes that four bits tell apart."""
+"""The number of classes that four bits can encode."""
 
 Answers = Mapping[str, Sequence[int]]
-"""By edition of a data set, the class given to every sample of the split that is measured."""
+"""By edition, the predicted class of every sample of the split that is evaluated."""
 
 
 def answers_config(run: Run) -> dict[str, Any]:
-    """What the record of a run's answers is asked for."""
+    """The configuration of the record of a run's answers."""
     return {"schema": SCHEMA, "recipe": RECIPE, "measure": "answers", "run": run.id}
 
 
@@ -43,8 +43,8 @@ def record_of(run: Run, answers: Answers, provenance: dict[str, Any]) -> Record:
     Parameters
     ----------
     run : the configuration.
-    answers : of a run that did not fail, by edition.
-    provenance : as the run's own record has it.
+    answers : by edition, from a run that did not fail.
+    provenance : that of the run's own record.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def answers_of(run: Run, store: Store | None = None) -> dict[str, np.ndarray] | 
 
     Raises
     ------
-    RecordError : the record is damaged, or of other data or of another outcome than the run's.
+    RecordError : the record is damaged, or was made on other data than the run.
     """
     store = store or default_store()
     record = store.find(answers_id(run), "answer")
@@ -74,14 +74,14 @@ def answers_of(run: Run, store: Store | None = None) -> dict[str, np.ndarray] | 
     for key in ("data", "second_data"):
         if _files(record, key) != _files(whole, key):
             raise RecordError(
-                f"{path}: made on other data than the run {run.id}. It is not used. Delete it, and "
-                "train the run again with `spatialnb answers`."
+                f"{path}: made on other data than the run {run.id}, so it is not used. Delete it, "
+                "and train the run again with `spatialnb answers`."
             )
     return _unpacked(record, store)
 
 
 def labels_config(edition: str) -> dict[str, Any]:
-    """What the record of an edition's true classes is asked for: those of its test split."""
+    """The configuration of the record of an edition's true classes, those of its test split."""
     return {"schema": SCHEMA, "measure": "labels", "edition": edition, "split": "test"}
 
 
@@ -91,9 +91,9 @@ def labels_id(edition: str) -> str:
 
 
 def labels_record(data: Dataset) -> Record | None:
-    """The record of a data set's true classes; None where four bits do not tell its classes apart.
+    """The record of a data set's true classes; None if four bits cannot encode its classes.
 
-    It is the same wherever it is made, so it says of its making no more than the data.
+    The record is the same wherever it is made, so its provenance names only the data.
     """
     if data.classes > MOST_CLASSES:
         return None
@@ -111,15 +111,15 @@ def true_classes(edition: str, store: Store | None = None) -> np.ndarray | None:
 
 
 def correct(run: Run, store: Store | None = None) -> np.ndarray | None:
-    """On which test images a recorded run is right, (samples,) bool, in the data set's order.
+    """Whether a recorded run is right on each test image, (samples,) bool, in the data set's order.
 
-    None where its answers, or the true classes, are not recorded; also for a run that is measured
-    on images that are held out, or has two tasks.
+    None if its answers or the true classes are not recorded, if the run is evaluated on held-out
+    training images, or if it has two tasks.
 
     Raises
     ------
-    RecordError : answers or true classes are damaged or of other data, or they do not give the
-        accuracy that is recorded.
+    RecordError : answers or true classes are damaged or from other data, or the answers do not give
+        the recorded accuracy.
     """
     if run.validation_size or run.second is not None:
         return None
@@ -130,9 +130,9 @@ def correct(run: Run, store: Store | None = None) -> np.ndarray | None:
     whole, path = store.get(run.id), store.path(answers_id(run), "answer")
     if _files(labels, "data") != _files(whole, "data"):
         raise RecordError(
-            f"{store.path(labels.id, 'answer')}: the true classes of other data than the run "
-            f"{run.id} was trained on. They are not used. Delete the file; `spatialnb answers` "
-            "writes it again."
+            f"{store.path(labels.id, 'answer')}: true classes of other data than the run {run.id} "
+            "was trained on, so they are not used. Delete the file; `spatialnb answers` writes it "
+            "again."
         )
     true = _unpacked(labels, store)[run.dataset]
     same_size = len(given[run.dataset]) == len(true)
@@ -140,35 +140,35 @@ def correct(run: Run, store: Store | None = None) -> np.ndarray | None:
     accuracy = whole.outcome["epochs"]["test_accuracy"][-1]
     if right is None or round(accuracy * len(true)) != int(right.sum()):
         raise RecordError(
-            f"{path}: these answers do not give the accuracy that the run {run.id} has on record, "
-            f"{100 * accuracy:.2f} %. They are not used. Restore the file, or delete it to train "
-            "the run again."
+            f"{path}: these answers do not give the recorded accuracy of the run {run.id}, "
+            f"{100 * accuracy:.2f} %, so they are not used. Restore the file, or delete it to "
+            "train the run again."
         )
     return right
 
 
 def _unpacked(record: Record, store: Store) -> dict[str, np.ndarray]:
-    """The classes in a record, by edition. RecordError where they do not fit."""
+    """The classes in a record, by edition. RecordError if they cannot be read."""
     found = {}
     for name, part in record.outcome.items():
         try:
             found[name] = unpack(part["classes"], part["samples"])
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(
-                f"{store.path(record.id, record.kind)}: {error}. It is not used. Restore the file, "
+                f"{store.path(record.id, record.kind)}: {error}. The file is not used. Restore it, "
                 "or delete it to train the run again."
             ) from error
     return found
 
 
 def _files(record: Record, key: str) -> tuple[Any, Any]:
-    """The edition and the digest of the files that a record was made on."""
+    """The edition and the digest of the data files behind a record."""
     data = record.provenance.get(key) or {}
     return data.get("edition"), data.get("sha256")
 
 
 def pack(classes: Sequence[int]) -> str:
-    """Classes 0 to 15 as text: two to a byte, the first one in the high half, then Base64."""
+    """Classes 0 to 15 as text: two per byte, the first in the high half, in Base64."""
     import numpy as np
 
     given = np.asarray(classes)
@@ -180,13 +180,13 @@ def pack(classes: Sequence[int]) -> str:
 
 
 def unpack(text: str, samples: int) -> np.ndarray:
-    """The classes (samples,) uint8 that :func:`pack` wrote. ValueError where they do not fit."""
+    """The classes (samples,) uint8 that :func:`pack` wrote. ValueError if they cannot be read."""
     import numpy as np
 
     try:
         packed = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
     except (binascii.Error, TypeError) as error:
-        raise ValueError(f"answers that cannot be read: {error}") from error
+        raise ValueError(f"answers cannot be read: {error}") from error
     if packed.size != -(-samples // 2):
-        raise ValueError(f"answers for {2 * packed.size} samples, not for {samples}")
+        raise ValueError(f"answers: expected {samples} samples, got {2 * packed.size}")
     return np.stack([packed >> 4, packed & 15], axis=1).reshape(-1)[:samples]

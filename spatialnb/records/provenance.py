@@ -1,4 +1,4 @@
-"""Where a record comes from: what by design does not change its numbers, kept beside them."""
+"""Provenance of a record: metadata that by design does not change its numbers."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
-"""The folder of the whole package: an edit anywhere in it is an edit of the code behind a
-number."""
+"""The folder of the whole package. A change of any code in it counts as a change of the code behind
+a record."""
 
 PACKAGES = ("spatialnb", "torch", "torchvision", "numpy", "scikit-learn", "pillow", "safetensors")
 
 
 CODE = (".py", ".pyi")
-"""What files of code end in; the stubs say where a name of the package is imported from."""
+"""Suffixes of code files; the stubs define where the package's names are imported from."""
 
 
 @functools.cache
 def commit() -> str:
-    """The checkout's commit, ``+`` added where its code was edited; ``unknown`` outside one."""
+    """The checkout's commit, with ``+`` if code has uncommitted changes; else ``unknown``."""
     return _checkout().commit
 
 
 def doubt() -> str:
-    """Why nobody could find the code behind a record made now; empty where anybody can."""
+    """Why the code behind a record made now could not be found later; empty if it could."""
     found = _checkout()
     if found.commit == "unknown":
         return f"the commit of the code is not known: {found.why}"
     if found.edited:
         more = f" and {len(found.edited) - 1} more" if len(found.edited) > 1 else ""
-        return f"the code is not as it was committed: {found.edited[0]}{more}"
+        return f"the code has uncommitted changes: {found.edited[0]}{more}"
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Checkout:
-    """The commit, the files of code that are not as it has them, and why there is no commit."""
+    """The commit, the code files with uncommitted changes, and why the commit is unknown."""
 
     commit: str
     edited: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class _Checkout:
 @functools.cache
 def _checkout() -> _Checkout:
     try:
-        # An installed copy may lie inside a checkout of something else, which does not track it.
+        # An installed copy may lie inside the checkout of another project, which does not track it.
         _git(PACKAGE, "ls-files", "--error-unmatch", "__init__.py")
         head = _git(PACKAGE, "rev-parse", "HEAD").strip()
         every = ("--untracked-files=all", "--no-renames", "-z", "--", ".")
@@ -73,30 +73,30 @@ def _checkout() -> _Checkout:
 
 
 def _why(said: str) -> str:
-    """What git's refusal means."""
+    """Explain git's error message."""
     if "dubious ownership" in said:
         return (
-            f"git does not trust {PACKAGE.parent}, which belongs to another user; "
-            f"`git config --global --add safe.directory {shlex.quote(str(PACKAGE.parent))}` says "
-            "that you do"
+            f"git does not trust {PACKAGE.parent}, which belongs to another user; to trust it, run "
+            f"`git config --global --add safe.directory {shlex.quote(str(PACKAGE.parent))}`"
         )
     if "not a git repository" in said or "did not match any file" in said:
-        return f"{PACKAGE} is no checkout"
+        return f"{PACKAGE} is not in a git checkout of this project"
     lines = said.strip().splitlines()
-    return f"git says: {lines[-1]}" if lines else "git gives none"
+    return f"git says: {lines[-1]}" if lines else "git gives no reason"
 
 
 def is_code(path: Path) -> bool:
-    """Whether a file, named from the package on, is code.
+    """Whether a file, given relative to the package, is code.
 
-    Hidden files are not: editors, notebooks and file systems leave them, ``._cli.py`` for example.
+    Hidden files do not count, since editors, notebooks and file systems create them, for example
+    ``._cli.py``.
     """
     return path.suffix in CODE and not any(part.startswith(".") for part in path.parts)
 
 
 @functools.cache
 def code() -> str:
-    """SHA-256 over the package's files of code: the same wherever the same code is installed."""
+    """SHA-256 over the package's code files, equal wherever the same code is installed."""
     value = hashlib.sha256()
     for path in sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*")):
         if is_code(path):
@@ -105,12 +105,12 @@ def code() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that take part in a run's numbers."""
+    """Versions of Python and of the packages that affect a run's numbers."""
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
 
 
 def processor() -> str:
-    """The processor's name, as the operating system gives it."""
+    """The CPU's name, as reported by the operating system."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
@@ -120,11 +120,11 @@ def processor() -> str:
 
 
 def instruction_set() -> str:
-    """The instructions that torch uses, such as ``AVX2``; ``AVX512`` gives other bits.
+    """The instruction set that torch uses, such as ``AVX2``; results differ in their last bits.
 
-    It is not that of the processor alone: the environment may ask for less.
+    It may be less than the CPU supports, if an environment variable restricts it.
     """
-    import torch  # here: a commit is found without it
+    import torch  # here: finding the commit does not need it
 
     return str(torch.backends.cpu.get_cpu_capability())
 
@@ -137,16 +137,16 @@ def describe(
     decoded: Mapping[str, str] | None = None,
     stack: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The provenance of a run that has just ended, but for the commit.
+    """The provenance of a run that has just finished, without the commit.
 
     Parameters
     ----------
-    data : content digest by edition, of one data set or of two.
-    seconds : how long it took.
-    engine : what trained it, ``loop`` or ``stacked``.
+    data : content digests by edition, for one or two data sets.
+    seconds : training time.
+    engine : the engine that trained it, ``loop`` or ``stacked``.
     device : the accelerator's name, or ``cpu``.
-    decoded : digest of the decoded tensors by edition, of those that were decoded from files.
-    stack : how a stack was trained: ``runs`` at once, ``adam``, ``graph`` and ``precision``.
+    decoded : digests of the decoded tensors by edition, for editions decoded from files.
+    stack : how the stack was trained: number of ``runs``, ``adam``, ``graph`` and ``precision``.
     """
     editions = [{"edition": name, "sha256": digest} for name, digest in data.items()]
     return {
@@ -162,7 +162,7 @@ def describe(
 
 
 def engine_of(provenance: Mapping[str, Any]) -> str:
-    """What trained a recorded run, in words: ``the loop on a processor``, or what else it was."""
+    """The engine and device of a recorded run in words, such as ``the loop on a processor``."""
     device = str(provenance.get("device", "cpu"))
     place = "a processor" if device == "cpu" else device
     engine = provenance.get("engine", "loop")
@@ -174,7 +174,7 @@ def engine_of(provenance: Mapping[str, Any]) -> str:
 
 
 def here() -> dict[str, Any]:
-    """Versions, machine and time: the provenance of whatever is computed here and now."""
+    """Versions, machine and time: the provenance of anything computed here and now."""
     return {
         "versions": versions(),
         "processor": processor(),
@@ -188,7 +188,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"  # a checkout on the path; never a reason to lose a trained run
+        return "not installed"  # e.g. a checkout on the path; no reason to lose a trained run
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -198,6 +198,6 @@ def _git(folder: Path, *words: str) -> str:
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
-        env={**os.environ, "LC_ALL": "C"},  # its refusals are read
+        env={**os.environ, "LC_ALL": "C"},  # its error messages are parsed
     )
     return done.stdout

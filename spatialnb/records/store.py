@@ -1,9 +1,10 @@
-"""The store of finished runs: one small JSON file each, written once.
+"""The store of finished runs: one small JSON file per run, written once.
 
-A record is a temporary file on the same file system, flushed and synced, then linked to its name: a
-link refuses to replace, so the first writer wins and nothing half-written is ever read. Where the
-file system has no links, a lock and a rename do the same. On reading, the checksum is checked
-against the content, the id against the configuration, and the form against what every reader needs.
+A record is first written to a temporary file on the same file system, flushed and synced, and then
+hard-linked to its name. A link never replaces a file, so the first writer wins and no partial file
+is ever read. On file systems without links, a lock and a rename do the same. On reading, the
+checksum is verified against the content, the id against the configuration, and the structure
+against what readers need.
 """
 
 from __future__ import annotations
@@ -26,47 +27,47 @@ from spatialnb.records import provenance
 STORE_VARIABLE = "SPATIALNB_STORE"
 """The environment variable that names the working store."""
 FORMAT = "spatialnb-record/1"
-"""The format's name and version, in every record."""
+"""Name and version of the format, stored in every record."""
 KINDS = ("run", "pair", "weight", "answer")
-"""What there are records of. Each kind has a folder, named in the plural."""
+"""Kinds of records. Each kind has a folder, named in the plural."""
 
 NO_LINKS = {
     getattr(errno, name)
     for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EINVAL")
     if hasattr(errno, name)
 }
-"""How file systems without hard links refuse one: FAT, many network and container mounts."""
+"""Errors of file systems without hard links: FAT, many network and container mounts."""
 
 PARTIAL = ".part"
-"""The end of a temporary file's name."""
+"""Suffix of temporary files."""
 
 ABANDONED_SECONDS = 24 * 3600.0
-"""A temporary file this old has no writer any more: it was killed."""
+"""A temporary file older than this was left by a writer that was killed."""
 
 PROBE_BYTES = 64 * 1024
-"""What must fit into a store before anything is trained: a few records."""
+"""Free space a store needs before anything is trained: a few records."""
 
 
 class RecordError(ValueError):
-    """A file in the store that is not the record it should be."""
+    """A file in the store that is not a valid record."""
 
 
 class MissingError(RecordError):
-    """Records that are needed and are not there."""
+    """Required records are missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A finished run, a measurement of a pair of them, or a summary of one: weights or answers.
+    """A finished run, a measurement of a pair of runs, or a run's weight summary or answers.
 
     Parameters
     ----------
     kind : ``run``, ``pair``, ``weight`` or ``answer``.
-    config : what was asked, plain JSON data; its hash is the id.
-    outcome : what came out. Of a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
-        a quantity, one number an epoch) and ``final`` (numbers at the end). Of a pair: numbers. Of
-        weights: what :func:`spatialnb.analysis.weight_summary.summarise` gives. Of answers: see
-        :mod:`spatialnb.records.answers`.
+    config : the configuration, plain JSON data; its hash is the id.
+    outcome : the results. For a run: ``status`` (``finished`` or ``failed``), ``epochs`` (one list
+        per quantity, one number per epoch) and ``final`` (numbers at the end). For a pair: numbers.
+        For weights: the output of :func:`spatialnb.analysis.weight_summary.summarise`. For answers:
+        see :mod:`spatialnb.records.answers`.
     provenance : commit, versions, edition and hash of the data, device, threads, seconds.
     """
 
@@ -87,7 +88,7 @@ class Record:
 
     @property
     def failed(self) -> bool:
-        """Whether the run ended in numbers that are not finite."""
+        """Whether the run failed because its numbers were no longer finite."""
         return bool(self.outcome.get("status") == "failed")
 
     def to_json(self) -> str:
@@ -104,7 +105,7 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """The record of a file's text. RecordError says what is wrong with it."""
+        """Parse the text of a record file. RecordError says what is wrong with it."""
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -117,7 +118,7 @@ class Record:
         except (ValueError, RecursionError) as error:
             raise RecordError(f"not a record: {error}") from error
         if found != expected:
-            raise RecordError("its checksum does not fit its content: the file was changed")
+            raise RecordError("its checksum does not match its content: the file was changed")
         expected_keys = {"format", "id", "kind", "config", "outcome", "provenance"}
         if set(data) != expected_keys or data["kind"] not in KINDS:
             raise RecordError(f"expected the fields {sorted(expected_keys)}, got {sorted(data)}")
@@ -132,17 +133,18 @@ class Record:
         )
         if record.id != data["id"]:
             raise RecordError(f"its id {data['id']} is not that of its configuration, {record.id}")
-        if record.to_json() != text:  # spaces, digits beyond a double, a key that stands twice
-            raise RecordError("its text is not as it was written: the file was changed")
+        if record.to_json() != text:  # whitespace, digits beyond a double, a duplicate key
+            raise RecordError("its text differs from what was written: the file was changed")
         return record
 
 
 class Store:
-    """Folders of records, looked up in order; new records go to the first one.
+    """Folders of records; new records are written to the first one.
 
     Parameters
     ----------
-    folders : the working folder, then any others, e.g. the published records.
+    folders : the working folder, then any others, e.g. the published records. A record is looked up
+        in the last folder first.
     """
 
     def __init__(self, *folders: Path | str) -> None:
@@ -151,21 +153,21 @@ class Store:
         self.folders = tuple(Path(folder) for folder in folders)
 
     def find(self, record_id: str, kind: str = "run") -> Record | None:
-        """The record of that id, or None. RecordError where the file is damaged."""
+        """The record with that id, or None. RecordError if the file is damaged."""
         path = self.path(record_id, kind)
         return None if path is None else read(path)
 
     def get(self, record_id: str, kind: str = "run") -> Record:
-        """The record of that id, which was recorded before. RecordError where it is gone."""
+        """The record with that id, which must exist. RecordError if it is missing."""
         record = self.find(record_id, kind)
         if record is None:
             raise RecordError(
-                f"the {kind} {record_id} was recorded and is gone; do not empty a store in use"
+                f"the {kind} {record_id} was recorded but is missing; do not empty a store in use"
             )
         return record
 
     def path(self, record_id: str, kind: str = "run") -> Path | None:
-        """Where that record stands, or None."""
+        """The path of the record's file, or None."""
         for folder in reversed(self.folders):  # published ones first
             path = folder / f"{kind}s" / f"{record_id}.json"
             if path.is_file():
@@ -173,13 +175,14 @@ class Store:
         return None
 
     def prepare(self) -> None:
-        """Make sure that records can be written, before hours are spent on what goes into them.
+        """Check that records can be written, before hours are spent on training.
 
-        What killed writers left behind is removed on the way, where it is a day old.
+        Also removes temporary files of killed writers that are more than a day old.
 
         Raises
         ------
-        OSError : the first folder cannot be made or written, or its disk is full; names it.
+        OSError : the first folder cannot be created or written, or its disk is full; the message
+            names the folder.
         """
         for kind in ("runs", "pairs", "answers"):  # what training writes
             folder = self.folders[0] / kind
@@ -194,7 +197,7 @@ class Store:
                 raise OSError(
                     error.errno,
                     f"{error.strerror or error}: no records can be written there, so nothing is "
-                    "trained. Make room, or choose another folder with --store or SPATIALNB_STORE",
+                    "trained. Free space, or choose another folder with --store or SPATIALNB_STORE",
                     str(folder),
                 ) from error
             for entry in _entries(folder):
@@ -204,7 +207,7 @@ class Store:
                             Path(entry.path).unlink()
 
     def ids(self, kind: str = "run") -> set[str]:
-        """Ids of every record by file name alone, without reading the files."""
+        """The ids of all records, from the file names alone."""
         return {
             entry.name.removesuffix(".json")
             for folder in self.folders
@@ -215,14 +218,14 @@ class Store:
     def add(self, record: Record) -> Path:
         """Write a record once, and return its path.
 
-        Where a record of that id stands already, with the same outcome, nothing is written. With
-        another outcome, both are kept and RecordError names them: one configuration must not give
-        two results.
+        If a record with that id and the same outcome already exists, nothing is written. If the
+        outcome differs, both are kept and RecordError names them, because one configuration must
+        not give two results.
 
         Raises
         ------
-        RecordError : as above, or the record there is damaged.
-        OSError : the folder cannot be written; nothing half-written stays behind.
+        RecordError : as above, or the existing record is damaged.
+        OSError : the folder cannot be written; no partial file is left behind.
         """
         old_path = self.path(record.id, record.kind)
         if old_path is not None:
@@ -233,7 +236,7 @@ class Store:
         return path
 
     def conflicts(self) -> list[Path]:
-        """Results that differ from the recorded one of the same id."""
+        """Files with results that differ from the recorded result of the same id."""
         return sorted(
             Path(entry.path)
             for folder in self.folders
@@ -254,36 +257,38 @@ class Store:
         write_once(other, record.to_json())
         raise RecordError(
             f"two results for one configuration: {path} and {other}. Both are kept and the first "
-            "is used. Another torch build or processor gives other bits; otherwise bump the recipe "
-            "number in spatialnb/config/run.py, because the code computes something else."
+            "is used. If torch's build and the CPU are the same, the code now computes something "
+            "else: increase the recipe number in spatialnb/config/run.py."
         )
 
 
 def read(path: Path) -> Record:
-    """The record in a file. RecordError names the file and what is wrong with it."""
+    """Read the record in a file. RecordError names the file and what is wrong with it."""
     try:
         record = Record.from_json(path.read_bytes().decode("utf-8"))
     except (RecordError, UnicodeDecodeError) as error:
         raise RecordError(
-            f"{path}: {error}. It is not used. Restore the file, or delete it to train it again."
+            f"{path}: {error}. The file is not used. Restore it, or delete it to train the run "
+            "again."
         ) from error
     if record.id != path.name.split(".")[0]:
         raise RecordError(
-            f"{path}: holds the record {record.id}. It is not used. Restore the right file, or "
-            "delete it to train the run again."
+            f"{path}: contains the record {record.id}, so the file is not used. Restore the right "
+            "file, or delete this one to train the run again."
         )
     wrong = _misshapen(record)
     if path.parent.name in {f"{kind}s" for kind in KINDS} - {f"{record.kind}s"}:
         wrong = f"a {record.kind} among the {path.parent.name}"
     if wrong:
         raise RecordError(
-            f"{path}: {wrong}. It is not used. Restore the file, or delete it to train it again."
+            f"{path}: {wrong}. The file is not used. Restore it, or delete it to train the run "
+            "again."
         )
     return record
 
 
 def _misshapen(record: Record) -> str:
-    """What a reader of numbers would stumble over, in a text whose checksum fits; else empty."""
+    """What is wrong with the structure of a record whose checksum is right; empty if nothing is."""
     if record.kind != "run":
         return "" if record.outcome else f"a {record.kind} without an outcome"
     if record.outcome.get("status") not in ("finished", "failed"):
@@ -300,9 +305,9 @@ def _misshapen(record: Record) -> str:
 
 
 def write_once(path: Path, text: str) -> bool:
-    """Write a whole file under a name that is free; False where the name is taken.
+    """Write a file if its name is free; return False if the name is taken.
 
-    Whenever the process or the machine stops, the name is free or holds the whole text.
+    Whenever the process or the machine stops, the name is either free or has the complete text.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=PARTIAL, dir=path.parent)
@@ -317,13 +322,13 @@ def write_once(path: Path, text: str) -> bool:
                 return False
             _sync_folder(path.parent)
             return True
-        except OSError as error:  # a full disk does not say whose
+        except OSError as error:  # the error of a full disk names no file
             error.filename = error.filename or str(path)
             raise
 
 
 def _name(temporary: str, path: Path) -> bool:
-    """Give a whole file its name, in one step; False where the name is taken."""
+    """Give a complete file its name, in one step; False if the name is taken."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -336,9 +341,9 @@ def _name(temporary: str, path: Path) -> bool:
 
 
 def _rename_under_lock(temporary: str, path: Path) -> bool:
-    """The same on a file system without links: a rename replaces, so one writer at a time looks.
+    """The same on a file system without links; a lock is needed because a rename replaces files.
 
-    The lock is the operating system's, which releases it when its holder is killed.
+    The operating system releases the lock if its holder is killed.
     """
     from filelock import FileLock  # here: most file systems have links
 
@@ -350,10 +355,10 @@ def _rename_under_lock(temporary: str, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a new name to the disk, where the system can do that for a folder."""
+    """Sync a folder, so that a new name in it is on disk, if the system supports this."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # a folder that may be written and not listed
+    except OSError:  # a folder that can be written but not listed
         return
     try:
         os.fsync(handle)
@@ -366,7 +371,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _removed(path: str) -> Iterator[None]:
-    """Whatever happens inside, the temporary file is gone afterwards."""
+    """Remove the temporary file afterwards, whatever happens inside."""
     try:
         yield
     finally:
@@ -380,7 +385,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _pretty(data: dict[str, Any]) -> str:
-    """JSON with lists of numbers on one line, so that a record reads well and differs well."""
+    """JSON with each list of numbers on one line, so that records are easy to read and to diff."""
     lines = [f'  "{key}": {_value(value, 2)}' for key, value in data.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -406,12 +411,12 @@ def published_folder() -> Path:
 
 
 def refuse_inputs(folder: Path, what: str) -> None:
-    """Raise ValueError where a folder to write to lies among what is read: the book, the package.
+    """Raise ValueError if an output folder lies inside the book or the package.
 
     Parameters
     ----------
-    folder : need not be there.
-    what : the name that it was given by, such as ``--out``, for the message.
+    folder : the output folder; need not exist.
+    what : the option or variable that named it, such as ``--out``, for the message.
     """
     inputs = [book_folder(), published_folder(), provenance.PACKAGE]
     whole = folder.expanduser().resolve()
@@ -427,16 +432,16 @@ def refuse_inputs(folder: Path, what: str) -> None:
 def default_store(
     working: Sequence[Path] = (), *, only_read: bool = False, alone: bool = False
 ) -> Store:
-    """The working store and the published records, or with `alone` the working store by itself.
+    """The working store and the published records, or with `alone` only the working store.
 
     The working store is ``SPATIALNB_STORE``, or ``records`` in the user's data directory.
 
     Raises
     ------
-    ValueError : the variable holds a relative path, and this process works elsewhere than it was
-        called; or the working store lies in the book or in the package, and not `only_read`.
+    ValueError : the variable holds a relative path, and this process runs in another folder than it
+        was called from; or the working store lies in the book or the package, unless `only_read`.
     """
-    from platformdirs import user_data_path  # here: importing a module touches no disk
+    from platformdirs import user_data_path  # here: importing this module touches no disk
 
     named = None if working else from_environment(STORE_VARIABLE)
     first = named or user_data_path("spatialnb") / "records"

@@ -1,4 +1,4 @@
-"""Learned weights, kept until the pairs of their runs are measured; records come after them."""
+"""A cache of learned weights, kept until the pairs of their runs are measured."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from spatialnb.records.store import Record, RecordError, Store
 
 
 def path_of(run_id: str) -> Path:
-    """Where the learned weights of a run are kept until its pairs are measured."""
+    """The file that holds a run's learned weights until its pairs are measured."""
     folder: Path = datasets.cache_root()
     return folder / "weights" / f"{run_id}.safetensors"
 
 
 def packed(run_id: str, learned: dict[str, Tensor]) -> bytes:
-    """Weights as a file that says whose they are, with a checksum."""
+    """Weights in safetensors format, with the run's id and a checksum as metadata."""
     marks = {"run": run_id, "sha256": _digest(run_id, learned)}
     return bytes(safetensors.torch.save(learned, marks))
 
 
 def read(run_id: str) -> dict[str, Tensor] | None:
-    """The weights kept of a run; None where there are none, or not as they were written."""
+    """The cached weights of a run; None if there are none or the file is damaged."""
     try:
         with safe_open(path_of(run_id), framework="pt") as stored:
             marks = stored.metadata() or {}
             learned = {name: stored.get_tensor(name).clone() for name in stored.keys()}  # noqa: SIM118
         whole = marks == {"run": run_id, "sha256": _digest(run_id, learned)}
-    except (OSError, SafetensorError, TypeError, ValueError):  # the third: numbers NumPy lacks
+    except (OSError, SafetensorError, TypeError, ValueError):  # TypeError: a dtype NumPy lacks
         return None
     return learned if whole else None
 
 
 def read_required(run: Run) -> dict[str, Tensor]:
-    """The weights kept of a run that was just trained. RuntimeError where they are gone."""
+    """The cached weights of a run that was just trained. RuntimeError if they are missing."""
     stored = read(run.id)
     if stored is None:
         raise RuntimeError(
-            f"{path_of(run.id)}: the weights of a run were kept there and are gone or "
-            "damaged; the same command trains that run again and goes on"
+            f"{path_of(run.id)}: the weights of a run were stored there but are missing or "
+            "damaged; the same command trains that run again and continues"
         )
     return stored
 
@@ -61,7 +61,7 @@ def _digest(run_id: str, learned: dict[str, Tensor]) -> str:
 
 
 def write(weights: bytes, path: Path) -> None:
-    """Write weights as they were :func:`packed`, whole or not at all. An OSError names the path."""
+    """Write :func:`packed` weights, completely or not at all. An OSError names the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.part")
     try:
@@ -77,7 +77,7 @@ def write(weights: bytes, path: Path) -> None:
 def save_record(record: Record, store: Store) -> None:
     """Write a record, with the commit of the code that made it.
 
-    Another result of a recorded configuration is kept beside the first, with a warning.
+    If the configuration is already recorded with another result, both are kept, with a warning.
     """
     signed = Record(
         kind=record.kind,

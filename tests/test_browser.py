@@ -282,6 +282,27 @@ def test_a_page_has_the_theme_of_the_reader(opened: Opened, theme: str) -> None:
     assert opened.page.evaluate("document.documentElement.dataset.theme") in (theme, None)
 
 
+FIGURES_UNFIT = """() => {
+  const figures = [...document.querySelectorAll("main figure:has(> svg.broad)")];
+  return figures.flatMap(one => {
+    const shown = [...one.children].filter(part => part.matches("svg") && part.clientWidth);
+    const drawn = shown[0]?.getBoundingClientRect().width, column = one.parentElement.clientWidth;
+    const scale = drawn / shown[0]?.viewBox.baseVal.width;
+    const sizes = [...(shown[0]?.querySelectorAll("text") ?? [])]
+      .map(text => parseFloat(getComputedStyle(text).fontSize) * scale);
+    const small = Math.min(...sizes);
+    const fits = shown.length === 1 && Math.abs(drawn - column) <= 1 && small >= 10;
+    return fits ? [] : [`${shown.length} drawings, ${drawn} of ${column} px, letters ${small} px`];
+  });
+}"""
+
+
+@every_width
+def test_a_figure_is_as_wide_as_the_text_and_legible(opened: Opened, width: int) -> None:
+    opened.resize(width)
+    assert opened.page.evaluate(FIGURES_UNFIT) == []
+
+
 FORMULAS_UNSEEN = """() => [...document.querySelectorAll("main .math")]
   .filter(one => !one.querySelector("mjx-container svg, math")?.getBoundingClientRect().height)
   .map(one => one.outerHTML)"""

@@ -22,8 +22,8 @@ from spatialnb.report.style import COLOURS, INK, LINES, PAGES, PALE
 from spatialnb.studies import c4_sparse_or_small
 from spatialnb.study.inference import mean_interval
 
-PHONE = 343.0
-"""CSS pixels that a phone of 375 leaves a figure."""
+PHONE, COLUMN = 343.0, 624.0
+"""CSS pixels that a phone of 375 leaves a figure, and a window of 1200."""
 TEXT = {"#ffffff": "#222832", "#121212": "#ced6dd"}
 """The theme's colour of text on its pages, which INK becomes."""
 
@@ -104,12 +104,54 @@ def test_a_figure_offers_its_values_and_itself(shown):
     assert "<summary>Source of this figure</summary>" in shown.html
 
 
+def drawings_of(shown):
+    """The drawing for a phone and the one for wider columns."""
+    return re.findall(r"<svg.*?</svg>", shown.html, re.DOTALL)
+
+
+def letters(drawing, column):
+    """How tall a drawing's letters are on a column, in CSS pixels."""
+    width = float(ET.fromstring(drawing).attrib["viewBox"].split()[2])
+    sizes = re.findall(r"font(?:-size)?: ?([\d.]+)px", drawing)
+    return [float(size) * column / width for size in sizes]
+
+
 def test_the_text_of_a_figure_is_ten_pixels_tall_on_a_phone(shown):
-    svg = ET.fromstring(re.search(r"<svg.*?</svg>", shown.html, re.DOTALL).group(0))
-    width = float(svg.attrib["viewBox"].split()[2])
-    sizes = re.findall(r"font(?:-size)?: ?([\d.]+)px", shown.html)
-    assert sizes
-    assert min(map(float, sizes)) * PHONE / width >= 10.0
+    small, _ = drawings_of(shown)
+    assert min(letters(small, PHONE)) >= 10.0
+
+
+def test_the_text_of_a_figure_is_about_as_tall_as_the_page_s_on_a_wider_column(shown):
+    _, large = drawings_of(shown)
+    sizes = letters(large, COLUMN)
+    assert 12.0 <= min(sizes) <= max(sizes) <= 16.0
+
+
+def test_both_drawings_show_the_same_words_and_share_no_name_of_a_part(shown):
+    small, large = (ET.fromstring(drawing) for drawing in drawings_of(shown))
+    assert (small.attrib["class"], large.attrib["class"]) == ("narrow", "broad")
+    assert small.attrib["aria-label"] == large.attrib["aria-label"]
+    ids = [
+        {one.attrib["id"] for one in drawing.iter() if "id" in one.attrib}
+        for drawing in (small, large)
+    ]
+    assert ids[0].isdisjoint(ids[1])
+    words = [
+        {
+            text
+            for one in drawing.iter("{http://www.w3.org/2000/svg}text")
+            if (text := "".join(one.itertext())) and not re.fullmatch(r"[−\d.]+", text)
+        }
+        for drawing in (small, large)
+    ]
+    assert words[0] == words[1]
+
+
+def test_an_svg_is_written_without_waste(shown):
+    for drawing in drawings_of(shown):
+        assert "<g>" not in drawing
+        assert "\n" not in drawing
+        assert not re.search(r'(?:d|points)="[^"]*\.\d{3}', drawing)
 
 
 def test_a_figure_leaves_letters_and_their_colour_to_the_page(shown):

@@ -29,7 +29,7 @@ def csv_of(shown):
 
 
 def svg_of(shown):
-    return ET.fromstring(re.search(r"<svg.*</svg>", shown.html, re.DOTALL).group(0))
+    return ET.fromstring(re.search(r"<svg.*?</svg>", shown.html, re.DOTALL).group(0))
 
 
 def test_the_frame_holds_the_statistics_of_every_arm():

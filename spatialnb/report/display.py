@@ -79,8 +79,14 @@ STYLE = """<style>
 .spatialnb .protocol :is(ul, pre) { margin: .2rem 0; font-size: inherit; }
 .spatialnb .protocol ul { list-style: disc; padding-left: 1.1rem; }
 .spatialnb .protocol li { margin: .1rem 0; }
-.spatialnb figure { margin: 0; padding: 0; color: inherit; }
+.spatialnb figure { margin: 0; padding: 0; color: inherit; container-type: inline-size; }
 .spatialnb svg { max-width: 100%; height: auto; }
+.spatialnb figure > svg { display: block; width: 100%; }
+.spatialnb figure > svg.broad { display: none; }
+@container (width >= 30rem) {
+  .spatialnb figure > svg.narrow { display: none; }
+  .spatialnb figure > svg.broad { display: block; }
+}
 .spatialnb svg.spark { height: 26px; max-width: none; vertical-align: middle; }
 </style>"""
 

@@ -144,7 +144,8 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
         f"interval{_cross(rows)}. {note}{setting(results)}."
     )
     alt = f"Values of {wanted.title} by arm. {' '.join(alts)}"
-    return figure(fig, alt, caption, name=f"{results.study.id}-{slug(metric)}-by-seed", rows=data)
+    name = f"{results.study.id}-{slug(metric)}-by-seed"
+    return figure(fig, alt, caption, name=name, rows=data, taller=1.0)
 
 
 def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:

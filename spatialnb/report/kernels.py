@@ -119,7 +119,7 @@ def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
         f"inputs ({PICTURE} each), from 0, dark, to 1, bright."
     )
     alt = f"Strength by distance. {' '.join(alts)}"
-    return figure(fig, alt, caption, name="kernels", rows=rows)
+    return figure(fig, alt, caption, name="kernels", rows=rows, taller=1.3)
 
 
 def _connections(axes: Axes, strength: list[list[float]], middle: int) -> None:

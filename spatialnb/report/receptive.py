@@ -15,7 +15,7 @@ from spatialnb.priors.geometry import grid, layer_distance, plane
 from spatialnb.registry import unknown
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import number
-from spatialnb.report.style import SMALL, WIDTH, figure, look, matrix
+from spatialnb.report.style import SMALL, WIDE, WIDTH, figure, look, matrix
 from spatialnb.study.results import Results
 
 COLOURS = ("red", "green", "blue")
@@ -66,7 +66,8 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
         for row, line in enumerate(lines)
     ]
     alt = f"Mean strength of one hidden neuron's weights. {' '.join(alts)}"
-    return figure(fig, alt, caption, name=f"{results.study.id}-receptive-fields", rows=rows)
+    name, taller = f"{results.study.id}-receptive-fields", WIDE / WIDTH
+    return figure(fig, alt, caption, name=name, rows=rows, taller=taller)
 
 
 def _pictures(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Figure:

@@ -1,8 +1,9 @@
-"""One look for every figure: right on light and on dark pages, in greyscale, and at phone width."""
+"""One look for every figure: right on light and on dark pages, in greyscale, and at every width."""
 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from spatialnb.report.display import Shown, details, download
 WIDTH, HEIGHT = 4.7, 3.1
 """Inches. A phone of 375 px leaves a figure about 343 px, three quarters of this, and then text of
 :data:`SMALL` is 10 px tall. Nothing on a figure is smaller."""
+WIDE = 7.0
+"""Inches: how wide :func:`figure` draws it again for wider columns of text, with the same letters
+and lines. On a column of 624 px, which a window of 1200 px leaves, letters are 13 px tall."""
+TALLER = 1.2
+"""Factor from the height of a drawing to that of the wide one, where a figure names no other."""
 SMALL = 10.5
 """Points: legends, and the titles of small pictures."""
 
@@ -149,15 +155,18 @@ def legend(fig: FigureBase, axes: Axes) -> None:
     """Name the lines of the axes below the figure, in as many columns as their names leave."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:  # matplotlib warns of an empty one
-        columns = 1 if max(map(len, labels)) > 20 else 2
-        fig.legend(
-            handles,
-            labels,
-            loc="outside lower center",
-            ncols=columns,
-            fontsize=SMALL,
-            handlelength=2.6,
-        )
+        _legend(fig, handles, labels, 1 if max(map(len, labels)) > 20 else 2)
+
+
+def _legend(fig: FigureBase, handles: Sequence[Any], labels: Sequence[str], columns: int) -> None:
+    fig.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=SMALL,
+        handlelength=2.6,
+    )
 
 
 def figure(
@@ -168,8 +177,12 @@ def figure(
     name: str = "figure",
     rows: Sequence[Mapping[str, object]] = (),
     more: str = "",
+    taller: float = TALLER,
 ) -> Shown:
     """Show a matplotlib figure as vector graphics with an alternative text and a caption.
+
+    It is drawn twice, for a phone as it is and for wider columns at :data:`WIDE`; a page shows the
+    one that its column has room for, as wide as the column.
 
     Parameters
     ----------
@@ -177,6 +190,8 @@ def figure(
     name, rows : the plotted values, offered below the figure as ``name.csv``; without rows there is
         no such offer. The picture itself is offered as ``name.svg``.
     more : further HTML for the place where these stand.
+    taller : factor to the height of the wide drawing: 1 for rows of text, ``WIDE / WIDTH`` for
+        pictures that keep their shape.
 
     Raises
     ------
@@ -186,13 +201,15 @@ def figure(
         raise ValueError(
             "figure: expected an alternative text; say what it shows, with its numbers"
         )
-    svg = _svg(fig, alt)
+    small = _svg(fig, alt, "narrow")
+    _widen(fig, taller)
+    large = _svg(fig, alt, "broad")
     under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     csv = [download(f"{name}.csv", pd.DataFrame(rows).to_csv(index=False))] if rows else []
-    links = [*csv, download(f"{name}.svg", alone(svg), "image/svg+xml")]
+    links = [*csv, download(f"{name}.svg", alone(large), "image/svg+xml")]
     source = details("Source of this figure", f"<p>{', '.join(links)}</p>{more}")
     text = f"{alt}\n{caption}".strip()
-    return Shown(f"<figure>{svg}{under}</figure>\n{source}", text)
+    return Shown(f"<figure>{small}{large}{under}</figure>\n{source}", text)
 
 
 def alone(svg: str) -> str:
@@ -201,9 +218,24 @@ def alone(svg: str) -> str:
     return svg.replace("<svg", f'<svg style="{style}"', 1)
 
 
-def _svg(fig: Figure, alt: str) -> str:
+def _widen(fig: Figure, taller: float) -> None:
+    """Make a figure as wide as :data:`WIDE`, with as many columns in its legends as fit there."""
+    fig.set_size_inches(WIDE, fig.get_figheight() * taller)
+    for part in (fig, *fig.subfigs):
+        for old in list(part.legends):
+            labels = [text.get_text() for text in old.get_texts()]
+            longest = max(map(len, labels))
+            old.remove()
+            # A line of small letters holds about 75 here, and a sample of a line is worth 7.
+            columns = max(1, min(len(labels), 75 // (longest + 7)))
+            rows = math.ceil(len(labels) / columns)
+            with look():
+                _legend(part, old.legend_handles, labels, math.ceil(len(labels) / rows))
+
+
+def _svg(fig: Figure, alt: str, name: str) -> str:
     buffer = io.StringIO()
-    with look():
+    with look(), mpl.rc_context({"svg.hashsalt": f"spatialnb {name}"}):
         fig.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -212,4 +244,26 @@ def _svg(fig: Figure, alt: str) -> str:
     svg = re.sub(r' id="[A-Za-z0-9.]+_[0-9]+"', "", svg)
     svg = re.sub(r" font-family: [^;\"]+;", "", svg)  # the page's own letters
     svg = svg.replace(INK, "currentColor")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+    svg = _lighter(svg)
+    return svg.replace("<svg", f'<svg class="{name}" role="img" aria-label="{escape(alt)}"', 1)
+
+
+def _lighter(svg: str) -> str:
+    """The same picture in half the bytes: no indents, bare groups, idle turns or spare digits."""
+    kept: list[bool] = []
+
+    def group(tag: re.Match[str]) -> str:
+        if tag[0] == "</g>":
+            return "</g>" if kept.pop() else ""
+        kept.append(tag[0] != "<g>")
+        return tag[0] if kept[-1] else ""
+
+    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
+    svg = re.sub(r' (?:d|points|transform|x|y)="[^"]+"', _rounded, svg)
+    svg = re.sub(r"\s*\n\s*", " ", svg)
+    return re.sub(r"> <", "><", re.sub(r"</?g\b[^>]*(?<!/)>", group, svg))
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a point: half of a drawing would be digits beyond it."""
+    return re.sub(r"\d+\.\d{3,}", lambda found: f"{round(float(found[0]), 2):g}", attribute[0])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from statistics import median
+from statistics import median, stdev
 from typing import NamedTuple
 
 import pandas as pd
@@ -20,6 +21,8 @@ from spatialnb.study.results import Results
 
 DEPENDS = "depends on the protocol"
 """The verdict between ``holds`` and ``contradicted``."""
+AT_CHANCE = 12.0
+"""Accuracy (%) below which a network of ten classes has learned next to nothing."""
 DIGITS = 2
 """Decimal places of a difference in points."""
 
@@ -73,7 +76,8 @@ def across_numbers(
     """For the prose, of each claim its verdict ``<study>-<key>``, and with ``-holds`` and ``-of``.
 
     Also ``-median``, ``-low`` and ``-high``, the differences in points; ``<study>-universes``,
-    ``-runs``, ``-failed`` and ``-verdict-<verdict>``, which count.
+    ``-runs``, ``-failed``, ``-at-chance`` and ``-verdict-<verdict>``, which count; ``-error``, the
+    median standard error of a universe's difference over seeds, of all claims.
     """
     study = results.study.id
     found = across(results, claims, codes)
@@ -81,6 +85,14 @@ def across_numbers(
         f"{study}-universes": str(len(codes)),
         f"{study}-runs": f"{sum(map(len, results.records.values())):,}",
         f"{study}-failed": str(sum(len(results.failed(arm)) for arm in results.arms)),
+        f"{study}-at-chance": str(
+            sum(
+                value < AT_CHANCE
+                for arm in results.arms
+                for value in results.samples(arm, "accuracy").values()
+            )
+        ),
+        f"{study}-error": number(_typical_error(results, claims, codes), 1),
     }
     for verdict in ("holds", "contradicted", DEPENDS):
         count = sum(one.verdict == verdict for one in found)
@@ -96,6 +108,18 @@ def across_numbers(
             f"{key}-high": number(one.high, DIGITS, True),
         }
     return said
+
+
+def _typical_error(
+    results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
+) -> float | None:
+    errors = [
+        stdev(one.differences) / math.sqrt(len(one.differences))
+        for claim in claims
+        for one in estimates(results, claim, codes)
+        if len(one.differences) > 1
+    ]
+    return median(errors) if errors else None
 
 
 def across_rows(found: Sequence[Across]) -> list[dict[str, object]]:

@@ -117,19 +117,23 @@ def nearest_table(
 
 
 def by_epoch_table(
-    results: Results, universes: Mapping[str, str], fingerprint: Fingerprint, epochs: Sequence[int]
+    results: Results, codes: Sequence[str], fingerprint: Fingerprint, epochs: Sequence[int]
 ) -> Shown:
-    """The fingerprint's numbers by arm and epoch, and those of some universes below each.
+    """The fingerprint's numbers by arm and epoch, and below each the nearest universe's.
+
+    Beside them stand those of the first of `codes`, the reference.
 
     Parameters
     ----------
     results : of a study whose arms are called ``"<code> <arm>"``.
-    universes : codes by what the universe is called.
+    codes : the universes, the reference first.
     fingerprint : accuracies (%) of every arm at these epochs, None where there is no number.
     epochs : counted from 0.
     """
     if not _long_enough(results, epochs):
         return _too_short(results, epochs)
+    ranked = nearest(results, codes, fingerprint, epochs)
+    universes = {"nearest": ranked[0][0] if ranked else codes[0], "reference": codes[0]}
     ours = {name: curves(results, code, fingerprint, epochs) for name, code in universes.items()}
     rows: list[tuple[str, str, Sequence[float | None]]] = []
     for arm, numbers in fingerprint.items():

@@ -168,3 +168,106 @@ def test_a_specification_curve_shows_every_universe_and_what_it_is_made_of() -> 
         assert words in shown.html
     with pytest.raises(ValueError, match="expected at least one universe"):
         report.specification_curve(claim, [], m1.VALUES, "m1")
+
+
+def test_parts_of_the_universes_make_up_the_whole() -> None:
+    results = made(m1.STUDY, accuracy)
+    (claim,) = (one for one in m1.CLAIMS if one.key == "sharpening-beats-none")
+    found = multiverse.estimates(results, claim, m1.DESIGN)
+    values = multiverse.by_value(m1.DESIGN, m1.VALUES)
+    parts = {name: multiverse.part(claim, found, codes) for name, codes in values.items()}
+    for choice, words in m1.VALUES.items():
+        assert sum(parts[f"{choice} {word}"].n for word in words) == 49
+    assert sorted(code for codes in m1.SPEEDS.values() for code in codes) == sorted(m1.DESIGN)
+    assert parts["initialisation N(0, 0.05²)"].mean == pytest.approx(1.0)
+    assert parts["initialisation torch's"].holding == 0
+    assert multiverse.part(claim, found, ()).n == 0
+    shown = report.part_table(results, [claim], values, "By choice", "choice")
+    assert "0 of 12" in shown.html
+    said = report.part_numbers(results, [claim], values)
+    assert said["m1-sharpening-beats-none-in-initialisation-n-0-0-05"] == "+1.00"
+
+
+def test_the_table_over_protocols_says_the_verdict_and_the_ledgers_beside_it() -> None:
+    results = m1.STUDY.recorded()
+    assert results is not None
+    shown = report.across_table(results, m1.CLAIMS, m1.DESIGN)
+    numbers = report.across_numbers(results, m1.CLAIMS, m1.DESIGN)
+    for claim in m1.CLAIMS:
+        found = multiverse.estimates(results, claim, m1.DESIGN)
+        verdict = claim.verdict([one.differences for one in found])
+        assert numbers[f"m1-{claim.key}"] == verdict
+        assert claim.words in shown.text
+        assert f"{numbers[f'm1-{claim.key}-holds']} of 49" in shown.text
+    assert "stacks on NVIDIA H200" in shown.text
+    assert "m1-claims.csv" in shown.html
+
+
+def test_what_the_page_says_without_a_number_is_so() -> None:
+    results = m1.STUDY.recorded()
+    assert results is not None
+    assert "holds" not in [one.verdict for one in report.across(results, m1.CLAIMS, m1.DESIGN)]
+    near = [code for code, _ in multiverse.nearest(results, m1.DESIGN, m1.FINGERPRINT, m1.EPOCHS)]
+    assert all(code[5] == "1" and code[6] != "2" for code in near[:4])
+    low = [
+        arm
+        for arm in results.arms
+        for value in results.samples(arm, "accuracy").values()
+        if value < 12.0
+    ]
+    assert all(arm[5:7] == "22" for arm in low)
+
+
+def test_the_ledgers_claims_compare_the_arms_of_the_reference() -> None:
+    for claim in m1.CLAIMS:
+        if claim.key not in m1.IN_LEDGER:
+            continue
+        chapter, key = m1.IN_LEDGER[claim.key]
+        study = studies.get(chapter)
+        (other,) = (one for one in study.claims if one.key == key)
+        ours = {m1.STUDY.arms[f"{m1.REFERENCE} {arm}"].id for arm in (claim.arm, claim.against)}
+        assert ours <= {study.arms[arm].id for arm in other.arms}
+        assert claim.rule == other.rule
+
+
+def test_no_claim_is_judged_on_fewer_seeds() -> None:
+    results = made(dataclasses.replace(m1.STUDY, seeds=(0, 1)), accuracy)
+    results = dataclasses.replace(results, study=m1.STUDY)
+    found = report.across(results, m1.CLAIMS, m1.DESIGN)
+    assert {one.verdict for one in found} == {"not judged"}
+
+
+def test_the_tables_of_the_nearest_universes_hold_the_logs_numbers() -> None:
+    results = made(m1.STUDY, accuracy)
+    log = (m1.VALUES, m1.FINGERPRINT, m1.EPOCHS)
+    shown = report.nearest_table(results, m1.DESIGN, *log)
+    assert ", the reference" in shown.text
+    said = report.fingerprint_numbers(results, m1.DESIGN, *log)
+    assert said["m1-numbers"] == "16"
+    assert said["m1-nearest-distance"] in shown.text
+    assert said["m1-nearest-seeds"] == "0.08"  # sqrt(2 / 3) of a standard deviation of 0.1
+    by_epoch = report.by_epoch_table(results, m1.DESIGN, *log[1:])
+    for text in ("none, the log", "k = 15, nearest", "k 3 → 50, reference", "53.0"):
+        assert text in by_epoch.text
+
+
+def test_runs_of_fewer_epochs_are_not_held_against_the_log() -> None:
+    results = dataclasses.replace(made(m1.STUDY, accuracy), epochs=2)
+    log = (m1.VALUES, m1.FINGERPRINT, m1.EPOCHS)
+    assert report.fingerprint_numbers(results, m1.DESIGN, *log) == {}
+    for shown in (
+        report.nearest_table(results, m1.DESIGN, *log),
+        report.by_epoch_table(results, m1.DESIGN, *log[1:]),
+    ):
+        assert "these runs have 2 epochs" in shown.text
+
+
+def test_two_claims_are_counted_together() -> None:
+    results = made(m1.STUDY, accuracy)
+    by_key = {one.key: one for one in m1.CLAIMS}
+    pair = (by_key["sharpening-beats-k3"], by_key["sharpening-beats-none"])
+    said = report.two_claims_numbers(results, pair, m1.DESIGN, (1.0, 2.0))
+    assert said == {"m1-both": "0", "m1-second-half": "24", "m1-both-half": "0"}
+    shown = report.two_claims(results, pair, m1.SPEEDS, (1.0, 2.0))
+    assert "k 3 → 50 − none" in shown.html
+    assert "the log" in shown.html

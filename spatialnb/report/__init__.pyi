@@ -1,3 +1,10 @@
+from .accelerator_table import beside_the_published
+from .claims_across import (
+    across,
+    across_numbers,
+    across_rows,
+    across_table,
+)
 from .comparison import (
     Compared,
     compare,
@@ -10,6 +17,12 @@ from .display import Shown
 from .engines import made_by, made_by_results
 from .figures import curves, dots, trade_off
 from .findings import few_seeds, ledger, ledger_rows, tally, verdicts
+from .fingerprint_tables import (
+    by_epoch_table,
+    fingerprint_numbers,
+    in_words,
+    nearest_table,
+)
 from .formatting import banner, glue_numbers, numbers, scientific
 from .initial_caps import cap_numbers
 from .interpolation_figure import lines
@@ -61,19 +74,27 @@ from .tuning import (
     rate_figure,
     rate_table,
 )
+from .two_claims import two_claims, two_claims_numbers
+from .universe_parts import part_numbers, part_table
 from .weight_figures import weights_figure, weights_numbers
 
 __all__ = [
     "Compared",
     "Shown",
+    "across",
+    "across_numbers",
+    "across_rows",
+    "across_table",
     "answer_rows",
     "answer_table",
     "banner",
+    "beside_the_published",
     "best",
     "best_draws",
     "best_draws_numbers",
     "best_draws_table",
     "budget_figure",
+    "by_epoch_table",
     "cap_numbers",
     "chosen",
     "chosen_numbers",
@@ -89,10 +110,12 @@ __all__ = [
     "expected_numbers",
     "few_seeds",
     "figure",
+    "fingerprint_numbers",
     "frame",
     "glance",
     "glue_numbers",
     "idea_figure",
+    "in_words",
     "judge_populations",
     "judged",
     "judged_rows",
@@ -106,7 +129,10 @@ __all__ = [
     "live_ledger",
     "made_by",
     "made_by_results",
+    "nearest_table",
     "numbers",
+    "part_numbers",
+    "part_table",
     "population_numbers",
     "population_rows",
     "population_table",
@@ -132,6 +158,8 @@ __all__ = [
     "table_rows",
     "tally",
     "trade_off",
+    "two_claims",
+    "two_claims_numbers",
     "verdicts",
     "weights_figure",
     "weights_numbers",

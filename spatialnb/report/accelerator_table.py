@@ -57,6 +57,20 @@ def accelerator_table(figures: Mapping[str, Any] | None = None) -> Shown:
     return Shown(html, "\n".join([as_text(data, title), *notes]))
 
 
+def beside_the_published() -> dict[str, str]:
+    """How near stacks come to the published runs of the log's chapters, for the prose.
+
+    ``stacks-arms`` were trained again in stacks; ``stacks-largest`` is the largest difference of
+    an arm's mean accuracy, in points, and ``stacks-errors`` in its own standard errors.
+    """
+    beside = benchmark("accelerator")["the_log_beside_the_published"]
+    return {
+        "stacks-arms": str(beside["arms"]),
+        "stacks-largest": f"{beside['largest_difference']:.2f}",
+        "stacks-errors": f"{_standard_errors(beside['by_arm']):.1f}",
+    }
+
+
 def _cells(row: Mapping[str, Any], loop: float | None) -> dict[str, Cell]:
     rate = row["runs_a_minute"]
     both = row["of_bandwidth"] + row["of_products"]

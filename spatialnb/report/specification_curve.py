@@ -13,8 +13,12 @@ from spatialnb.study.multiverse import MARGIN, ClaimAcross, Estimate
 
 DIGITS = 2
 """Decimal places of a difference in points."""
-ROW = 0.17
+ROW = 0.19
 """Inches of a row of choices."""
+GAP = 0.5
+"""Rows between two choices."""
+FARTHEST = 12.0
+"""Points: a universe with a larger difference is drawn at the edge, as a triangle."""
 
 
 def specification_curve(
@@ -41,46 +45,59 @@ def specification_curve(
         raise ValueError(f"specification_curve: claim {claim.key}: expected at least one universe")
     places = range(len(estimates))
     holds = [claim.holds_in(one.differences) for one in estimates]
-    rows = [(choice, place) for choice, values in choices.items() for place in range(len(values))]
-    digits = list(choices)
+    rows = [
+        (digit, place, f"{choice} {value}")
+        for digit, (choice, values) in enumerate(choices.items())
+        for place, value in enumerate(values)
+    ]
+    levels = [row + GAP * digit for row, (digit, _, _) in enumerate(rows)]
+    beyond = [i for i in places if abs(estimates[i].mean) > FARTHEST]
     with look():
-        height = 2.3 + ROW * len(rows)
+        height = 2.6 + ROW * levels[-1]
         fig = Figure(figsize=(WIDTH, height), layout="constrained")
-        top, below = fig.subplots(2, 1, sharex=True, height_ratios=(2.0, ROW * len(rows)))
+        top, below = fig.subplots(2, 1, sharex=True, height_ratios=(2.2, ROW * levels[-1]))
         grid(top).axhspan(-MARGIN, MARGIN, color=INK, alpha=0.15, lw=0)
         top.axhline(0.0, color=INK, lw=0.8)
-        lows = [min(one.differences) for one in estimates]
-        highs = [max(one.differences) for one in estimates]
+        lows = [_inside(min(one.differences)) for one in estimates]
+        highs = [_inside(max(one.differences)) for one in estimates]
         top.vlines(places, lows, highs, color=INK, alpha=PALE, lw=0.8)
         for kept, place in ((True, 0), (False, 1)):
             style = line(place)
-            at = [i for i in places if holds[i] is kept]
+            at = [i for i in places if holds[i] is kept and i not in beyond]
             means = [estimates[i].mean for i in at]
             label = "holds" if kept else "does not hold"
             top.plot(at, means, ls="", marker=style.marker, color=style.color, label=label)
+        for i in beyond:
+            style = line(0 if holds[i] else 1)
+            marker = "^" if estimates[i].mean > 0.0 else "v"
+            top.plot(i, _inside(estimates[i].mean), ls="", marker=marker, color=style.color)
         top.set_ylabel("difference (points)")
-        top.legend(loc="upper left", fontsize=SMALL)
-        for row, (choice, value) in enumerate(rows):
-            digit = digits.index(choice)
+        top.legend(loc="best", fontsize=SMALL)
+        for level, (digit, value, _) in zip(levels, rows, strict=True):
             at = [i for i in places if int(estimates[i].code[digit]) == value]
-            below.plot(at, [row] * len(at), ls="", marker="|", color=INK, ms=5.0)
-        labels = [f"{choice} {choices[choice][value]}" for choice, value in rows]
-        below.set_yticks(range(len(rows)), labels, fontsize=SMALL - 2.5)
+            below.plot(at, [level] * len(at), ls="", marker="|", color=INK, ms=6.0)
+        below.set_yticks(levels, [label for _, _, label in rows], fontsize=SMALL - 1.5)
         below.invert_yaxis()
         below.set_xticks([])
         below.set_xlabel(f"{len(estimates)} universes, sorted by the difference")
     count = f"{sum(holds)} of {len(estimates)}"
     ends = f"{number(estimates[0].mean, DIGITS)} to {number(estimates[-1].mean, DIGITS)}"
+    edge = f" Triangles: beyond ±{FARTHEST:g} points." if beyond else ""
     return figure(
         fig,
         f"{claim.words} It holds in {count} universes; differences from {ends} points.",
         f"{claim.arm} minus {claim.against}, test accuracy in points, in every universe: means "
-        f"over seeds, lines from the lowest to the highest seed; the band is ±{MARGIN} points. "
-        f"The ticks are the choices that make each universe. The claim holds in {count}.",
+        f"over seeds, lines from the lowest to the highest seed; the band is ±{MARGIN} points."
+        f"{edge} The ticks are the choices that make each universe. The claim holds in {count}.",
         name=name,
         rows=[
             {"universe": one.code, "mean": one.mean, "holds": kept, "n": len(one.differences)}
-            | {choice: choices[choice][int(one.code[i])] for i, choice in enumerate(digits)}
+            | {choice: choices[choice][int(one.code[i])] for i, choice in enumerate(choices)}
             for one, kept in zip(estimates, holds, strict=True)
         ],
     )
+
+
+def _inside(difference: float) -> float:
+    """The difference, at the edge where it lies beyond."""
+    return min(max(difference, -FARTHEST), FARTHEST)

@@ -41,7 +41,6 @@ WITHOUT_PAGE = (
     "c9g",
     "c9h",
     "c9i",
-    "m1",
 )
 """Studies whose runs are still to be made: they can be trained and published, and have no page."""
 

@@ -149,10 +149,33 @@ CLAIMS = (
 it does in nine tenths of the universes, is contradicted where it does in less than half, and
 depends on the protocol otherwise."""
 
+IN_LEDGER = {
+    "exponential-beats-none": ("v05", "exponential-beats-none"),
+    "shuffled-beats-none": ("v06", "shuffled-beats-none"),
+    "shuffled-equals-structured": ("v06", "shuffled-equals-structured"),
+    "sharpening-beats-none": ("v11", "five-points"),
+    "sharpening-beats-k3": ("v10", "best-beats-k3"),
+    "static-k3-beats-k15": ("v10", "starting-sharp-hurts"),
+    "flat-to-100": ("v11", "flat"),
+}
+"""The claim of the ledger, by chapter and key, that says the same of the reference protocol. Those
+of v6 are about two shuffled kernels, and here is the first of them."""
+
+SPEEDS = {
+    "Adam or AdamW, 0.003": tuple(code for code in DESIGN if code[0] == "2" and code[6] != "2"),
+    "Adam or AdamW, 0.001": tuple(code for code in DESIGN if code[0] == "1" and code[6] != "2"),
+    "Adam or AdamW, 0.0005": tuple(code for code in DESIGN if code[0] == "0" and code[6] != "2"),
+    "SGD, any rate": tuple(code for code in DESIGN if code[6] == "2"),
+}
+"""Universes by optimiser and learning rate: a division made after the results were seen."""
+
 FINGERPRINT = {**BY_EPOCH, "k = 15": (None, None, None, None, 49.2)}
 """The log's accuracies (%) at epochs 0, 2, 4, 6 and 11, None where it prints none. The distance of
 a universe to the log is the root mean square of the differences of its means over seeds to
 these."""
+
+LOG_DIFFERENCES = (1.3, 5.0)
+"""Of the log's last numbers, in points: static k = 3 minus k = 15, and 3 → 50 minus none."""
 
 EPOCHS = (0, 2, 4, 6, 11)
 """Where the log prints accuracies."""

@@ -8,9 +8,9 @@ specification curves.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, variance
 from typing import NamedTuple
 
 from spatialnb.study.results import Results
@@ -106,6 +106,36 @@ def estimates(
     return sorted(found, key=lambda one: one.mean)
 
 
+class Part(NamedTuple):
+    """A claim in some universes: how many, in how many it holds, the mean difference in points."""
+
+    n: int
+    holding: int
+    mean: float
+
+
+def part(claim: ClaimAcross, found: Sequence[Estimate], codes: Collection[str]) -> Part:
+    """The claim in those of the universes that are named; a mean of none is not a number."""
+    chosen = [one for one in found if one.code in codes]
+    mean = fmean(one.mean for one in chosen) if chosen else math.nan
+    return Part(len(chosen), sum(claim.holds_in(one.differences) for one in chosen), mean)
+
+
+def by_value(codes: Sequence[str], choices: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The universes that share a value of a choice, by choice and value in words.
+
+    Parameters
+    ----------
+    codes : the universes.
+    choices : by the words for a choice, the words for its values, in the order of a code's digits.
+    """
+    return {
+        f"{choice} {value}": [code for code in codes if int(code[digit]) == place]
+        for digit, (choice, values) in enumerate(choices.items())
+        for place, value in enumerate(values)
+    }
+
+
 def distance(
     curves: Mapping[str, Sequence[float]], fingerprint: Mapping[str, Sequence[float | None]]
 ) -> float:
@@ -151,9 +181,48 @@ def nearest(
         arms = {arm: f"{code} {arm}" for arm in fingerprint}
         if any(results.failed(name) for name in arms.values()):
             continue
-        curves = {
-            arm: [fmean(results.samples(name, f"accuracy@{epoch}").values()) for epoch in epochs]
-            for arm, name in arms.items()
-        }
-        found.append((code, distance(curves, fingerprint)))
+        found.append((code, distance(curves(results, code, fingerprint, epochs), fingerprint)))
     return sorted(found, key=lambda one: one[1])
+
+
+def curves(
+    results: Results, code: str, arms: Iterable[str], epochs: Sequence[int]
+) -> dict[str, list[float]]:
+    """Mean accuracies (%) of a universe's arms over seeds, at these epochs, counted from 0."""
+    return {arm: [fmean(_at(results, code, arm, epoch)) for epoch in epochs] for arm in arms}
+
+
+def expected_distance(
+    results: Results,
+    code: str,
+    fingerprint: Mapping[str, Sequence[float | None]],
+    epochs: Sequence[int],
+) -> float:
+    """The distance between two means over as many seeds, if both came from this universe.
+
+    The root mean square, from the variance over seeds at every number of the fingerprint. It is
+    how near the universe could be expected to come if it were the fingerprint's own protocol.
+    """
+    samples = [
+        _at(results, code, arm, epoch)
+        for arm, numbers in fingerprint.items()
+        for epoch, number in zip(epochs, numbers, strict=True)
+        if number is not None
+    ]
+    return math.sqrt(fmean(2.0 * variance(one) / len(one) for one in samples))
+
+
+def same_order(
+    results: Results, code: str, fingerprint: Mapping[str, Sequence[float | None]], epoch: int
+) -> bool:
+    """Whether the universe's arms have the fingerprint's order in its last numbers, at the epoch.
+
+    An arm whose last number is None is left out.
+    """
+    last = {arm: row[-1] for arm, row in fingerprint.items() if row[-1] is not None}
+    ours = [fmean(_at(results, code, arm, epoch)) for arm in sorted(last, key=last.__getitem__)]
+    return ours == sorted(ours)
+
+
+def _at(results: Results, code: str, arm: str, epoch: int) -> list[float]:
+    return list(results.samples(f"{code} {arm}", f"accuracy@{epoch}").values())

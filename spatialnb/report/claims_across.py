@@ -1,0 +1,223 @@
+"""Claims over many protocols: in how many universes each holds, and its verdict over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from statistics import median, stdev
+from typing import NamedTuple
+
+import pandas as pd
+
+from spatialnb.report.display import Shown
+from spatialnb.report.engines import made_by_results
+from spatialnb.report.findings import mark
+from spatialnb.report.formatting import NOTHING, SYMBOLS, banner, number
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.study.claims import Finding
+from spatialnb.study.multiverse import ClaimAcross, estimates
+from spatialnb.study.results import Results
+
+DEPENDS = "depends on the protocol"
+"""The verdict between ``holds`` and ``contradicted``."""
+AT_CHANCE = 12.0
+"""Accuracy (%) below which a network of ten classes has learned next to nothing."""
+DIGITS = 2
+"""Decimal places of a difference in points."""
+
+
+class Across(NamedTuple):
+    """A claim over the universes: its verdict, and the differences in points."""
+
+    claim: ClaimAcross
+    verdict: str
+    n: int
+    holding: int
+    above: int
+    median: float
+    low: float
+    high: float
+
+    @property
+    def same_sign(self) -> float:
+        """The share of the universes whose difference has the more frequent sign."""
+        return max(self.above, self.n - self.above) / self.n
+
+
+def across(results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]) -> list[Across]:
+    """The claims judged over the universes; none is on a quick edition or on too few seeds."""
+    found = []
+    for claim in claims:
+        ours = estimates(results, claim, codes)
+        means = [one.mean for one in ours]
+        if not means:
+            continue
+        differences = [one.differences for one in ours]
+        judged = results.decides and not results.quick
+        found.append(
+            Across(
+                claim,
+                claim.verdict(differences) if judged else "not judged",
+                len(means),
+                sum(map(claim.holds_in, differences)),
+                sum(mean > 0.0 for mean in means),
+                median(means),
+                means[0],
+                means[-1],
+            )
+        )
+    return found
+
+
+def across_numbers(
+    results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
+) -> dict[str, str]:
+    """For the prose, of each claim its verdict ``<study>-<key>``, and with ``-holds`` and ``-of``.
+
+    Also ``-median``, ``-low`` and ``-high``, the differences in points; ``<study>-universes``,
+    ``-runs``, ``-failed``, ``-at-chance`` and ``-verdict-<verdict>``, which count; ``-error``, the
+    median standard error of a universe's difference over seeds, of all claims.
+    """
+    study = results.study.id
+    found = across(results, claims, codes)
+    said = {
+        f"{study}-universes": str(len(codes)),
+        f"{study}-runs": f"{sum(map(len, results.records.values())):,}",
+        f"{study}-failed": str(sum(len(results.failed(arm)) for arm in results.arms)),
+        f"{study}-at-chance": str(
+            sum(
+                value < AT_CHANCE
+                for arm in results.arms
+                for value in results.samples(arm, "accuracy").values()
+            )
+        ),
+        f"{study}-error": number(_typical_error(results, claims, codes), 1),
+    }
+    for verdict in ("holds", "contradicted", DEPENDS):
+        count = sum(one.verdict == verdict for one in found)
+        said[f"{study}-verdict-{verdict.partition(' ')[0]}"] = str(count)
+    for one in found:
+        key = f"{study}-{one.claim.key}"
+        said |= {
+            key: one.verdict,
+            f"{key}-holds": str(one.holding),
+            f"{key}-of": str(one.n),
+            f"{key}-median": number(one.median, DIGITS, True),
+            f"{key}-low": number(one.low, DIGITS, True),
+            f"{key}-high": number(one.high, DIGITS, True),
+        }
+    return said
+
+
+def _typical_error(
+    results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
+) -> float | None:
+    errors = [
+        stdev(one.differences) / math.sqrt(len(one.differences))
+        for claim in claims
+        for one in estimates(results, claim, codes)
+        if len(one.differences) > 1
+    ]
+    return median(errors) if errors else None
+
+
+def across_rows(found: Sequence[Across]) -> list[dict[str, object]]:
+    """As JSON data, one object a claim."""
+    return [
+        {
+            "key": one.claim.key,
+            "claim": one.claim.words,
+            "rule": one.claim.rule,
+            "arm": one.claim.arm,
+            "against": one.claim.against,
+            "verdict": one.verdict,
+            "universes": one.n,
+            "holds_in": one.holding,
+            "above_zero_in": one.above,
+            "median": one.median,
+            "low": one.low,
+            "high": one.high,
+        }
+        for one in found
+    ]
+
+
+def across_table(
+    results: Results,
+    claims: Sequence[ClaimAcross],
+    codes: Sequence[str],
+    ledger: Sequence[Finding] = (),
+    same: Mapping[str, tuple[str, str]] | None = None,
+) -> Shown:
+    """Every claim: its verdict over the universes, in how many it holds, and how it varies.
+
+    Above the table stands a warning where these are not the published results.
+
+    Parameters
+    ----------
+    results : of a study whose arms are called ``"<code> <arm>"``.
+    claims, codes : what is asked, and of which universes.
+    ledger : findings on the reference protocol.
+    same : by a claim's key, the chapter and key of the finding that says the same there.
+    """
+    found = across(results, claims, codes)
+    known = {(one.claim.chapter, one.claim.key): one for one in ledger}
+    theirs = [known.get((same or {}).get(one.claim.key, ("", ""))) for one in found]
+    data = pd.DataFrame(
+        [_cells(one, finding) for one, finding in zip(found, theirs, strict=True)],
+        index=[one.claim.words for one in found],
+    )
+    title = f"Claims over {len(codes)} protocols"
+    notes = [
+        "Holds in: the universes in which the claim holds. Same sign: the share of universes "
+        "whose difference has the more frequent sign. Difference: the median over universes, in "
+        "points, and the lowest and highest. In the ledger: the verdict on the same claim under "
+        "the reference protocol, with its chapter; a dash where no claim is the same.",
+        made_by_results(results),
+    ]
+    html = (
+        as_html(data, title, "findings", corner="claim")
+        + "".join(f"<p>{escape(note)}</p>" for note in notes if note)
+        + downloads(f"{results.study.id}-claims", pd.DataFrame(across_rows(found)))
+    )
+    text = "\n".join([as_text(data, title), *filter(None, notes)])
+    warning = banner(results)
+    if warning is None:
+        return Shown(html, text)
+    return Shown(f"{warning.html}\n{html}", f"{warning.text}\n{text}")
+
+
+def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
+    sign = "+" if one.above * 2 >= one.n else "−"
+    ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
+    beats = one.claim.rule == "beats"
+    return {
+        "verdict": _verdict(one.verdict),
+        "holds in": Cell(
+            f"{one.holding} of {one.n}", below="above 0" if beats else "equal", sort=one.holding
+        ),
+        "same sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
+        "difference": Cell(number(one.median, DIGITS, True), below=ends, sort=one.median),
+        "in the ledger": NO_FINDING if finding is None else _finding(finding),
+    }
+
+
+NO_FINDING = Cell(NOTHING)
+
+
+def _finding(finding: Finding) -> Cell:
+    return Cell(
+        f"{SYMBOLS[finding.verdict]} {finding.verdict}",
+        below=f"{finding.claim.chapter}, n = {finding.interval.n}",
+        sort=list(SYMBOLS).index(finding.verdict),
+        markup=mark(finding.verdict),
+    )
+
+
+def _verdict(verdict: str) -> Cell:
+    if verdict == DEPENDS:
+        shown = f'<span class="verdict undecided">~ {DEPENDS}</span>'
+        return Cell(f"~ {DEPENDS}", sort=2, markup=shown)
+    order = {"holds": 1, "contradicted": 3}.get(verdict, 4)
+    return Cell(f"{SYMBOLS[verdict]} {verdict}", sort=order, markup=mark(verdict))

@@ -1,0 +1,89 @@
+"""Claims in parts of the universes: which choices a claim over many protocols hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import pandas as pd
+
+from spatialnb.report.display import Shown
+from spatialnb.report.formatting import number, slug
+from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.study.multiverse import ClaimAcross, Part, estimates, part
+from spatialnb.study.results import Results
+
+DIGITS = 2
+"""Decimal places of a difference in points."""
+
+
+def part_numbers(
+    results: Results, claims: Sequence[ClaimAcross], parts: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """For the prose, of each claim in each part ``<study>-<key>-in-<part>``: its mean in points.
+
+    Also with ``-holds`` and ``-of``, in how many of the part's universes it holds.
+    """
+    said = {}
+    for claim, found in _found(results, claims, parts):
+        for name, one in found.items():
+            key = f"{results.study.id}-{claim.key}-in-{slug(name)}"
+            said[key] = number(one.mean, DIGITS, True)
+            said[f"{key}-holds"], said[f"{key}-of"] = str(one.holding), str(one.n)
+    return said
+
+
+def part_table(
+    results: Results,
+    claims: Sequence[ClaimAcross],
+    parts: Mapping[str, Sequence[str]],
+    title: str,
+    corner: str,
+) -> Shown:
+    """The mean difference of each claim over the universes of each part, and where it holds.
+
+    Parameters
+    ----------
+    results : of a study whose arms are called ``"<code> <arm>"``.
+    claims : one a column.
+    parts : the codes of universes by the name of a row.
+    title, corner : the caption, and what the rows are.
+    """
+    columns = list(_found(results, claims, parts))
+    data = pd.DataFrame(
+        {
+            f"{claim.arm} | − {claim.against}": [_cell(one) for one in found.values()]
+            for claim, found in columns
+        },
+        index=[Cell(name, sort=place) for place, name in enumerate(parts)],
+    )
+    data.index.name = None
+    rows = [
+        {"part": name, "claim": claim.key, **one._asdict()}
+        for claim, found in columns
+        for name, one in found.items()
+    ]
+    rules = [f"{claim.arm} − {claim.against}" for claim in claims if claim.rule == "equals"]
+    note = "The mean difference over these universes, in points, and in how many the claim holds."
+    note += f" Of {' and '.join(rules)}, the claim is that it is within half a point." * bool(rules)
+    html = (
+        as_html(data, title, corner=corner)
+        + f"<p>{escape(note)}</p>"
+        + downloads(f"{results.study.id}-{slug(corner)}", pd.DataFrame(rows))
+    )
+    return Shown(html, as_text(data, title) + "\n" + note)
+
+
+def _found(
+    results: Results, claims: Sequence[ClaimAcross], parts: Mapping[str, Sequence[str]]
+) -> list[tuple[ClaimAcross, dict[str, Part]]]:
+    codes = list(dict.fromkeys(code for chosen in parts.values() for code in chosen))
+    found = []
+    for claim in claims:
+        ours = estimates(results, claim, codes)
+        found.append((claim, {name: part(claim, ours, some) for name, some in parts.items()}))
+    return found
+
+
+def _cell(one: Part) -> Cell:
+    return Cell(number(one.mean, DIGITS, True), below=f"{one.holding} of {one.n}", sort=one.mean)

@@ -35,10 +35,11 @@ CHOICES: list[tuple[ModuleType, dict[str, int], str]] = [
     (c7g_convolution_search, c7h_convolutions.CHOSEN, ""),
     (c9a_search, c9_local_and_sparse.CHOSEN, ""),
     (c9b_wider_search, c9f_how_far.CHOSEN_WIDE, "wide: "),
+    (c9i_scalar_search, c9_local_and_sparse.CHOSEN_WITH_SCALAR, ""),
     (c9c_levels_search, c9f_how_far.CHOSEN, ""),
 ]
 """A search, what was chosen in it, and how the study that trains the choice calls its arms."""
-TRAINED = {"c7e": "c7f", "c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f"}
+TRAINED = {"c7e": "c7f", "c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f", "c9i": "c9"}
 NAMES = [search.STUDY.id for search, _, _ in CHOICES]
 
 
@@ -47,13 +48,13 @@ def test_every_arm_has_the_draw_that_did_best_on_images_held_out(
     search: ModuleType, chosen: dict[str, int], prefix: str
 ) -> None:
     grid = {name: list(search.GRID[name]) for name in chosen}
-    assert report.best_draws(search.STUDY.run(train=False), grid) == chosen
+    arms = {one: search.STUDY.arms[one] for names in grid.values() for one in names}
+    searched = dataclasses.replace(search.STUDY, arms=arms, baseline=next(iter(arms)))
+    assert report.best_draws(searched.run(train=False), grid) == chosen
     trained = get(TRAINED[search.STUDY.id])
     for name, draw in chosen.items():
-        searched = search.GRID[name][arm(name, draw)]
-        assert trained.arms[f"{prefix}{name}"] == dataclasses.replace(
-            searched, validation_size=None
-        )
+        found = search.GRID[name][arm(name, draw)]
+        assert trained.arms[f"{prefix}{name}"] == dataclasses.replace(found, validation_size=None)
 
 
 @pytest.mark.parametrize(("search", "chosen", "prefix"), CHOICES, ids=NAMES)

@@ -24,9 +24,11 @@ CHOSEN: dict[str, int] = {
     "RigL": 12,
 }
 """The draw of c9a that did best on the images held out, for every arm, counted from 1."""
-CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
-    (f"{name}, scalar" for name in search.local(search.ZEROS)), 1
-)
+CHOSEN_WITH_SCALAR: dict[str, int] = {
+    "nearest, scalar": 16,
+    "permuted, scalar": 16,
+    "random, scalar": 6,
+}
 """The same of c9i."""
 DENSE = ("none", "plane, k = 15")
 """Arms of c7, as they are there."""

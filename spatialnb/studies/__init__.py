@@ -24,7 +24,6 @@ WITHOUT_PAGE = (
     "c7b",
     "c7d",
     "c7e",
-    "c7f",
     "c7g",
     "c7h",
     "c8",

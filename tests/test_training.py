@@ -324,7 +324,7 @@ def test_a_kernel_of_one_number_trains_alike_wherever_the_pixels_stand() -> None
 
 def test_text_has_no_places_on_the_plane() -> None:
     run = replace(BASE, schedule=STRONG, positions="plane")
-    with pytest.raises(ValueError, match=r"only an image has pixels.*got \(12,\)"):
+    with pytest.raises(ValueError, match=r"pixel positions need images.*got \(12,\)"):
         train(run, replace(DATA, shape=(FEATURES,)))
 
 

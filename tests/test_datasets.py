@@ -30,7 +30,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"'cifar-10'; there are mnist, .*mean 'cifar10'\?"):
+    with pytest.raises(ValueError, match=r"'cifar-10'; known: mnist, .*mean 'cifar10'\?"):
         datasets.load("cifar-10")
 
 

@@ -810,5 +810,5 @@ def test_images_are_scaled_as_a_run_asks(scaling: str, ends: tuple[float, float]
 
 def test_text_is_not_scaled() -> None:
     text = replace(DATA, train=Split(x=torch.zeros(1, FEATURES), y=torch.zeros(1)))
-    with pytest.raises(ValueError, match="input_scaling: quick-made has no images; leave it out"):
+    with pytest.raises(ValueError, match="input_scaling: quick-made is not images; leave it out"):
         text.scaled("unit")

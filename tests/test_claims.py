@@ -211,7 +211,7 @@ def test_the_rule_is_spelled_out_with_its_margin(rule, edition):
         ({"key": "No Cost"}, "lower-case words"),
         ({"than": 3.0}, "not both"),
         ({"against": None, "against_metric": "accuracy"}, "need `against`"),
-        ({"arm": ()}, "no arms"),
+        ({"arm": ()}, "at least one arm"),
     ],
 )
 def test_parts_that_make_no_rule_are_refused(changes, message):

@@ -146,7 +146,7 @@ def test_an_arm_may_have_an_action_beside_its_kernel_and_the_error_says_where():
     for wrong in ({**kernel, "action": "cap"}, {**static, "action": "cap"}):
         with pytest.raises(ValueError, match="arm 'mine': action is a setting of the run, not of"):
             parameters.arm("mine", wrong, Run())
-    with pytest.raises(ValueError, match=f"beside the schedule: {example}"):
+    with pytest.raises(ValueError, match=f"next to the schedule: {example}"):
         parameters.arm("mine", {**kernel, "action": "cap"}, Run())
 
 

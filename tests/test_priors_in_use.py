@@ -78,7 +78,7 @@ def test_a_shared_weight_is_refused_by_name_and_nothing_is_changed(
     model: nn.Module, names: str
 ) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ValueError, match=f"{names}, which the prior would change too"):
+    with pytest.raises(ValueError, match=f"{names}, which the prior would also change"):
         attach(model, KERNEL)
     assert not list(spatial_priors(model))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -119,7 +119,10 @@ def test_parts_of_one_flat_buffer_are_weights_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda layer: parametrizations.weight_norm(layer), "layer '2' has a parametrized weight"),
+        (
+            lambda layer: parametrizations.weight_norm(layer),
+            "layer '2' already has a parametrized weight",
+        ),
         (lambda layer: weight_norm(layer), "the weight of layer '2' is not a parameter"),
         (lambda layer: spectral_norm(layer), "the weight of layer '2' is not a parameter"),
     ],

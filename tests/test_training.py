@@ -505,7 +505,9 @@ def test_as_many_images_as_there_are_is_all_of_them() -> None:
 
 
 def test_more_images_than_there_are_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"train_size: quick-made has 90 training samples, not 91"):
+    with pytest.raises(
+        ValueError, match=r"train_size: quick-made has only 90 training samples, not 91"
+    ):
         train(replace(BASE, train_size=91), DATA)
 
 
@@ -536,10 +538,13 @@ def test_held_out_images_leave_the_first_ones_to_train_on() -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"validation_size": 90}, "validation_size: quick-made has 90 training samples, not 91"),
+        (
+            {"validation_size": 90},
+            "validation_size: quick-made has only 90 training samples, not 91",
+        ),
         (
             {"validation_size": 20, "train_size": 71},
-            "train_size and validation_size: quick-made has 90 training samples, not 91",
+            "train_size and validation_size: quick-made has only 90 training samples, not 91",
         ),
     ],
 )
@@ -576,9 +581,7 @@ def test_a_network_without_hidden_layers_trains() -> None:
 
 
 def test_data_of_another_edition_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match="the run asks for 'mnist', the data given is 'quick-made'"
-    ):
+    with pytest.raises(ValueError, match="the run needs the data 'mnist', got 'quick-made'"):
         train(replace(BASE, dataset="mnist"), DATA)
 
 

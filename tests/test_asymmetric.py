@@ -104,5 +104,5 @@ def test_it_does_not_go_with_a_prior_or_a_decay(other: dict[str, object]) -> Non
 
 def test_weights_that_have_a_prior_are_not_fixed() -> None:
     model = parametrization.attach(network(0), Exponential())
-    with pytest.raises(ValueError, match="layer '0' has a parametrized weight already"):
+    with pytest.raises(ValueError, match="layer '0' already has a parametrized weight"):
         fix(model, Asymmetric())

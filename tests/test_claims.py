@@ -205,13 +205,13 @@ def test_the_rule_is_spelled_out_with_its_margin(rule, edition):
         ({"rule": "wins"}, "unknown rule 'wins'; known: beats, equals, at_least, between"),
         ({"rule": "between"}, "needs low <= high"),
         ({"rule": "between", "low": 2.0, "high": 1.0}, "needs low <= high"),
-        ({"low": 1.0}, "belong to the rule 'between'"),
-        ({"as_share": True}, "belong to the rule 'between'"),
+        ({"low": 1.0}, "only for the rule 'between'"),
+        ({"as_share": True}, "only for the rule 'between'"),
         ({"margin": 0.0}, "expected a margin > 0"),
         ({"key": "No Cost"}, "lower-case words"),
         ({"than": 3.0}, "not both"),
         ({"against": None, "against_metric": "accuracy"}, "need `against`"),
-        ({"arm": ()}, "no arms"),
+        ({"arm": ()}, "at least one arm"),
     ],
 )
 def test_parts_that_make_no_rule_are_refused(changes, message):

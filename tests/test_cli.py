@@ -146,12 +146,12 @@ MISTAKES = [
     (["train"], 2, "Missing argument 'STUDY...'"),
     (["train", "v99"], 1, "unknown study 'v99'; known: c2, .*v01, v02"),
     (["train", "v01", "--seeds", "x"], 2, "seeds: expected whole numbers, .* 0-9, got 'x'"),
-    (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 of them, got 0"),
+    (["train", "v01", "--seeds", ""], 2, "expected 1 to 10000 seeds, got 0"),
     (["train", "v01", "--seeds", "-1"], 2, "expected whole numbers, each once, .* got '-1'"),
     (["train", "v01", "--seeds", "1.5"], 2, "expected whole numbers, each once, .* got '1.5'"),
     (["train", "v01", "--seeds", "5-3"], 2, "'5-3': expected a range from low to high"),
     (["train", "v01", "--seeds", "0-99999"], 2, "at most 10000 seeds"),
-    (["train", "v01", "--seeds", "0-4,3"], 2, "expected each once, and 3 stands there twice"),
+    (["train", "v01", "--seeds", "0-4,3"], 2, "expected no repeats, but 3 is listed twice"),
     (["train", "v01", "--seeds", "9999999999"], 2, "from 0 to 2147483647, got 9999999999"),
     (["train", "v01", "--epochs", "0"], 2, "0 is not in the range x>=1"),
     (["train", "v01", "--epochs", "two"], 2, "'two' is not a valid integer"),
@@ -168,7 +168,7 @@ MISTAKES = [
     (["run", "v05", "--set", "lr=NaN"], 1, "lr: expected a number > 0, such as 0.001, got nan"),
     (["run", "v05", "--set", "epcohs=1"], 1, "unknown parameter 'epcohs'.* mean 'epochs'"),
     (["run", "v05", "--set", "epochs=2", "--epochs", "3"], 2, "epochs is given twice"),
-    (["run", "v05", "--set", 'arms={"none": {"kind": "linear"}}'], 1, "there is an arm 'none'"),
+    (["run", "v05", "--set", 'arms={"none": {"kind": "linear"}}'], 1, "arm 'none' already exists"),
     (["run", "v05", "--dataset", "imdb"], 1, "study v05: unknown dataset 'imdb'; known: cifar10"),
     (["run", "v05", "--set", "definitions=a.py"], 2, "name the file with --definitions instead"),
     (["run", "v05", "--definitions", "no.py"], 2, "File 'no.py' does not exist"),
@@ -630,7 +630,7 @@ def test_a_chapter_with_seeds_to_come_shows_what_is_there_and_judges_nothing(one
     (tmp_path / "published" / "runs" / f"{one_chapter.records['linear'][3].id}.json").unlink()
     first, second = as_json(call("ledger", "--json"))
     assert (first["verdict"], first["n"], second["n"]) == ("not judged", 2, 1)
-    assert first["reason"] == "2 of the 4 seeds that a verdict takes"
+    assert first["reason"] == "only 2 of the 4 planned seeds"
     assert call("ledger").output.splitlines()[1].endswith("points, n = 2, reported -0.13")
     assert [row["n"] for row in as_json(call("tables", "--json"))] == [2, 2, 1]
 

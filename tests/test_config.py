@@ -445,7 +445,7 @@ ADAMW = {"optimizer": "adamw", "weight_decay": 0.1}
         ({"folded": ("start", "start")}, "folded: expected one or more .* without repeats"),
         ({"folded": ("start",), "action": "cap"}, "folded: only the action multiply"),
         ({"folded": ("start",), "decay": Decay(target=Linear())}, "folded: .* without decay"),
-        ({"folded": ("start",), "second": SecondTask()}, "second: .* are not folded"),
+        ({"folded": ("start",), "second": SecondTask()}, "second: .* no folded"),
         (
             {"learning_rate_decay": "cosine", "second": SecondTask()},
             "second: expected no learning_rate_decay",
@@ -457,7 +457,7 @@ ADAMW = {"optimizer": "adamw", "weight_decay": 0.1}
         ({"positions": "plane", "decay": Decay(target=Linear())}, "positions: decay, second and"),
         ({"positions": "plane", "second": SecondTask()}, "positions: decay, second and"),
         ({"positions": "plane", "folded": ("start",)}, "positions: decay, second and"),
-        ({"sparse": Sparse(zeros=0.5), "prune": PRUNE}, "sparse and prune: give one"),
+        ({"sparse": Sparse(zeros=0.5), "prune": PRUNE}, "sparse and prune: give only one"),
         (
             {"sparse": Sparse(zeros=0.5), "folded": ("start",)},
             "sparse and prune: expected one task",

@@ -30,7 +30,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"'cifar-10'; there are mnist, .*mean 'cifar10'\?"):
+    with pytest.raises(ValueError, match=r"'cifar-10'; known: mnist, .*mean 'cifar10'\?"):
         datasets.load("cifar-10")
 
 
@@ -190,7 +190,7 @@ def test_a_relative_folder_of_the_environment_is_taken_where_it_was_meant_or_ref
     monkeypatch.setenv(variable, "mine")
     assert folder() == Path("mine")
     monkeypatch.chdir(tmp_path / "works")  # as the kernel of a notebook does
-    with pytest.raises(ValueError, match=f"{variable} is 'mine', and .* {tmp_path}/called/mine"):
+    with pytest.raises(ValueError, match=f"{variable} is 'mine', but .* {tmp_path}/called/mine"):
         folder()
     monkeypatch.setenv(variable, str(tmp_path / "mine"))
     assert folder() == tmp_path / "mine"

@@ -131,7 +131,7 @@ def special(name: str, kind: bytes) -> tarfile.TarInfo:
 def test_a_member_that_leads_out_of_the_archive_is_refused(root, name, suffix):
     write = write_zip if suffix == ".zip" else write_tar
     write(root / f"{TOP}{suffix}", images() | {name: b""})
-    with pytest.raises(ValueError, match="a path that leads out of the archive's own folder"):
+    with pytest.raises(ValueError, match="whose path leads out of the archive's folder"):
         load(root)
 
 
@@ -180,7 +180,9 @@ def test_an_archive_that_is_cut_off_is_refused(root, suffix):
     path = root / f"{TOP}{suffix}"
     (write_zip if suffix == ".zip" else write_tar)(path, images())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ValueError, match=r"cut off, damaged or not an archive|copy is incomplete"):
+    with pytest.raises(
+        ValueError, match=r"truncated, damaged or not an archive|copy is incomplete"
+    ):
         load(root)
 
 
@@ -345,7 +347,7 @@ def test_where_archive_and_folder_are_broken_the_archive_is_named(root):
 def test_the_unpacked_folder_itself_is_no_root_and_that_is_said(root):
     unpack(root)
     (row,) = (row for row in datasets.check(root / TOP) if row.edition == "cifar10-jpeg")
-    assert f"{root / TOP} is the unpacked folder itself: name the one that holds it" in row.message
+    assert f"{root / TOP} is the unpacked folder itself: name its parent folder" in row.message
 
 
 @pytest.mark.parametrize(
@@ -371,7 +373,7 @@ def test_a_root_that_was_named_and_is_not_there_is_not_made(how, tmp_path, monke
     monkeypatch.setenv("SPATIALNB_CACHE", str(tmp_path / "cache"))
     if how == "the variable":
         monkeypatch.setenv("SPATIALNB_DATA", str(root))
-    with pytest.raises(FileNotFoundError, match=f"there is no folder {root}: make it, or name"):
+    with pytest.raises(FileNotFoundError, match=f"there is no folder {root}: create it, or name"):
         datasets.load("imdb", root if how == "an argument" else None)
     assert not root.exists()
 

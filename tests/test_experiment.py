@@ -190,25 +190,28 @@ def test_a_csv_may_be_written_in_many_ways(text: str, judged: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "results.csv is empty: expected a head such as seed,arm,accuracy"),
-        ("seed,arm,accuracy\n", "results.csv: no row below the head"),
+        ("", "results.csv is empty: expected a header such as seed,arm,accuracy"),
+        ("seed,arm,accuracy\n", "results.csv: no rows below the header"),
         ("arm,accuracy\na,1\n", "results.csv has no column 'seed'; it has arm, accuracy"),
         ("seed,accuracy\n0,1\n", "results.csv has no column 'arm'; it has seed, accuracy"),
-        ("seed,arm\n0,a\n", "expected a column for a metric besides seed and arm"),
-        ("seed;arm;accuracy\n0;a;1\n", "columns are separated by commas"),
-        ("seed,arm,m,m\n0,a,1,2\n", "two columns are called 'm'; rename one"),
-        ("seed,arm,m\n0,a,1\n1,a\n", "line 3: expected 3 cells as in the head, got 2"),
-        ("seed,arm,m\n0,a,1\n0,b,1\n0,a,2\n", "line 4: seed 0 of arm 'a' stands in line 2 already"),
+        ("seed,arm\n0,a\n", "expected at least one metric column besides seed and arm"),
+        ("seed;arm;accuracy\n0;a;1\n", "columns separated by commas"),
+        ("seed,arm,m,m\n0,a,1,2\n", "two columns are named 'm'; rename one"),
+        ("seed,arm,m\n0,a,1\n1,a\n", "line 3: expected 3 cells as in the header, got 2"),
+        ("seed,arm,m\n0,a,1\n0,b,1\n0,a,2\n", "line 4: seed 0 of arm 'a' is already in line 2"),
         ("seed,arm,m\n0,a,high\n", "line 2, m: expected a number, got 'high'"),
         ("seed,arm,m\n0,a,97.5%\n", "line 2, m: expected a number, got '97.5%'"),
         ("seed,arm,m\n0,a,1_000\n", "line 2, m: expected a number, got '1_000'"),
         ('seed,arm,m\n0,a,"97,5"\n', "line 2, m: expected a number, got '97,5'"),
-        ("seed,arm,m\n0,a,nan\n", "line 2, m: expected a finite number, got 'nan'; or leave it"),
-        ("seed,arm,m\none,a,1\n", "line 2, seed: expected a whole number from 0 on, got 'one'"),
-        ("seed,arm,m\n-1,a,1\n", "line 2, seed: expected a whole number from 0 on, got '-1'"),
+        (
+            "seed,arm,m\n0,a,nan\n",
+            "line 2, m: expected a finite number or an empty cell, got 'nan'",
+        ),
+        ("seed,arm,m\none,a,1\n", "line 2, seed: expected a whole number of at least 0, got 'one'"),
+        ("seed,arm,m\n-1,a,1\n", "line 2, seed: expected a whole number of at least 0, got '-1'"),
         ("seed,arm,m\n0,,1\n", "line 2: the arm is empty"),
-        (b"seed,arm,m\n0,\xff,1\n", "results.csv is no CSV file in UTF-8"),
-        ('seed,arm,m\n0,"a,1\n', "results.csv is no CSV file in UTF-8: unexpected end of data"),
+        (b"seed,arm,m\n0,\xff,1\n", "results.csv is not a CSV file in UTF-8"),
+        ('seed,arm,m\n0,"a,1\n', "results.csv is not a CSV file in UTF-8: unexpected end of data"),
     ],
 )
 def test_results_that_are_none_are_refused_in_a_sentence(
@@ -226,10 +229,10 @@ MARGINLESS = {name: value for name, value in CLAIM.items() if name != "margin"}
 @pytest.mark.parametrize(
     ("claims", "message"),
     [
-        ("", "claims.toml holds no claim; head each with a line [[claim]]"),
-        ("[claim]\nkey = 'x'\n", "head each claim with [[claim]], in two pairs of brackets"),
+        ("", "claims.toml contains no claim; start each with a line [[claim]]"),
+        ("[claim]\nkey = 'x'\n", "start each claim with [[claim]], in double brackets"),
         ("[[claims]]\nkey = 'x'\n", "unknown table 'claims'; known: claim. Did you mean 'claim'?"),
-        ("key = \n", "claims.toml is no TOML file"),
+        ("key = \n", "claims.toml is not a TOML file"),
         ({"marign": 1}, "claim 1 (new-wins): unknown key 'marign'; known: "),
         ({"margin": "small"}, "claim 1 (new-wins), margin: expected a number, got 'small'"),
         ({"margin": True}, "claim 1 (new-wins), margin: expected a number, got True"),
@@ -262,9 +265,9 @@ def test_what_cannot_be_guessed_is_asked_for(judged: Any) -> None:
         rest = {key: value for key, value in CLAIM.items() if key != name}
         assert f" has no {name}" in judged(RESULTS, toml({**rest, "metric": "accuracy"})).output
     said = judged(RESULTS, toml(CLAIM)).output
-    assert "has no metric, and results.csv has accuracy, wall time" in said
+    assert "has no metric; choose one of results.csv: accuracy, wall time" in said
     said = judged(RESULTS, toml({**MARGINLESS, "metric": "accuracy"})).output
-    assert "has no margin: say which difference in accuracy does not matter" in said
+    assert "has no margin: set the difference in accuracy that does not matter" in said
     two = toml({**CLAIM, "metric": "accuracy"}, {**CLAIM, "metric": "wall time"})
     assert "two claims have the key 'new-wins'; rename one" in judged(RESULTS, two).output
 
@@ -287,7 +290,7 @@ def test_no_share_is_taken_of_nothing(judged: Any) -> None:
     said = judged(
         "seed,arm,m\n0,a,1\n1,a,1\n0,b,0\n1,b,1\n", toml({**claim, "as_share": True})
     ).output
-    assert "no share can be taken of 0, which b has at 0; leave out as_share" in said
+    assert "cannot take a percentage of 0, the value of b at 0; leave out as_share" in said
 
 
 # ── The example of the book ─────────────────────────────────────────────────────────────────────

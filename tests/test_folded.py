@@ -224,7 +224,7 @@ def test_an_unknown_part_is_refused_with_those_there_are() -> None:
 def test_a_strength_of_zero_cannot_be_folded() -> None:
     model = network()
     optimizer = OPTIMIZERS["sgd"](list(model.parameters()))
-    message = "linear has strengths that are not above 0, .* give the kernel a floor"
+    message = "linear has kernel values that are not above 0, .* give the kernel a floor"
     with pytest.raises(ValueError, match=message):
         Folded(model, optimizer, Linear(floor=0.0))
     with pytest.raises(ValueError, match=message):

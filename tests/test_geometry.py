@@ -33,7 +33,7 @@ def test_a_single_neuron_stands_in_the_middle() -> None:
 
 @pytest.mark.parametrize("neurons", [0, -1])
 def test_a_layer_without_neurons_is_refused(neurons: int) -> None:
-    with pytest.raises(ValueError, match=f"at least 1 neuron, got {neurons}"):
+    with pytest.raises(ValueError, match=f"at least 1 unit, got {neurons}"):
         positions(neurons)
 
 
@@ -218,12 +218,12 @@ def test_no_two_places_on_the_plane_are_farther_than_its_diagonal(
 @pytest.mark.parametrize("shape", [(5000,), (28, 28), (3, 0, 4), ()])
 def test_a_shape_that_is_no_image_has_no_pixels(shape: tuple[int, ...]) -> None:
     with pytest.raises(
-        ValueError, match=r"only an image has pixels: .* \(channels, height, width\)"
+        ValueError, match=r"pixel positions need images: .* \(channels, height, width\)"
     ):
         pixels(shape)
 
 
 @pytest.mark.parametrize("neurons", [0, -4])
 def test_a_grid_without_neurons_is_refused(neurons: int) -> None:
-    with pytest.raises(ValueError, match=f"at least 1 neuron, got {neurons}"):
+    with pytest.raises(ValueError, match=f"at least 1 unit, got {neurons}"):
         grid(neurons)

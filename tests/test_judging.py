@@ -135,7 +135,7 @@ def test_a_claim_of_the_second_edition_is_not_in_the_first() -> None:
     ("changes", "message"),
     [
         ({"better": "more", "rule": "equals"}, "expected higher or lower"),
-        ({"better": "higher"}, "belongs to the rules 'equals' and 'between'"),
+        ({"better": "higher"}, "only for the rules 'equals' and 'between'"),
         ({"best_of": True}, "needs the rule 'beats' and each"),
         ({"since": 3}, "expected 1 or 2"),
     ],

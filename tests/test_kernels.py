@@ -312,7 +312,7 @@ def test_a_strength_at_the_threshold_is_not_under_it() -> None:
 
 
 def test_a_share_of_nothing_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no strengths were given"):
+    with pytest.raises(ValueError, match="kernel values of at least one layer"):
         share_below([])
 
 
@@ -382,7 +382,7 @@ def test_a_kernel_without_a_rate_is_not_sharpened() -> None:
         (lambda: Exponential(floor=2.0), r"Exponential\.floor"),
         (lambda: Gaussian(width=0.0), r"Gaussian\.width: expected a width > 0"),
         (lambda: Gaussian(width=math.nan), r"Gaussian\.width: expected a finite number"),
-        (lambda: Uniform(value=-1.0), r"Uniform\.value: expected a strength >= 0"),
+        (lambda: Uniform(value=-1.0), r"Uniform\.value: expected a kernel value >= 0"),
         (lambda: Blend(start=Linear(), end=Linear(), weight=1.1), r"Blend\.weight"),
         (lambda: Shuffled(kernel=Shuffled(kernel=Linear())), r"already shuffled"),
         (lambda: Averaged(kernel=Linear(), power=3), r"Averaged\.power: expected 1 .*, got 3"),

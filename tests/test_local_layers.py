@@ -94,7 +94,7 @@ def test_removed_a_mask_leaves_a_plain_layer_with_its_zeros() -> None:
 
 def test_a_masked_layer_is_not_drawn_anew_until_the_mask_is_removed() -> None:
     model = masked()
-    with pytest.raises(RuntimeError, match="reset_parameters would change nothing"):
+    with pytest.raises(RuntimeError, match="reset_parameters has no effect"):
         model[0].reset_parameters()
     before = remove(model)[0].weight.detach().clone()
     model[0].reset_parameters()
@@ -138,7 +138,7 @@ def test_a_compact_layer_is_frozen_where_the_masked_one_was_and_stands_where_tha
 def test_a_mask_with_something_on_top_is_refused_and_nothing_is_replaced() -> None:
     model = nn.Sequential(attach_local(nn.Linear(6, 6), 2), attach_local(nn.Linear(6, 6), 2))
     parametrizations.spectral_norm(model[1])
-    with pytest.raises(ValueError, match="layer '1' has another parametrization beside its mask"):
+    with pytest.raises(ValueError, match="layer '1' has another parametrization besides its mask"):
         compact(model)
     assert isinstance(model[0], nn.Linear)
 
@@ -173,11 +173,14 @@ def test_a_state_goes_through_a_file_and_a_copy_stands_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"keep": 0.0}, "keep: expected a share between 0 and 1, or 1 to 108 inputs of '0', got 0"),
+        (
+            {"keep": 0.0},
+            "keep: expected a fraction between 0 and 1, or 1 to 108 inputs of '0', got",
+        ),
         ({"keep": 109}, "or 1 to 108 inputs"),
-        ({"keep": True}, "keep: expected a share"),
-        ({"keep": 0.5, "channels": 5}, "108 inputs of '0' are no multiple of 5"),
-        ({"keep": 4, "channels": 3}, "4 inputs are no multiple of 3 channels"),
+        ({"keep": True}, "keep: expected a fraction"),
+        ({"keep": 0.5, "channels": 5}, "108 inputs of '0' are not a multiple of 5"),
+        ({"keep": 4, "channels": 3}, "4 inputs are not a multiple of 3 channels"),
         ({"keep": 0.5, "distances": [torch.zeros(2, 2)]}, r"distances: layer '0' is \(20, 108\)"),
         ({"keep": 0.5, "distances": []}, "distances: expected a list with one tensor"),
         ({"keep": 0.5, "distances": [torch.full((20, 108), torch.nan)]}, "finite numbers >= 0"),

@@ -128,7 +128,7 @@ def test_what_a_unit_kept_is_forgotten_when_it_is_redrawn() -> None:
     [
         (torch.ones(2, 9) > 0, (1, 3, 4), r"expected \(units, 12\) for images"),
         (torch.ones(9) > 0, (1, 3, 3), r"got \(9,\)"),
-        (torch.ones(2, 9) > 0, (9,), "only an image has pixels"),
+        (torch.ones(2, 9) > 0, (9,), "pixel positions need images"),
     ],
 )
 def test_a_mask_of_another_image_is_refused(
@@ -184,5 +184,5 @@ def test_what_does_not_go_together_is_refused(settings: dict[str, Any], message:
 
 
 def test_text_has_no_pixels_to_be_local_in() -> None:
-    with pytest.raises(ValueError, match="only an image has pixels"):
+    with pytest.raises(ValueError, match="pixel positions need images"):
         train(Run(dataset="quick-text", epochs=1, hidden=(4,), mask_locality=True))

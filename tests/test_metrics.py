@@ -95,7 +95,7 @@ def test_a_failed_run_has_no_metric():
 
 
 def test_a_metric_of_pairs_is_not_asked_of_a_run():
-    with pytest.raises(ValueError, match="'similarity' is of a pair"):
+    with pytest.raises(ValueError, match="'similarity' needs a pair"):
         measure(run_record(RUN), "similarity")
 
 

@@ -108,7 +108,7 @@ def test_a_network_is_drawn_from_its_generator_and_takes_flattened_images(make: 
 @any_network
 @pytest.mark.parametrize("shape", [(36,), (1, 2, 8)])
 def test_what_is_no_image_is_refused(make: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"shape: this network takes images of at least 4 by 4"):
+    with pytest.raises(ValueError, match=r"shape: this network needs images of at least 4 by 4"):
         make(shape, (7,), 4, made())
 
 
@@ -127,12 +127,12 @@ def test_a_pooled_convolutional_network_has_its_weights_in_filters() -> None:
 def test_a_pooled_convolutional_network_refuses_more_layers_than_can_halve_an_image(
     hidden: tuple[int, ...],
 ) -> None:
-    with pytest.raises(ValueError, match="images of 8 by 10 has 1 to 3 layers, got"):
+    with pytest.raises(ValueError, match="images of 8 by 10 needs 1 to 3 layers, got"):
         networks.convolutional_pooled((3, 8, 10), hidden, 4, made())
 
 
 def test_a_transformer_refuses_an_image_that_cannot_be_cut_evenly() -> None:
-    with pytest.raises(ValueError, match="sides that are multiples of 4, got 8 by 10"):
+    with pytest.raises(ValueError, match="whose sides are multiples of 4, got 8 by 10"):
         networks.Transformer((3, 8, 10), (7,), 4, made())
 
 

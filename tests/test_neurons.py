@@ -73,7 +73,7 @@ def test_a_run_records_them_after_every_epoch_and_is_the_same_otherwise(schedule
     record = Record(kind="run", config=run.to_dict(), outcome=trained.outcome)
     assert metrics.measure(record, "dead:2") == 100.0 * shares[1][-1]
     assert metrics.measure(record, "dead:1@0") == 100.0 * shares[0][0]
-    assert metrics.metric("dead:2@1").title == "dead neurons after epoch 1, hidden layer 2"
+    assert metrics.metric("dead:2@1").title == "dead units after epoch 1, hidden layer 2"
     with pytest.raises(metrics.NotRecordedError):
         metrics.measure(replace(record, outcome=plain), "dead:2")
 

@@ -124,7 +124,7 @@ def test_papermill_is_stopped_where_it_writes_over_the_chapter_that_it_reads(tmp
     papermill_in_place(tmp_path, "2026-01-01T00:09:00")
     assert read(notebook) == {"epochs": 3}
     chapter = papermill_in_place(tmp_path, None)
-    with pytest.raises(ValueError, match=f"papermill writes over {chapter}, the chapter that"):
+    with pytest.raises(ValueError, match=f"papermill overwrites {chapter}, the chapter that"):
         read(notebook)
 
 
@@ -132,7 +132,7 @@ def test_the_paths_that_papermill_may_inject_are_no_parameters_and_must_differ(t
     paths = {"PAPERMILL_INPUT_PATH": "a.ipynb", "PAPERMILL_OUTPUT_PATH": "b.ipynb"}
     injected = "# Parameters\n" + "".join(f"{name} = {path!r}\n" for name, path in paths.items())
     assert read({"epochs": 3, "In": ["", injected], **paths}) == {"epochs": 3}
-    with pytest.raises(ValueError, match=r"papermill writes over a\.ipynb"):
+    with pytest.raises(ValueError, match=r"papermill overwrites a\.ipynb"):
         read({"In": ["", injected], **paths, "PAPERMILL_OUTPUT_PATH": "a.ipynb"})
 
 
@@ -146,7 +146,7 @@ def test_an_arm_may_have_an_action_beside_its_kernel_and_the_error_says_where():
     for wrong in ({**kernel, "action": "cap"}, {**static, "action": "cap"}):
         with pytest.raises(ValueError, match="arm 'mine': action is a setting of the run, not of"):
             parameters.arm("mine", wrong, Run())
-    with pytest.raises(ValueError, match=f"beside the schedule: {example}"):
+    with pytest.raises(ValueError, match=f"next to the schedule: {example}"):
         parameters.arm("mine", {**kernel, "action": "cap"}, Run())
 
 

@@ -428,7 +428,9 @@ def test_the_prior_shows_what_it_is() -> None:
 def test_attaching_twice_is_refused_and_changes_nothing() -> None:
     model = attach(small(), Linear(), layers=["2"])
     before = copy.deepcopy(model.state_dict())
-    with pytest.raises(ValueError, match=r"layer '2' has a parametrized weight .* call remove"):
+    with pytest.raises(
+        ValueError, match=r"layer '2' already has a parametrized weight; call remove"
+    ):
         attach(model, Exponential())
     assert same_bits(before, model.state_dict())
 
@@ -438,9 +440,9 @@ def test_attaching_twice_is_refused_and_changes_nothing() -> None:
     [
         (["3"], r"unknown linear layer '3'; known: 0, 2, 4"),
         (["1"], r"unknown linear layer '1'"),
-        (["0", "0"], r"layers: '0' is named twice"),
-        ([], r"layers: expected a list of names, at least one, got \[\]"),
-        ("024", r"layers: expected a list of names, at least one, got '024'"),
+        (["0", "0"], r"layers: '0' is listed twice"),
+        ([], r"layers: expected a list of one or more names, got \[\]"),
+        ("024", r"layers: expected a list of one or more names, got '024'"),
     ],
 )
 def test_layers_that_cannot_be_chosen_are_named(layers: list[str], message: str) -> None:
@@ -507,7 +509,7 @@ def test_an_unknown_action_is_refused_before_anything_is_attached() -> None:
 
 @pytest.mark.parametrize("use", [lambda m: step(m, Static(), 0.0), parametrization.capped_share])
 def test_what_needs_a_prior_says_that_there_is_none(use) -> None:
-    with pytest.raises(ValueError, match=r"carries no spatial prior; call attach"):
+    with pytest.raises(ValueError, match=r"has no spatial prior; call attach"):
         use(small())
 
 

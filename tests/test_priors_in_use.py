@@ -78,7 +78,7 @@ def test_a_shared_weight_is_refused_by_name_and_nothing_is_changed(
     model: nn.Module, names: str
 ) -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ValueError, match=f"{names}, which the prior would change too"):
+    with pytest.raises(ValueError, match=f"{names}, which the prior would also change"):
         attach(model, KERNEL)
     assert not list(spatial_priors(model))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -119,9 +119,12 @@ def test_parts_of_one_flat_buffer_are_weights_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda layer: parametrizations.weight_norm(layer), "layer '2' has a parametrized weight"),
-        (lambda layer: weight_norm(layer), "layer '2' has no weight of its own"),
-        (lambda layer: spectral_norm(layer), "layer '2' has no weight of its own"),
+        (
+            lambda layer: parametrizations.weight_norm(layer),
+            "layer '2' already has a parametrized weight",
+        ),
+        (lambda layer: weight_norm(layer), "the weight of layer '2' is not a parameter"),
+        (lambda layer: spectral_norm(layer), "the weight of layer '2' is not a parameter"),
     ],
     ids=["parametrized", "older weight norm", "older spectral norm"],
 )
@@ -208,7 +211,7 @@ def test_layers_that_are_left_alone_are_counted_unless_layers_are_chosen(
     def model() -> nn.Sequential:
         return nn.Sequential(nn.Linear(6, 5), *copy.deepcopy(others))
 
-    with pytest.warns(LeftAloneWarning, match=f"^attach left {said} alone: a prior acts on nn.Lin"):
+    with pytest.warns(LeftAloneWarning, match=f"^attach left {said} unchanged, because a prior"):
         attach(model(), KERNEL)
     for layers in (["0"], ["*"], lambda name, layer: True):
         attach(model(), KERNEL, layers=layers)  # a warning would be an error
@@ -234,9 +237,9 @@ def test_layers_without_positions_or_without_a_matrix_are_not_counted() -> None:
 def test_a_pattern_or_a_function_that_chooses_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown linear layer 'blocks\.\*'"):
         attach(mlp(), KERNEL, layers=["blocks.*"])
-    with pytest.raises(ValueError, match="the function chooses none of 0, 2, 4"):
+    with pytest.raises(ValueError, match="the function selects none of 0, 2, 4"):
         attach(mlp(), KERNEL, layers=lambda name, layer: False)
-    with pytest.raises(ValueError, match="'0' is named twice"):
+    with pytest.raises(ValueError, match="'0' is listed twice"):
         attach(mlp(), KERNEL, layers=["0", "*"])
 
 
@@ -251,7 +254,7 @@ def test_a_progress_outside_zero_to_one_is_refused_with_a_kernel_too() -> None:
 
 def test_resetting_a_layer_says_that_nothing_would_change() -> None:
     model = attach(mlp(), KERNEL)
-    with pytest.raises(RuntimeError, match="reset_parameters would change nothing under a spatial"):
+    with pytest.raises(RuntimeError, match="reset_parameters has no effect under a spatial"):
         model[0].reset_parameters()
     remove(model)
     model[0].reset_parameters()

@@ -143,7 +143,7 @@ def test_a_trade_off_says_both_means_and_n_of_every_arm():
     ours = mean_interval(list(found.samples("linear", "accuracy").values()))
     said = f"linear (n = 6): {ours.estimate:.2f} [{ours.low:.2f}, {ours.high:.2f}] at 64.7."
     assert said in shown.text
-    assert 'role="img" aria-label="test accuracy over strengths under 0.1.' in shown.html
+    assert 'role="img" aria-label="test accuracy over kernel values below 0.1.' in shown.html
     assert "the cross is the reported value. n = 6 in every arm. mnist, 5 epochs" in shown.html
 
 

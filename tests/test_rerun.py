@@ -686,8 +686,12 @@ def test_records_are_moved_and_stand_in_one_place(two_stores):
     ("run", "provenance", "reason"),
     [
         (ARMS["none"], {"commit": "unknown"}, "made from the commit 'unknown'"),
-        (ARMS["none"], {"commit": "a" * 40 + "+"}, "commit the package first"),
-        (ARMS["none"], {"data": {"edition": "mnist", "sha256": "0" * 64}}, "other files of mnist"),
+        (ARMS["none"], {"commit": "a" * 40 + "+"}, "commit the package before"),
+        (
+            ARMS["none"],
+            {"data": {"edition": "mnist", "sha256": "0" * 64}},
+            "files of mnist that differ",
+        ),
         (Run(dataset="quick-digits"), {}, "a quick edition of the data, which decides no claim"),
     ],
 )
@@ -747,7 +751,9 @@ def test_a_notebook_is_found_by_its_chapter():
 
 
 def test_a_study_whose_runs_are_still_to_be_made_has_no_chapter() -> None:
-    with pytest.raises(FileNotFoundError, match=r"v99 has no chapter yet: .*`spatialnb train v99`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"v99 has no chapter yet\. .*`spatialnb train v99`"
+    ):
         rerun.notebook(synthetic.study(id="v99"))
 
 

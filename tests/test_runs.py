@@ -234,7 +234,7 @@ def test_an_unknown_data_set_stops_before_anything_is_trained(store: Store) -> N
 
 def test_a_run_that_raises_is_reported_and_the_others_are_recorded(store: Store) -> None:
     greedy = replace(NONE, train_size=10_000)
-    with pytest.raises(ValueError, match="has 1500 training samples, not 10000"):
+    with pytest.raises(ValueError, match="has only 1500 training samples, not 10000"):
         complete(
             [NONE, greedy, STRONG],
             store=store,

@@ -174,7 +174,7 @@ def test_a_chapter_begins_as_a_draft_and_lines_written_by_hand_are_few(checkout)
         ({"arms": {"edge": {"kind": "edge"}}}, "unknown kernel or schedule 'edge'"),
         ({"arms": {"none": {"kind": "linear"}}}, "'none' is reserved for the baseline"),
         ({"arms": {"a b": {"kind": "linear"}, "a-b": {"kind": "gaussian"}}}, "have one key, 'a-b'"),
-        ({"dataset": "mnits"}, "no data set is named 'mnits'.* Did you mean 'mnist'"),
+        ({"dataset": "mnits"}, "unknown data set 'mnits'.* Did you mean 'mnist'"),
     ],
 )
 def test_settings_that_make_no_chapter_write_none(given, message, checkout):

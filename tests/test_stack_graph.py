@@ -68,8 +68,8 @@ def test_where_nothing_can_be_recorded_each_is_launched_and_that_is_said_once() 
     steps.run(6)
     assert done == ["launched"] * 6
     assert said == [
-        "no graph of a step can be recorded (operation not permitted when stream is capturing); "
-        "each is launched by itself"
+        "a CUDA graph cannot be recorded (operation not permitted when stream is capturing); "
+        "steps are launched one by one"
     ]
     assert not steps.recorded
 

@@ -171,18 +171,18 @@ def test_epochs_are_reported_once_for_all_runs(data: datasets.Dataset) -> None:
 def test_runs_that_share_no_program_and_other_data_are_refused(data: datasets.Dataset) -> None:
     with pytest.raises(ValueError, match="do not share a program"):
         batched.train([BASE, replace(BASE, epochs=2)], data)
-    with pytest.raises(ValueError, match="the runs ask for 'mnist'"):
+    with pytest.raises(ValueError, match="the runs need the data 'mnist'"):
         batched.train([replace(BASE, dataset="mnist")], data)
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"graph": True}, "graph: only CUDA records graphs"),
-        ({"precision": "tf32"}, "precision: tf32 is CUDA's, got 'cpu'"),
+        ({"graph": True}, "graph: supported only on CUDA"),
+        ({"precision": "tf32"}, "precision: tf32 is supported only on CUDA, got the device 'cpu'"),
         ({"device": "cuda", "precision": "half"}, "expected float32 or tf32, got 'half'"),
         ({"adam": "fast"}, "adam: expected fused, compiled, plain, got 'fast'"),
-        ({"device": "meta", "adam": "fused"}, "adam: fused is for cpu and cuda"),
+        ({"device": "meta", "adam": "fused"}, "adam: fused is supported only on cpu and cuda"),
     ],
 )
 def test_what_a_device_cannot_do_is_refused(given: dict[str, Any], message: str) -> None:
@@ -278,7 +278,7 @@ def test_where_nothing_compiles_torchs_own_step_is_taken_and_that_is_said(
         patched.setattr(torch, "ones", lambda *size, device: torch.zeros(*size))
         assert batched._best_adam(torch.device("cuda"), said.append) == "fused"
     assert said == [
-        "Adam's step is torch's own kernel, once a learning rate: no other compiles (no compiler)"
+        "Adam uses torch's fused kernel, once per learning rate: compiling failed (no compiler)"
     ]
     assert batched._best_adam(torch.device("cpu"), pytest.fail) == "fused"
     assert batched._best_adam(torch.device("meta"), pytest.fail) == "plain"

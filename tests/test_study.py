@@ -33,10 +33,10 @@ def test_the_quick_edition_brings_its_own_size():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": []}, "expected 1 to 10000 of them, got 0"),
-        ({"seeds": "[]"}, "expected 1 to 10000 of them, got 0"),
-        ({"seeds": [1, 1]}, "expected each once, and 1 stands there twice"),
-        ({"seeds": "0-3,2"}, "expected each once, and 2 stands there twice"),
+        ({"seeds": []}, "expected 1 to 10000 seeds, got 0"),
+        ({"seeds": "[]"}, "expected 1 to 10000 seeds, got 0"),
+        ({"seeds": [1, 1]}, "expected no repeats, but 1 is listed twice"),
+        ({"seeds": "0-3,2"}, "expected no repeats, but 2 is listed twice"),
         ({"seeds": [-1]}, "from 0 to 2147483647, got -1"),
         ({"seeds": [0.5]}, "got 0.5"),
         ({"seeds": [True]}, "got True"),
@@ -44,7 +44,7 @@ def test_the_quick_edition_brings_its_own_size():
         ({"seeds": "a"}, r"such as \[0, 1, 2\] or 0-9, got 'a'"),
         ({"seeds": "9-0"}, "expected a range from low to high"),
         ({"seeds": "0-1000000000"}, "at most 10000 seeds"),
-        ({"seeds": range(10**9)}, "expected 1 to 10000 of them, got 1000000000"),
+        ({"seeds": range(10**9)}, "expected 1 to 10000 seeds, got 1000000000"),
         ({"epochs": 0}, "from 1 to 1000000, got 0"),
         ({"epochs": 2.0}, "from 1 to 1000000, got 2.0"),
         ({"epochs": True}, "from 1 to 1000000, got True"),
@@ -55,7 +55,7 @@ def test_the_quick_edition_brings_its_own_size():
         ({"hidden": 256}, r"a list of widths, such as \[256, 128\], got 256"),
         ({"hidden": [256, 0]}, "hidden: expected a whole number"),
         ({"epcohs": 3}, "unknown parameter 'epcohs'.* Did you mean 'epochs'"),
-        ({"arms": {}}, "arms cannot be set for all its runs"),
+        ({"arms": {}}, "arms cannot be set for all of its runs"),
         ({"dataset": "imdb"}, "study v01: unknown dataset 'imdb'; known: mnist, quick-digits"),
     ],
 )
@@ -74,14 +74,14 @@ def test_parameters_that_do_not_fit_are_refused(changes, message):
         ({"metrics": ("x",)}, "unknown metric 'x'"),
         ({"claims": (dataclasses.replace(CLAIMS[0], arm="v02/x"),)}, "linear-wins: unknown arm"),
         ({"claims": (dataclasses.replace(CLAIMS[0], metric="x"),)}, "unknown metric 'x'"),
-        ({"claims": CLAIMS[:1] * 2}, "two claims have one key"),
+        ({"claims": CLAIMS[:1] * 2}, "two claims have the same key"),
         ({"arms": {**ARMS, "long": Run(dataset="mnist", epochs=6)}}, r"differ in epochs: \[5, 6\]"),
         (
             {
                 "arms": {**ARMS, "conv": Run(dataset="mnist", epochs=5, network="convolutional")},
                 "pairs": True,
             },
-            "arm 'conv': of a pair only linear layers are kept",
+            "arm 'conv': only linear layers are kept for pairs",
         ),
         (
             {
@@ -146,7 +146,9 @@ def test_a_setting_in_which_the_arms_differ_cannot_be_set_for_all():
     arms = {**ARMS, "slow": dataclasses.replace(ARMS["none"], learning_rate=1e-4)}
     one = study(arms=arms)
     assert "lr" not in one.parameters
-    with pytest.raises(ValueError, match="lr cannot be set for all its runs; these can: batch"):
+    with pytest.raises(
+        ValueError, match="lr cannot be set for all of its runs; settable are batch"
+    ):
         one.configs(lr=0.001)
 
 
@@ -172,7 +174,7 @@ def test_an_arm_of_ones_own_is_the_baseline_with_another_kernel(given):
 @pytest.mark.parametrize(
     ("arms", "message"),
     [
-        ({"none": Linear()}, "there is an arm 'none' already; rename yours"),
+        ({"none": Linear()}, "arm 'none' already exists; rename yours"),
         (
             {"mine": {"kind": "linaer"}},
             "unknown kernel or schedule 'linaer'.* Did you mean 'linear'",
@@ -263,7 +265,7 @@ def made(monkeypatch, tmp_path):
 
 def test_records_that_could_not_be_published_are_warned_of_before_a_notebook_trains(made):
     with (
-        pytest.warns(UnpublishableWarning, match=f"cannot be published: {DOUBT}. Stop") as said,
+        pytest.warns(UnpublishableWarning, match=f"cannot be published: {DOUBT}. If") as said,
         pytest.raises(KeyboardInterrupt),
     ):
         study().run(seeds=[0])

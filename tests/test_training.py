@@ -324,7 +324,7 @@ def test_a_kernel_of_one_number_trains_alike_wherever_the_pixels_stand() -> None
 
 def test_text_has_no_places_on_the_plane() -> None:
     run = replace(BASE, schedule=STRONG, positions="plane")
-    with pytest.raises(ValueError, match=r"only an image has pixels.*got \(12,\)"):
+    with pytest.raises(ValueError, match=r"pixel positions need images.*got \(12,\)"):
         train(run, replace(DATA, shape=(FEATURES,)))
 
 
@@ -505,7 +505,9 @@ def test_as_many_images_as_there_are_is_all_of_them() -> None:
 
 
 def test_more_images_than_there_are_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"train_size: quick-made has 90 training samples, not 91"):
+    with pytest.raises(
+        ValueError, match=r"train_size: quick-made has only 90 training samples, not 91"
+    ):
         train(replace(BASE, train_size=91), DATA)
 
 
@@ -536,10 +538,13 @@ def test_held_out_images_leave_the_first_ones_to_train_on() -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"validation_size": 90}, "validation_size: quick-made has 90 training samples, not 91"),
+        (
+            {"validation_size": 90},
+            "validation_size: quick-made has only 90 training samples, not 91",
+        ),
         (
             {"validation_size": 20, "train_size": 71},
-            "train_size and validation_size: quick-made has 90 training samples, not 91",
+            "train_size and validation_size: quick-made has only 90 training samples, not 91",
         ),
     ],
 )
@@ -576,9 +581,7 @@ def test_a_network_without_hidden_layers_trains() -> None:
 
 
 def test_data_of_another_edition_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match="the run asks for 'mnist', the data given is 'quick-made'"
-    ):
+    with pytest.raises(ValueError, match="the run needs the data 'mnist', got 'quick-made'"):
         train(replace(BASE, dataset="mnist"), DATA)
 
 
@@ -810,5 +813,5 @@ def test_images_are_scaled_as_a_run_asks(scaling: str, ends: tuple[float, float]
 
 def test_text_is_not_scaled() -> None:
     text = replace(DATA, train=Split(x=torch.zeros(1, FEATURES), y=torch.zeros(1)))
-    with pytest.raises(ValueError, match="input_scaling: quick-made has no images; leave it out"):
+    with pytest.raises(ValueError, match="input_scaling: quick-made is not images; leave it out"):
         text.scaled("unit")

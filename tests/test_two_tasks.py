@@ -106,7 +106,9 @@ def test_kernels_that_fade_are_gone_in_the_last_epoch(data) -> None:
 
 
 def test_data_of_other_editions_are_refused(data) -> None:
-    with pytest.raises(ValueError, match=r"quick-colours.*quick-text.*the data given are"):
+    with pytest.raises(
+        ValueError, match=r"the run needs the data .*quick-colours.*quick-text.*, got"
+    ):
         multitask.train(SHARED, (data[1], data[0]))
 
 

@@ -250,10 +250,11 @@ def run(
     options: BackendOptions,
     store: Path | None,
 ) -> None:
-    """Run the chapter STUDY (such as v05 or c2, or all) again, with your own parameters.
+    """Run a chapter again with your own parameters.
 
-    Recorded runs are looked up, missing ones are trained, the notebook is executed. Stop with
-    Ctrl-C; the same command continues where it stopped.
+    STUDY is a chapter such as v05 or c2, or all. Recorded runs are looked up, missing ones are
+    trained, the notebook is executed. Stop with Ctrl-C; the same command continues where it
+    stopped.
     """
     from spatialnb.commands import rerun
     from spatialnb.execution import planning, runs
@@ -464,9 +465,10 @@ def compare(folder: Path, as_json: bool) -> None:
 @click.option("--seed", type=int, help="Seed of the sample.  [default: a new one each time]")
 @workers_option
 def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int | None) -> None:
-    """Train a random sample of the published runs again, and compare with the records.
+    """Train a sample of published runs again.
 
-    The exit code is 1 if a run is neither identical nor within the spread over seeds.
+    The sample is random, and the results are compared with the records. The exit code is 1 if a run
+    is neither identical nor within the spread over seeds.
     """
     import tempfile
 
@@ -502,10 +504,11 @@ def verify(studies: tuple[str, ...], sample: int, seed: int | None, workers: int
 def answers(
     studies: tuple[str, ...], dry_run: bool, workers: int | None, store: Path | None
 ) -> None:
-    """Train recorded runs of STUDY again, to record the predicted class of every test image.
+    """Add the predicted classes of recorded runs.
 
-    Only older runs need this; new runs record their answers (predicted classes) right away. The
-    exit code is 1 if a run is not reproduced bit for bit; its answers are then not recorded.
+    The runs of STUDY are trained again. Only older runs need this; new runs record their answers
+    (the predicted class of every test image) right away. The exit code is 1 if a run is not
+    reproduced bit for bit; its answers are then not recorded.
     """
     from spatialnb.commands import answers
     from spatialnb.execution.process_pool import ProcessPool
@@ -548,11 +551,11 @@ def publish(
     into: Path | None,
     store: Path | None,
 ) -> None:
-    """Check recorded runs of STUDY, and move them from your store into the book.
+    """Move recorded runs into the book, after checks.
 
-    With --into they go to another folder; `spatialnb tables --alone --store FOLDER` shows them,
-    and says what trained them. The exit code is 1 if a record is refused; the others are moved
-    nevertheless.
+    The runs of STUDY are moved from your store into the book. With --into they go to another
+    folder; `spatialnb tables --alone --store FOLDER` shows them, and says what trained them. The
+    exit code is 1 if a record is refused; the others are moved nevertheless.
     """
     from spatialnb.commands import publish
     from spatialnb.records.store import default_store, refuse_inputs
@@ -596,10 +599,11 @@ def new(
     seeds: tuple[int, ...] | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Write a new chapter, such as: spatialnb new v12 "Locality in two dimensions".
+    """Write a new chapter.
 
-    It takes the same settings as `spatialnb run`. With the arms of a trial (--set arms=...) the
-    study starts with these arms and a claim about each. Their kernels must be in the package.
+    For example: spatialnb new v12 "Locality in two dimensions". It takes the same settings as
+    `spatialnb run`. With the arms of a trial (--set arms=...) the study starts with these arms and
+    a claim about each. Their kernels must be in the package.
     """
     from spatialnb.commands import scaffold
 
@@ -620,7 +624,7 @@ def new(
 @main.command()
 @click.argument("studies", metavar="STUDY...", nargs=-1, required=True)
 def pin(studies: tuple[str, ...]) -> None:
-    """Pin what must not change in STUDY (such as v12): run ids, rules, parameters.
+    """Pin the run ids, rules and parameters of STUDY.
 
     The ids of the arms' runs and the rules of the claims go into tests/pinned.json, the parameters
     into the notebook. Pins that have published records cannot be changed.
@@ -756,11 +760,12 @@ def ledger(
     alone: bool,
     as_json: bool,
 ) -> None:
-    """Show every claim of the log with its verdict, judged again from the records.
+    """Show every claim of the log with its verdict.
 
-    Claims of your own chapters follow in a separate part. With STUDY (such as v05 or c2), only the
-    claims of these chapters are shown. The default is the published rules; the options choose
-    another margin, level, correction or set of seeds, or the rules of the first edition.
+    Claims are judged again from the records. Claims of your own chapters follow in a separate part.
+    With STUDY (such as v05 or c2), only the claims of these chapters are shown. The default is the
+    published rules; the options choose another margin, level, correction or set of seeds, or the
+    rules of the first edition.
     """
     from spatialnb import report, studies
     from spatialnb.records.store import default_store
@@ -800,10 +805,11 @@ def ledger(
 @store_option
 @alone_option
 def export(folder: Path, store: Path | None, alone: bool) -> None:
-    """Write all results into FOLDER as one table, and all claims with their verdicts.
+    """Export all results and verdicts into FOLDER.
 
-    The table is results.csv, and also results.parquet if pyarrow is installed; claims.json comes
-    with its schema. Existing files with these names are overwritten.
+    All results go into one table, and all claims with their verdicts into another file. The table
+    is results.csv, and also results.parquet if pyarrow is installed; claims.json comes with its
+    schema. Existing files with these names are overwritten.
     """
     from spatialnb import studies
     from spatialnb.records.store import default_store
@@ -872,10 +878,11 @@ def judge(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Judge your own experiment: RESULTS, a CSV file, and CLAIMS, a TOML file.
+    """Judge claims about your own experiment.
 
-    RESULTS has one row per run: seed, arm, and one or more metrics. CLAIMS has a table [[claim]]
-    for each claim: key, rule, arm, against, metric, margin. The experiment need not use kernels.
+    RESULTS is a CSV file and CLAIMS a TOML file. RESULTS has one row per run: seed, arm, and one or
+    more metrics. CLAIMS has a table [[claim]] for each claim: key, rule, arm, against, metric,
+    margin. The experiment need not use kernels.
     """
     from spatialnb import report
     from spatialnb.study import experiment

@@ -1,6 +1,6 @@
-"""Named data sets as whole tensors in memory, checked, cached, each with its edition.
+"""Data sets by name, loaded as whole tensors, with checked files and a cache.
 
-`load` reads one, `editions` lists them without loading anything, `check` says what is where.
+`load` loads one, `editions` lists them without loading, `check` shows which files were found.
 """
 
 import lazy_loader

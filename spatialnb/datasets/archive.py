@@ -1,4 +1,4 @@
-"""Reads the files of an archive without unpacking it, and refuses what has no place there."""
+"""Read the files of an archive without unpacking it, and refuse unsafe members."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 SUFFIXES = (".tar.xz", ".tar.gz", ".tgz", ".tar.bz2", ".tar.zst", ".tar", ".zip")
 
 MOST_BYTES = 2**31
-"""An archive that unpacks to more is a bomb: the largest here, IMDB's, has half a gigabyte."""
+"""Maximum unpacked size, against archive bombs; the largest archive here, IMDB's, has 0.5 GB."""
 MOST_MEMBERS = 300_000
-"""The same for the number of members: IMDB's has a third of that."""
+"""Maximum number of members; IMDB's archive has a third of that."""
 MOST_HEADER = 2**13
-"""A tar's extended header is read into memory whole, and older Pythons take a time that grows with
-its square; honest ones hold a path, of 4 KiB at most."""
+"""Maximum size of a tar's extended header. It is read into memory as a whole, and older Python
+versions take quadratic time; legitimate ones hold a path of at most 4 KiB."""
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How a zip may be packed. Of the other methods zipfile inflates a whole piece, which can be
-thousands of times as large as announced, before it looks at the announced size."""
+"""Allowed compression methods of a zip. With others, zipfile decompresses a whole block, which can
+be thousands of times larger than declared, before it checks the declared size."""
 
 
 class RefusedError(ValueError):
-    """What is refused of an archive that can be read."""
+    """An archive can be read but is refused as unsafe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +41,13 @@ class Member:
 def members(path: Path) -> Iterator[Member]:
     """The regular files of a tar (any compression that tarfile reads) or zip archive, in order.
 
-    A member is to be read before the next one is asked for; nothing is written to disk.
+    Read each member before requesting the next one. Nothing is written to disk.
 
     Raises
     ------
-    ValueError : a member has an absolute path, climbs out with "..", or is neither a regular
-        file nor a folder (link, device, pipe), or the archive is cut off or damaged, or unpacks
-        to more than any data set here has.
+    ValueError : a member has an absolute path, leaves the archive's folder with "..", or is neither
+        a regular file nor a folder (link, device, pipe); or the archive is truncated or damaged, or
+        unpacks to more than any data set here.
     """
     with _naming(path):
         yield from _zip_members(path) if zipfile.is_zipfile(path) else _tar_members(path)
@@ -55,23 +55,23 @@ def members(path: Path) -> Iterator[Member]:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Says which archive it was that could not be read, whatever its reader stumbled over."""
+    """Turn any error of the archive's reader into a ValueError that names the archive."""
     try:
         yield
     except RefusedError:
         raise
     except Exception as error:
-        why = " ".join(f"{type(error).__name__}: {error}".split())  # tarfile has a line a format
+        why = " ".join(f"{type(error).__name__}: {error}".split())  # tarfile: one line per format
         raise ValueError(
-            f"{path} cannot be read ({why}): it is cut off, damaged or not an archive; delete it "
-            "and fetch it again"
+            f"{path} cannot be read ({why}): it is truncated, damaged or not an archive; delete it "
+            "and download it again"
         ) from error
 
 
 class _Header(tarfile.TarInfo):
-    """A header that is looked at before what it announces is read.
+    """A tar header that is checked before the content it declares is read.
 
-    Files with holes are refused: the list of their holes has no announced length.
+    Sparse files are refused, because the length of their list of holes is not declared.
     """
 
     @classmethod
@@ -82,15 +82,15 @@ class _Header(tarfile.TarInfo):
         plain = info.type in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE)
         if info.size < 0 or (not plain and info.size > MOST_HEADER):
             raise ValueError(
-                f"a header of the type {info.type!r} announces {info.size:,} bytes, and at most "
-                f"{MOST_HEADER:,} are honest"
+                f"a header of the type {info.type!r} declares {info.size:,} bytes, but at most "
+                f"{MOST_HEADER:,} are allowed"
             )
         return info
 
     def _refuse_holes(self, *_: object) -> None:
-        raise ValueError("a file with holes, which no data set here has")
+        raise ValueError("a sparse file, which no data set here contains")
 
-    # What tarfile calls for the three other ways to write holes; private, so a test holds them.
+    # tarfile calls these for the three other sparse formats; they are private, so a test pins them.
     _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_holes
 
 
@@ -117,14 +117,15 @@ def _zip_members(path: Path) -> Iterator[Member]:
         sizes = _Sizes(path)
         for info in archive.infolist():
             name = _slashed(info.filename)
-            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix made the archive
+            kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if the archive was not made on Unix
             folder = name.endswith("/")
             _refuse_unsafe(path, name, regular=folder or kind in (0, stat.S_IFREG))
             sizes.add(info.file_size)
             if info.compress_type not in ZIP_METHODS:
                 raise RefusedError(
-                    f"{path} holds {info.filename!r}, packed by method {info.compress_type}; only "
-                    "stored and deflated files are read: fetch it again from a source you trust"
+                    f"{path} contains {info.filename!r}, compressed by method "
+                    f"{info.compress_type}; only stored and deflated files are read: download it "
+                    "again from a source you trust"
                 )
             if not folder:
                 read = functools.partial(_read_zip, path, archive, info)
@@ -132,44 +133,45 @@ def _zip_members(path: Path) -> Iterator[Member]:
 
 
 def _slashed(name: str) -> str:
-    r"""A member's name in the format's own form: some programs on Windows write ``a\b``."""
+    r"""A member's name with slashes, since some programs on Windows write ``a\b``."""
     return name if "/" in name else name.replace("\\", "/")
 
 
 def _read_zip(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """The content, as much of it as is announced: without a number, all would be inflated first."""
+    """The content, limited to the declared size; without a limit, everything would be inflated."""
     with _naming(path), archive.open(info) as content:
         found = content.read(info.file_size)
         if len(found) != info.file_size:
-            raise zipfile.BadZipFile(f"{info.filename} is shorter than announced")
+            raise zipfile.BadZipFile(f"{info.filename} is shorter than declared")
         return found
 
 
 class _Sizes:
-    """What an archive has announced so far, refused where it is too much for a data set."""
+    """Sums the sizes that an archive declares, and refuses it if they are too large."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.members, self.bytes = path, 0, 0
 
     def add(self, size: int) -> None:
-        """One more member of so many bytes."""
+        """Count one more member of `size` bytes."""
         self.members += 1
         self.bytes += size
         if size < 0 or self.bytes > MOST_BYTES or self.members > MOST_MEMBERS:
             raise RefusedError(
-                f"{self.path} announces more than {MOST_BYTES:,} bytes or {MOST_MEMBERS:,} members,"
-                " more than any data set here has; fetch it again from a source you trust"
+                f"{self.path} declares more than {MOST_BYTES:,} bytes or {MOST_MEMBERS:,} members, "
+                "more than any data set here; download it again from a source you trust"
             )
 
 
 def _refuse_unsafe(path: Path, name: str, *, regular: bool) -> None:
     if name.startswith("/") or ".." in name.split("/") or "\\" in name or ":" in name:
         raise RefusedError(
-            f"{path} holds the member {name!r}, a path that leads out of the archive's own folder; "
-            "no honest copy does: delete it and fetch it again from a source you trust"
+            f"{path} contains the member {name!r}, whose path leads out of the archive's folder; "
+            "delete the archive and download it again from a source you trust"
         )
     if not regular:
         raise RefusedError(
-            f"{path} holds the member {name!r}, which is a link or a special file; only files and "
-            "folders are allowed: delete it and fetch it again from a source you trust"
+            f"{path} contains the member {name!r}, which is a link or a special file; only files "
+            "and folders are allowed: delete the archive and download it again from a source you "
+            "trust"
         )

@@ -1,4 +1,4 @@
-"""Decoded tensors kept on disk, one safetensors file an edition, noticed when stale or damaged."""
+"""Disk cache of decoded tensors: one safetensors file per edition, checked on reading."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = "3"  # of the cached files; raised when what they hold changes
+FORMAT = "3"  # of the cached files; increased when their content changes
 
 
 class Cached(NamedTuple):
-    """Decoded tensors, the digest of the files they were decoded from, and their own."""
+    """Decoded tensors, the digest of their source files, and the digest of the tensors."""
 
     tensors: Mapping[str, Tensor]
     digest: str
@@ -26,7 +26,7 @@ class Cached(NamedTuple):
 
 
 def decoded_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over decoded tensors: two versions of a decoder may give other pixels of one file."""
+    """SHA-256 over decoded tensors, since versions of a decoder may give different pixels."""
     value = hashlib.sha256()
     for name in sorted(tensors):
         value.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}\n".encode())
@@ -35,18 +35,17 @@ def decoded_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def read(path: Path, key: Mapping[str, str]) -> Cached | None:
-    """What is cached at `path`, or None.
+    """Read the cached tensors at `path`, or return None.
 
-    None if there are none, they were made from something else than `key` says, or they are not what
-    was written. The tensors are mapped from the file, so processes that read the same one share its
-    memory.
+    None if there is no file, if it was made under another `key`, or if it is damaged. The tensors
+    are memory-mapped, so processes that read the same file share its memory.
     """
     try:
         with safe_open(path, framework="pt") as stored:
             state = dict(stored.metadata() or {})
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
         whole = state.pop("checksum", None) == _checksum(tensors, state)
-    except (OSError, SafetensorError, TypeError, ValueError):  # the third: numbers NumPy lacks
+    except (OSError, SafetensorError, TypeError, ValueError):  # TypeError: a dtype NumPy lacks
         return None
     digest, decoded = state.pop("sha256", ""), state.pop("decoded", "")
     fits = whole and state == {"format": FORMAT, **key}
@@ -54,13 +53,13 @@ def read(path: Path, key: Mapping[str, str]) -> Cached | None:
 
 
 def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], digest: str) -> Cached:
-    """Caches tensors at `path`: all of them or none, whenever it is interrupted.
+    """Write tensors to the cache at `path`, completely or not at all, and return them.
 
-    One process at a time writes one path. Returns what is cached.
+    Only one process may write a path at a time.
 
     Raises
     ------
-    OSError : it cannot be written; what was there before stays.
+    OSError : the file cannot be written; an earlier file is kept.
     """
     decoded = decoded_digest(tensors)
     state = {"format": FORMAT, **key, "sha256": digest, "decoded": decoded}
@@ -71,9 +70,9 @@ def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], dig
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
-    except (OSError, SafetensorError) as error:  # the second is a full disk, in its own words
+    except (OSError, SafetensorError) as error:  # safetensors' own error for a full disk
         raise OSError(
-            f"{path} cannot be written ({error}): make room, or choose another folder by the "
+            f"{path} cannot be written ({error}): free space, or choose another folder with the "
             "environment variable SPATIALNB_CACHE"
         ) from error
     finally:
@@ -82,7 +81,7 @@ def write(path: Path, key: Mapping[str, str], tensors: Mapping[str, Tensor], dig
 
 
 def _checksum(tensors: Mapping[str, Tensor], state: Mapping[str, str]) -> str:
-    """CRC-32 over everything a cached file says. It is against accidents, not against people."""
+    """CRC-32 over everything in a cached file; detects accidents, not tampering."""
     shapes = [[name, str(tensors[name].dtype), tensors[name].shape] for name in sorted(tensors)]
     value = zlib.crc32(json.dumps([shapes, dict(sorted(state.items()))]).encode())
     for name in sorted(tensors):

@@ -1,4 +1,4 @@
-"""The editions: what each named data set is, known without loading it (and without torch)."""
+"""The catalogue of editions: shape and size of each data set, without loading it or torch."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:
-    """One data set in one exact form. Figures made on two editions are never compared.
+    """One exact version of a data set. Numbers from different editions are never compared.
 
     Parameters
     ----------
-    name : what `load` takes.
+    name : the argument of `load`.
     title : for tables.
     kind : "image" (uint8 pixels) or "text" (float32 TF-IDF).
     shape : of one input, (channels, height, width) or (features,).
-    classes : how many; labels are 0 to classes - 1.
-    train, test : number of samples.
-    quick : made or shipped with a dependency, for trying things out; never evidence.
-    sha256 : the expected content digest (`content.digest`), None where none is known.
+    classes : the number of classes; labels are 0 to classes - 1.
+    train, test : numbers of samples.
+    quick : whether it is generated or shipped with a dependency, for trials; never evidence.
+    sha256 : the expected content digest (`content.digest`), or None if unknown.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Edition:
 
     @property
     def features(self) -> int:
-        """Inputs of a network that reads it flattened."""
+        """Number of inputs of a network, with samples flattened."""
         return math.prod(self.shape)
 
 
@@ -130,10 +130,10 @@ def edition(name: str) -> Edition:
 
     Raises
     ------
-    ValueError : no edition has that name; the message lists those there are.
+    ValueError : no edition has that name; the message lists the known names.
     """
     if name in EDITIONS:
         return EDITIONS[name]
     near = difflib.get_close_matches(name, EDITIONS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"no data set is named {name!r}; there are {', '.join(EDITIONS)}.{hint}")
+    raise ValueError(f"unknown data set {name!r}; known: {', '.join(EDITIONS)}.{hint}")

@@ -1,4 +1,4 @@
-"""The content of an edition apart from how it was packed: its digest, and the order of samples."""
+"""Content of an edition, independent of how it is packed: its digest, and the sample order."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 
 
 def split_names(names: Iterable[str], split: str) -> list[str]:
-    """The names {split}/<class>/<file> in the order of samples, round the classes.
+    """The names {split}/<class>/<file> in the order of samples, which cycles through the classes.
 
-    First the first file of every class in
-    alphabetical order, then the second of every class, and so on.
+    First comes the first file of every class in alphabetical order, then the second of every class,
+    and so on.
     """
     place: Counter[str] = Counter()
     placed = []
@@ -23,9 +23,9 @@ def split_names(names: Iterable[str], split: str) -> list[str]:
 
 
 def digest(contents: Mapping[str, bytes]) -> str:
-    """SHA-256 of the listing "<sha256 of a file>  <its name>", one line a file, sorted by name.
+    """SHA-256 of the listing "<sha256 of a file>  <its name>", one line per file, sorted by name.
 
-    It sees names and bytes and not how they were packed. The same from a shell, inside the folder:
+    It depends on names and bytes, not on packing. The same from a shell, inside the folder:
     ``find train test -name '*.jpg' | LC_ALL=C sort | xargs sha256sum | sha256sum``.
     """
     listing = hashlib.sha256()

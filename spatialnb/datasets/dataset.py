@@ -1,4 +1,4 @@
-"""A loaded data set: two splits of whole tensors, and what is needed to standardise them."""
+"""A loaded data set: two splits as whole tensors, and the statistics to standardise them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ GREY_LEVELS = 255.0
 class Split:
     """Inputs `x` (n, features), uint8 for images and float32 for text, and labels `y` (n,) int64.
 
-    Samples stand in the order of the source. Where that is one folder a class (cifar10-jpeg, imdb)
-    they go round the classes, so that the first samples are a fair part of the whole.
+    Samples are in the order of the source. If the source has one folder per class (cifar10-jpeg,
+    imdb), the order cycles through the classes, so that the first samples are balanced.
     """
 
     x: Tensor
@@ -33,15 +33,15 @@ class Dataset:
 
     Parameters
     ----------
-    name, title, quick, shape, classes : of its `Edition`.
+    name, title, quick, shape, classes : as in its `Edition`.
     train, test : the splits. Images are flattened channel by channel, (C, H, W) to features.
     mean, std : (features,) float32, of each channel over the training split, in grey levels
         0 to 255 for images; 0 and 1 for text.
-    sha256 : digest of the content of the source files (`content.digest`), whatever archive they
-        came in; of the decoded pixels or the made documents for the quick editions. The same
-        on every machine.
-    decoded : SHA-256 of the tensors that the files were decoded to, which another version of the
-        decoder may change; empty for the quick editions.
+    sha256 : digest of the content of the source files (`content.digest`), independent of the
+        archive; for the quick editions, of the pixels or the generated documents. The same on every
+        machine.
+    decoded : SHA-256 of the decoded tensors, which may depend on the decoder's version; empty for
+        the quick editions.
     """
 
     name: str
@@ -57,9 +57,9 @@ class Dataset:
     decoded: str = ""
 
     def inputs(self, split: Split, index: Tensor) -> Tensor:
-        """The samples `index` (b,) of `split` as a network takes them, (b, features) float32.
+        """The samples `index` (b,) of `split` as network inputs, (b, features) float32.
 
-        Images are standardised, (x - mean) / std; text is taken as it is.
+        Images are standardised, (x - mean) / std; text is used as it is.
         """
         x = split.x.index_select(0, index)
         if x.is_floating_point():
@@ -67,22 +67,22 @@ class Dataset:
         return x.float().sub_(self.mean).div_(self.std)
 
     def scaled(self, scaling: str | None) -> Dataset:
-        """The same images, given to networks in [0, 1] (``unit``) or [-1, 1] (``centred``).
+        """The same images, with inputs scaled to [0, 1] (``unit``) or [-1, 1] (``centred``).
 
         Raises
         ------
-        ValueError : the data are no images.
+        ValueError : the data are not images.
         """
         if scaling is None:
             return self
         if self.train.x.is_floating_point():
-            raise ValueError(f"input_scaling: {self.name} has no images; leave it out")
+            raise ValueError(f"input_scaling: {self.name} is not images; leave it out")
         shift, scale = {"unit": (0.0, GREY_LEVELS), "centred": (GREY_LEVELS / 2,) * 2}[scaling]
         mean, std = torch.full_like(self.mean, shift), torch.full_like(self.std, scale)
         return replace(self, mean=mean, std=std)
 
     def to(self, device: torch.device) -> Dataset:
-        """The same data on a device; nothing is copied that is there already."""
+        """The same data on a device; tensors that are already there are not copied."""
         return replace(
             self,
             train=self.train.to(device),

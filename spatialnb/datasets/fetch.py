@@ -1,4 +1,4 @@
-"""Downloads what is missing from a data root, with a progress bar and a checksum."""
+"""Download missing files into a data root, with a progress bar and a checksum."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from spatialnb.extras import needed
 
 
 def fetch(entry: Edition, root: Path) -> None:
-    """Downloads an edition's files into `root`, through torchvision or pooch, which check MD5s.
+    """Download an edition's files into `root`, through torchvision or pooch, which check MD5s.
 
-    Where the publisher gives no MD5, the content digest decides. Nothing is kept of a download that
-    stopped half-way or is another file.
+    If the publisher gives no MD5, the content digest is checked. Incomplete downloads and wrong
+    files are deleted.
 
     Raises
     ------
-    FileNotFoundError : `root` cannot be written, or is not there although it was named, or nothing
-        could be downloaded; the message says which file to put where.
+    FileNotFoundError : `root` cannot be written, was named but does not exist, or the download
+        failed; the message says which file to put where.
     """
     try:
         if root == default_root("data"):
             root.mkdir(parents=True, exist_ok=True)
         elif not root.is_dir():  # most likely mistyped
-            raise FileNotFoundError(f"there is no folder {root}: make it, or name another")
+            raise FileNotFoundError(f"there is no folder {root}: create it, or name another")
         if not os.access(root, os.W_OK):
             raise PermissionError(f"{root} cannot be written")
         source = SOURCES[entry.name]
@@ -40,13 +40,13 @@ def fetch(entry: Edition, root: Path) -> None:
         else:
             vision.download(entry.name, root, source.folder)
     except (OSError, HTTPException, RuntimeError, ValueError) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())  # torchvision's has lines
+        said = " ".join(f"{type(error).__name__}: {error}".split())  # torchvision's has many lines
         why = f" and could not be downloaded ({said})"
         raise FileNotFoundError(missing(entry, root, why)) from error
 
 
 def _retrieve(source: Packed, root: Path) -> None:
-    pooch = needed("pooch")  # here: in a notebook its import warns that its bar has no widgets
+    pooch = needed("pooch")  # here: importing it in a notebook warns about missing widgets
 
     pooch.retrieve(
         source.url,

@@ -1,4 +1,4 @@
-"""JPEG files to pixels, and the statistics that standardise them."""
+"""Decode JPEG files to pixels, and compute the statistics for standardisation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor
 from spatialnb.datasets.content import split_names
 from spatialnb.extras import needed
 
-CHUNK = 5_000  # images counted at a time, for which wide integers are made
+CHUNK = 5_000  # images counted at a time, since counting converts them to wide integers
 
 
 def jpeg_tensors(files: Mapping[str, bytes], size: tuple[int, int]) -> dict[str, Tensor]:
     """The tensors of an image folder, {train,test}/<class>/<name>.jpg.
 
-    Labels count the classes in alphabetical order; samples are in the order of `split_names`.
-    Decoding is one loop: for images this small, threads wait for each other and take longer.
+    Labels number the classes in alphabetical order; samples are in the order of `split_names`.
+    Decoding is a single loop, because threads are slower for images this small.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def jpeg_tensors(files: Mapping[str, bytes], size: tuple[int, int]) -> dict[str,
     ------
     ValueError : a file is not a JPEG of that size.
     """
-    image = needed("PIL.Image")  # here: most data sets are no JPEG files
+    image = needed("PIL.Image")  # here: only one data set has JPEG files
     labels = sorted({name.split("/")[1] for name in files})
     tensors = {}
     for split in ("train", "test"):
@@ -45,10 +45,10 @@ def jpeg_tensors(files: Mapping[str, bytes], size: tuple[int, int]) -> dict[str,
 
 
 def _decode(image: Any, name: str, content: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Pixels (height, width, 3) of a file, by the module ``PIL.Image``."""
+    """Decode the pixels (height, width, 3) of a file with the module ``PIL.Image``."""
     height, width = size
     try:
-        # The decoder alone: for images this small, reading the headers in Python takes as long.
+        # Use the decoder directly: for images this small, parsing headers in Python takes as long.
         decoded = image.frombytes("RGB", (width, height), content, "jpeg", "RGB", "")
     except (OSError, ValueError) as error:
         raise ValueError(f"{name} is not a JPEG of {height}x{width} pixels ({error})") from error
@@ -56,10 +56,10 @@ def _decode(image: Any, name: str, content: bytes, size: tuple[int, int]) -> NDA
 
 
 def image_tensors(tensors: Mapping[str, Tensor], channels: int) -> dict[str, Tensor]:
-    """The same splits with images flattened channel by channel, and their "mean" and "std".
+    """Flatten the images of both splits channel by channel, and add their "mean" and "std".
 
-    Both are (channels,) float32, over all pixels of the training split, in grey levels. A channel
-    that never varies gets std 1.
+    Both are (channels,) float32, over all pixels of the training split, in grey levels. A constant
+    channel gets std 1.
     """
     flat = {split: tensors[f"{split}.x"].flatten(1).contiguous() for split in ("train", "test")}
     histogram = _histogram(flat["train"].numpy().reshape(len(flat["train"]), channels, -1))
@@ -81,7 +81,7 @@ def image_tensors(tensors: Mapping[str, Tensor], channels: int) -> dict[str, Ten
 def _histogram(x: NDArray[np.uint8]) -> NDArray[np.int64]:
     """How often each grey level occurs in each channel (channels, 256) of x (n, channels, pixels).
 
-    Whole numbers, so that the statistics do not depend on the order of adding.
+    Counts are integers, so the statistics do not depend on the order of summation.
     """
     counts = np.zeros((x.shape[1], 256), dtype=np.int64)
     for start in range(0, len(x), CHUNK):

@@ -1,4 +1,4 @@
-"""Loads an edition: finds its files, or fetches them, and decodes them once."""
+"""Load an edition: find or download its files, and decode them once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spatialnb.datasets.sources import fingerprint
 
 LOG = logging.getLogger(__name__)
 
-# What turns files into numbers: another version of it may give others, so the cache names it.
+# Libraries that decode files. Another version may give different numbers, so the cache names it.
 DECODERS = {
     "mnist": "torchvision",
     "cifar10": "torchvision",
@@ -31,12 +31,12 @@ DECODERS = {
 
 
 def load(name: str, root: str | Path | None = None) -> Dataset:
-    """A data set in memory, one copy for all processes of a machine: a file of the cache.
+    """Load a data set; all processes of a machine share one copy, a memory-mapped cache file.
 
     Parameters
     ----------
     name : of an `Edition`.
-    root : the data root, by default `data_root()`. What is missing from it is downloaded.
+    root : the data root, by default `data_root()`. Missing files are downloaded.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
 
 
 def _decoded(entry: Edition, root: Path) -> cache.Cached:
-    """The tensors and digests of an edition, from the cache, or decoded and cached.
+    """The tensors and digests of an edition, from the cache, or decoded and then cached.
 
-    Of several processes that need them at once, one fetches and decodes and the others wait.
+    If several processes need them at the same time, one decodes and the others wait.
     """
     folder = cache_root()
     path = folder / f"{entry.name}.safetensors"
@@ -73,7 +73,7 @@ def _decoded(entry: Edition, root: Path) -> cache.Cached:
 
 
 def _cached(entry: Edition, candidates: Sequence[Path], path: Path) -> cache.Cached | None:
-    """What is in the cache, where it was made from one of these."""
+    """The cached tensors if they were made from one of these candidates, else None."""
     for found in candidates:
         if cached := cache.read(path, _key(entry, found)):
             return cached

@@ -1,4 +1,4 @@
-"""The files of each published edition, and the check that they are the published ones."""
+"""The source files of each edition, and the check that they are the published ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spatialnb.datasets.content import digest
 from spatialnb.datasets.root import DATA_VARIABLE
 from spatialnb.datasets.sources import Loose, Packed, Source
 
-# Alphabetical, which is also the order of the original labels.
+# In alphabetical order, which is also the order of the original labels.
 CIFAR10_CLASSES = (
     "airplane",
     "automobile",
@@ -50,7 +50,7 @@ SOURCES: dict[str, Source] = {
         url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz, unpacked",
         archive="cifar-10-python.tar.gz",
     ),
-    # GitHub makes its zip anew, so no checksum of it lasts: the content digest decides.
+    # GitHub regenerates the zip, so it has no stable checksum: the content digest is checked.
     "cifar10-jpeg": Packed(
         folder="CIFAR-10-images-master",
         stems=("CIFAR-10-images-master",),
@@ -84,8 +84,8 @@ def read_checked(entry: Edition, found: Path) -> tuple[dict[str, bytes], str]:
     if entry.sha256 is not None and got != entry.sha256:
         raise ValueError(
             f"{found} is not the edition {entry.name!r}: its content digest is {got}, expected "
-            f"{entry.sha256}. The files were changed, or made anew from the originals, which gives "
-            "another edition whose figures cannot be compared with these; use another copy"
+            f"{entry.sha256}. The files were changed, or converted again from the originals, which "
+            "gives another edition whose numbers cannot be compared with these; use another copy"
         )
     return contents, got
 
@@ -93,14 +93,14 @@ def read_checked(entry: Edition, found: Path) -> tuple[dict[str, bytes], str]:
 def read_first(
     entry: Edition, candidates: Sequence[Path]
 ) -> tuple[Path, dict[str, bytes], str, str]:
-    """The first of some archives and folders that is good, its files, their digest, and a warning.
+    """The first valid archive or folder, its files, their digest, and a warning.
 
-    A broken archive may lie beside the folder that was unpacked from a whole one; the warning, else
-    empty, says so.
+    The warning says which candidates were skipped and why, for example a broken archive beside a
+    good unpacked folder; otherwise it is empty.
 
     Raises
     ------
-    ValueError, OSError : none is good; what is wrong with the first.
+    ValueError, OSError : no candidate is valid; the error of the first one.
     """
     broken: list[ValueError | OSError] = []
     for found in candidates:
@@ -115,10 +115,10 @@ def read_first(
 
 
 def missing(entry: Edition, root: Path, why: str) -> str:
-    """The message for an edition that is not in `root`: what to put where."""
+    """The message for an edition that is missing from `root`: which file to put where."""
     hint = SOURCES[entry.name].hint(root)
     return (
         f"{entry.name} ({entry.title}) is not in {root}{why}. {hint + '. ' if hint else ''}"
-        f"Put into {root}: {SOURCES[entry.name].wanted}. Another folder is chosen by the argument "
+        f"Put into {root}: {SOURCES[entry.name].wanted}. To use another folder, set the argument "
         f"`root` or the environment variable {DATA_VARIABLE}"
     )

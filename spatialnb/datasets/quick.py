@@ -1,7 +1,7 @@
-"""Quick editions: small, without files or a network, for trying things out. Never evidence.
+"""Quick editions: small data sets that need no files or network, for trials. Never evidence.
 
-The made ones come from the raw 64-bit words of a PCG64 generator, which NumPy promises not to
-change, and from whole-number arithmetic, so that they are the same everywhere.
+The synthetic ones are computed from the raw 64-bit words of a PCG64 generator, which NumPy promises
+not to change, with integer arithmetic, so that they are the same everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Made = tuple[dict[str, Tensor], str]  # tensors, and the digest of what they wer
 
 
 def digits(entry: Edition) -> Made:
-    """scikit-learn's 8x8 digits, real ones: grey levels 0 to 16, times 15.
+    """scikit-learn's handwritten 8x8 digits: grey levels 0 to 16, times 15.
 
     The test split is the last 397, most of them by other writers than the first 1,400.
     """
@@ -29,9 +29,9 @@ def digits(entry: Edition) -> Made:
 
 
 def colours(entry: Edition) -> Made:
-    """A pattern of 4x4 coloured tiles for each class, a quarter as strong as the noise on it.
+    """Colour images: a pattern of 4x4 coloured tiles for each class, plus noise.
 
-    Pixel = (tile + 4 · noise) / 5 with both uniform on 0 to 255, so its spread is mostly noise.
+    Pixel = (tile + 4 · noise) / 5 with both uniform on 0 to 255, so most of the variance is noise.
     """
     samples = entry.train + entry.test
     channels, height, width = entry.shape
@@ -45,10 +45,9 @@ def colours(entry: Edition) -> Made:
 
 
 def text(entry: Edition) -> Made:
-    """Texts of 24 words of a made language of 256 words.
+    """Texts of 24 words from an artificial vocabulary of 256 words.
 
-    One word in four comes from the half of the language that the class prefers, the others from
-    all of it.
+    One word in four comes from the class's half of the vocabulary, the others from all of it.
     """
     from spatialnb.datasets.text import text_tensors
 

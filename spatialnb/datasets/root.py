@@ -1,4 +1,4 @@
-"""Where the data files lie, and where what was decoded from them is kept."""
+"""The folders of the data files and of the decoded tensors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ CACHE_VARIABLE = "SPATIALNB_CACHE"
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """The folder of the data files: `root`, else ``$SPATIALNB_DATA``, else one for the user.
+    """The folder of the data files: `root`, else ``$SPATIALNB_DATA``, else a default.
 
-    That is ``data`` in the user's cache directory. The folder may be read-only when nothing is
-    missing from it.
+    The default is ``data`` in the user's cache directory. The folder may be read-only if no file is
+    missing.
     """
     return _chosen(root, DATA_VARIABLE, "data")
 
 
 def cache_root() -> Path:
-    """The folder of the decoded tensors: ``$SPATIALNB_CACHE``, else one for the user.
+    """The folder of the decoded tensors: ``$SPATIALNB_CACHE``, else a default.
 
-    That is ``decoded`` in the user's cache directory. Deleting it costs nothing but the time to
-    decode again.
+    The default is ``decoded`` in the user's cache directory. It can be deleted; the data are then
+    decoded again.
     """
     return _chosen(None, CACHE_VARIABLE, "decoded")
 
@@ -32,12 +32,12 @@ def cache_root() -> Path:
 def from_environment(variable: str) -> Path | None:
     """The folder that an environment variable names, or None.
 
-    A relative one is meant from the folder that the command was called in. A notebook's kernel, for
-    one, works in the notebook's folder, where it would name another.
+    A relative path is relative to the folder in which the command was called. It is refused in
+    processes that run elsewhere, such as a notebook's kernel, where it would name another folder.
 
     Raises
     ------
-    ValueError : it is relative, and this process works elsewhere than it was called.
+    ValueError : the path is relative, and this process runs in another folder.
     """
     named = os.environ.get(variable)
     if not named:
@@ -46,8 +46,8 @@ def from_environment(variable: str) -> Path | None:
     called_in = Path(os.environ.get("PWD") or ".")
     if not (folder.is_absolute() or (called_in.is_dir() and called_in.samefile("."))):
         raise ValueError(
-            f"{variable} is {named!r}, and this process works in {Path.cwd()}, not in {called_in}, "
-            f"where it was called; name the whole path, such as {called_in / folder}"
+            f"{variable} is {named!r}, but this process runs in {Path.cwd()}, not in {called_in}, "
+            f"where it was called; use an absolute path, such as {called_in / folder}"
         )
     return folder
 
@@ -58,7 +58,7 @@ def _chosen(path: str | Path | None, variable: str, folder: str) -> Path:
 
 
 def default_root(folder: str) -> Path:
-    """The user's folder of that name, which is made when it is needed; a named one has to be there.
+    """The default folder of that name, created when needed; a folder named by the user must exist.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The two ways a data set lies on disk: loose files, or one archive or folder."""
+"""The two forms of a data set on disk: loose files, or one archive or folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Protocol
 from spatialnb.datasets.archive import SUFFIXES, Member, members
 
 LARGEST_LOOSE = 2**26
-"""Bytes of a loose file that are looked at, before its MD5: MNIST's largest has 47,040,016."""
+"""Bytes read from a loose file before its MD5 is checked; MNIST's largest has 47,040,016."""
 
 
 class Source(Protocol):
@@ -29,10 +29,10 @@ class Source(Protocol):
         """What to put into the data root, in words."""
 
     def candidates(self, root: Path) -> list[Path]:
-        """Archives and folders below `root` that may hold the files, in the order of trying."""
+        """Archives and folders below `root` that may hold the files, in the order of trial."""
 
     def hint(self, root: Path) -> str:
-        """What of the files lies elsewhere or is packed, and what to do with it; or empty."""
+        """Which files are misplaced or still packed, and what to do; empty if none."""
 
     def states(self, found: Path) -> Iterator[tuple[str, os.stat_result]]:
         """Names and states of the files on disk, for `fingerprint`."""
@@ -47,11 +47,11 @@ class Loose:
 
     Parameters
     ----------
-    folder : below the root, or below a folder of its first part's name.
+    folder : path below the root, or below a folder with the name of its first part.
     md5 : by file name.
-    url : where they come from.
-    archive : the file name of the public archive of all of them, where there is one; otherwise each
-        is published by itself, as ``.gz``.
+    url : where the files are published.
+    archive : file name of the public archive with all files, if there is one; otherwise each file
+        is published separately, as ``.gz``.
     """
 
     folder: str
@@ -72,7 +72,7 @@ class Loose:
 
     def hint(self, root: Path) -> str:
         if any((root / name).is_file() for name in self.md5):
-            return f"Files of it lie in {root} itself: move them into {root / self.folder}"
+            return f"Some of its files are in {root} itself: move them into {root / self.folder}"
         names = [self.archive] if self.archive else [f"{name}.gz" for name in self.md5]
         folders = [root, *_places(root, self.folder)]
         packed = [place / name for place in folders for name in names if (place / name).is_file()]
@@ -80,7 +80,7 @@ class Loose:
             into = root if self.archive else root / self.folder
             how = "tar -xf" if self.archive else "gunzip"
             listed = ", ".join(str(path) for path in packed)
-            return f"Packed files of it are there, {listed}: unpack them ({how}) into {into}"
+            return f"Packed files were found, {listed}: unpack them ({how}) into {into}"
         for place in folders[1:]:
             lacking = [name for name in self.md5 if not (place / name).is_file()]
             if place.is_dir() and 0 < len(lacking) < len(self.md5):
@@ -101,7 +101,7 @@ class Loose:
             if got != self.md5[name]:
                 raise ValueError(
                     f"{found / name} is not the published file: its MD5 is {got}, expected "
-                    f"{self.md5[name]}; delete it, so that it is fetched again"
+                    f"{self.md5[name]}; delete it, so that it is downloaded again"
                 )
         return contents
 
@@ -112,12 +112,12 @@ class Packed:
 
     Parameters
     ----------
-    folder : the top folder inside the archive.
+    folder : the top-level folder inside the archive.
     stems : file names of the archive, without the suffix (`archive.SUFFIXES`).
-    pattern : a regular expression that the wanted files' base names match; others are ignored.
-    counts : how many wanted files each sub-folder holds; other sub-folders are ignored.
-    limit : the most bytes a wanted file may have.
-    url, md5 : the public archive; md5 None where the publisher gives no stable file.
+    pattern : a regular expression for the base names of wanted files; others are ignored.
+    counts : the number of wanted files in each sub-folder; other sub-folders are ignored.
+    limit : the maximum size of a wanted file, in bytes.
+    url, md5 : the public archive; md5 is None if the publisher's file is not stable.
     """
 
     folder: str
@@ -130,7 +130,7 @@ class Packed:
 
     @property
     def archive(self) -> str:
-        """File name of the public archive, as it is downloaded."""
+        """File name of the downloaded public archive."""
         suffix = next(suffix for suffix in SUFFIXES if self.url.endswith(suffix))
         return self.stems[-1] + suffix
 
@@ -151,7 +151,7 @@ class Packed:
 
     def hint(self, root: Path) -> str:
         if self._is_whole(root):
-            return f"{root} is the unpacked folder itself: name the one that holds it"
+            return f"{root} is the unpacked folder itself: name its parent folder"
         return ""
 
     def _is_whole(self, folder: Path) -> bool:
@@ -166,12 +166,12 @@ class Packed:
                 yield name, entry.stat()
 
     def read(self, found: Path) -> dict[str, bytes]:
-        """The wanted files, named from the sub-folder on, like "train/cat/0000.jpg".
+        """The wanted files, by path from the sub-folder on, such as "train/cat/0000.jpg".
 
         Raises
         ------
-        ValueError : unsafe or damaged archive (`archive.members`), a wanted file that is larger
-            than the limit or there twice, or a sub-folder without its number of files.
+        ValueError : unsafe or damaged archive (`archive.members`), a wanted file that is too large
+            or duplicated, or a sub-folder with a wrong number of files.
         """
         contents: dict[str, bytes] = {}
         counted: Counter[str] = Counter()
@@ -189,7 +189,9 @@ class Packed:
                     f"{self.limit:,} that a file of this data set may have"
                 )
             if name in contents:
-                raise ValueError(f"{found}: {member.name} is there twice; fetch the archive again")
+                raise ValueError(
+                    f"{found}: {member.name} is there twice; download the archive again"
+                )
             contents[name] = member.read()
             counted[name.rpartition("/")[0]] += 1
         self._refuse_other_counts(found, counted)
@@ -201,7 +203,7 @@ class Packed:
                 raise ValueError(
                     f"{found}: {self.folder}/{folder} holds {counted.get(folder, 0):,} files named "
                     f"like {self.pattern}, expected {expected:,}; the copy is incomplete or "
-                    "another data set: fetch it again"
+                    "another data set: download it again"
                 )
 
     def _entries(self, found: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -218,12 +220,12 @@ class Packed:
 
 
 def _places(root: Path, folder: str) -> tuple[Path, Path]:
-    """Where a folder may lie: below the root, or in a folder that was made to unpack it into."""
+    """Possible paths of a folder: below the root, or in a folder made to unpack it into."""
     return root / folder, root / folder.partition("/")[0] / folder
 
 
 def fingerprint(source: Source, found: Path) -> str:
-    """A quick mark that changes when a file on disk does: SHA-256 of names, sizes and times."""
+    """A quick fingerprint that changes when a file changes: SHA-256 of names, sizes and times."""
     mark = hashlib.sha256()
     for name, state in sorted(source.states(found)):
         mark.update(f"{name}\n{state.st_size}\n{state.st_mtime_ns}\n".encode())

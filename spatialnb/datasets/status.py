@@ -1,4 +1,4 @@
-"""What is where: one row an edition, for `spatialnb data check`."""
+"""Which data files were found: one row per edition, for `spatialnb data check`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Status:
     Parameters
     ----------
     edition : its name.
-    found : the archive or folder it is read from; None where it is missing or needs none.
-    ok : the files are there and are the published ones.
+    found : the archive or folder it is read from; None if it is missing or needs none.
+    ok : whether the files exist and are the published ones.
     message : the digest, or what is wrong, or which file to put where.
     """
 
@@ -29,7 +29,7 @@ class Status:
 
 
 def check(root: str | Path | None = None) -> list[Status]:
-    """Looks for every edition below the data root and checks all its files; downloads nothing."""
+    """Look for every edition below the data root, and check all its files; downloads nothing."""
     return [_status(entry, data_root(root)) for entry in editions()]
 
 

@@ -1,4 +1,4 @@
-"""Texts to TF-IDF features, by scikit-learn, fitted on the training split alone."""
+"""TF-IDF features of texts with scikit-learn, fitted on the training split only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _utf8(name: str, content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is not a text in UTF-8 ({error}); fetch it again") from error
+        raise ValueError(f"{name} is not UTF-8 text ({error}); download it again") from error
 
 
 def text_tensors(
@@ -39,16 +39,17 @@ def text_tensors(
 ) -> dict[str, Tensor]:
     """TF-IDF of the `features` most frequent words of the training split, (n, features).
 
-    A word is two or more word characters in lower case. With tf its count in a text, n the training
-    texts and df those that hold it, x = tf · (ln((1 + n) / (1 + df)) + 1), each row divided by its
-    Euclidean norm: `TfidfVectorizer(max_features=features)`, except that of words equally frequent
-    the first in the alphabet are kept. scikit-learn leaves the choice to a sort whose order of
-    equals differs between machines, and 57 words share the last place in IMDB.
+    A word is two or more word characters in lower case. With tf its count in a text, n the number
+    of training texts and df the number of these that contain it,
+    x = tf · (ln((1 + n) / (1 + df)) + 1), and each row is divided by its Euclidean norm. This is
+    `TfidfVectorizer(max_features=features)`, except that ties in frequency are broken
+    alphabetically. scikit-learn breaks them by a sort that differs between machines, and in IMDB 57
+    words are tied for the last place.
 
     Parameters
     ----------
-    texts, labels : of "train" and "test".
-    features : words kept; columns are in alphabetical order.
+    texts, labels : for "train" and "test".
+    features : number of words kept; columns are in alphabetical order.
     """
     text = needed("sklearn.feature_extraction.text")
     pattern = r"(?u)\b\w\w+\b"

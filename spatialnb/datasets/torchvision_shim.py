@@ -1,4 +1,4 @@
-"""Imports torchvision, also beside a torch that it was not compiled for."""
+"""Import torchvision, even with a torch that it was not compiled for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 
 
 def import_torchvision() -> Any:
-    """The torchvision module.
+    """Import the torchvision module.
 
-    PyPI's Linux wheel of torchvision is built against CUDA. Beside a CPU-only torch its library of
-    operators cannot be loaded, and ``import torchvision`` fails because it describes
-    ``torchvision::nms`` and ``torchvision::qnms``, which are then absent (pytorch/vision issues
-    8985, 9085). Reading data sets needs neither, so where they are absent their schemas alone are
-    declared. Beside a complete build the library loads, both are there and nothing is declared.
+    PyPI's Linux wheel of torchvision is built against CUDA. With a CPU-only torch its operator
+    library cannot be loaded, and ``import torchvision`` fails because it refers to
+    ``torchvision::nms`` and ``torchvision::qnms``, which are then missing (pytorch/vision issues
+    8985, 9085). Reading data sets needs neither, so missing operators are declared by schema only.
+    With a matching build the library loads, and nothing is declared.
     """
     spec = importlib.util.find_spec("torchvision")
     if spec is not None and spec.submodule_search_locations:
@@ -32,7 +32,7 @@ def import_torchvision() -> Any:
 
 
 def _load_operators(folder: str) -> None:
-    """Loads torchvision's own library, as torchvision does first thing, to see what it brings."""
+    """Load torchvision's operator library, as torchvision itself does first."""
     loader = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
     library = importlib.machinery.FileFinder(folder, loader).find_spec("_C")
     if library is None or library.origin is None:
@@ -40,4 +40,4 @@ def _load_operators(folder: str) -> None:
     try:
         torch.ops.load_library(library.origin)  # type: ignore[no-untyped-call]
     except (ImportError, OSError):
-        return  # built for another torch: the operators stay absent
+        return  # built for another torch: the operators stay missing

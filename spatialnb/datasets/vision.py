@@ -13,13 +13,13 @@ from spatialnb.datasets.torchvision_shim import import_torchvision
 
 
 def download(name: str, root: Path, folder: str) -> None:
-    """Downloads "mnist" or "cifar10" into `root`, or unpacks the archive that lies there.
+    """Download "mnist" or "cifar10" into `root`, or unpack an archive that is already there.
 
-    torchvision writes under the final names; what it began and did not finish is removed.
+    torchvision writes under the final names, so files of an unfinished download are removed.
 
     Parameters
     ----------
-    folder : where the files go, below `root`.
+    folder : the folder for the files, below `root`.
 
     Raises
     ------
@@ -42,11 +42,11 @@ def download(name: str, root: Path, folder: str) -> None:
 
 
 def mnist(found: Path) -> dict[str, Tensor]:
-    """The tensors of MNIST, from the folder of its four IDX files, checked before.
+    """The tensors of MNIST, from the folder of its four IDX files, whose MD5s are checked before.
 
     Raises
     ------
-    ValueError : a file is not what its header says, or images and labels differ in number.
+    ValueError : a file does not match its header, or images and labels differ in number.
     """
     import_torchvision()
     from torchvision.datasets.mnist import read_image_file, read_label_file
@@ -58,7 +58,7 @@ def mnist(found: Path) -> dict[str, Tensor]:
         if x.dtype != torch.uint8 or tuple(x.shape[1:]) != (28, 28) or len(x) != len(y):
             raise ValueError(
                 f"{images} holds {x.dtype} of the shape {tuple(x.shape)} and {labels.name} "
-                f"{len(y)} labels; expected bytes, 28x28 pixels an image, and a label for each"
+                f"{len(y)} labels; expected bytes, 28x28 pixels per image, and a label for each"
             )
         if len(y) == 0 or not 0 <= int(y.min()) <= int(y.max()) <= 9:
             raise ValueError(f"{labels}: expected labels from 0 to 9")
@@ -67,22 +67,22 @@ def mnist(found: Path) -> dict[str, Tensor]:
 
 
 def _idx(path: Path, read: Callable[[str], Tensor]) -> Tensor:
-    """A file read by torchvision, which has an error of any kind for a header that lies."""
+    """Read a file with torchvision, which raises errors of any kind for a wrong header."""
     try:
         return read(str(path))
     except Exception as error:
         raise ValueError(
-            f"{path} is not a whole IDX file ({type(error).__name__}: {error}); delete it, so that "
-            "it is fetched again"
+            f"{path} is not a complete IDX file ({type(error).__name__}: {error}); delete it, so "
+            "that it is downloaded again"
         ) from error
 
 
 def cifar10(found: Path) -> dict[str, Tensor]:
     """The tensors of CIFAR-10, from the folder of its batches.
 
-    They are pickles, which run what is written in them: the one place where that is so. Nothing is
-    read before every file has the MD5 that is written down in `published`, and torchvision compares
-    again. To make another file of a given MD5 is beyond what is known.
+    The batches are pickles, which can execute code; no other data files here can. Before they are
+    read, every file's MD5 is compared with the one in `published`, and torchvision compares it
+    again. No practical second-preimage attack on MD5 is known.
     """
     datasets = import_torchvision().datasets
     tensors = {}

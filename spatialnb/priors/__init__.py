@@ -1,6 +1,6 @@
 """Spatial weight priors: positions, kernels of distance, schedules, and how they act on a network.
 
-Names are imported when they are first used: a kernel or a schedule needs no torch.
+Names are imported on first use, so that kernels and schedules can be described without torch.
 """
 
 import lazy_loader

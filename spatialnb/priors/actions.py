@@ -1,7 +1,7 @@
-r"""Actions: how a strength acts on a learned weight, and what multiplying does to training.
+r"""Actions: how a kernel value acts on a learned weight.
 
-Apart from :mod:`spatialnb.priors.parametrization`, so that a run's configuration can name them
-without torch.
+They are separate from :mod:`spatialnb.priors.parametrization`, so that a run's configuration can
+name them without torch.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Action = Callable[["Tensor", "Tensor"], "Tensor"]
-"""From a learned weight and a strength, both (out, in), to the effective weight."""
+"""From learned weights and kernel values, both (out, in), to effective weights (out, in)."""
 
 PARTS = ("start", "gradient", "update", "shrink")
-"""What a multiplicative prior does to the training of the effective weights: see
+"""The four effects of a multiplicative prior on the training of the effective weights, see
 :mod:`spatialnb.priors.folded_optimizer`."""
 
 ROW_NORM = math.sqrt(2.0)
-"""Row norm that Kaiming initialisation gives: ``fan_in`` weights of variance ``2 / fan_in``."""
+"""Row norm under Kaiming initialisation: ``fan_in`` weights of variance ``2 / fan_in``."""
 
 actions: Functions[Action] = Functions("action")
-"""Every action by name: multiply, normalise, three caps, and your own."""
+"""All actions by name: multiply, normalise, three caps, and your own."""
 register = actions.register
-"""Decorator: make an action known by a name; see :class:`~spatialnb.registry.Functions`."""
+"""Decorator: register an action; see :class:`~spatialnb.registry.Functions`."""
 
 
 @register("multiply")
 def multiply(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = W \circ K$. Report, v1 and v5 on. Both (out, in)."""
+    r"""$W_\text{eff} = W \circ K$, both (out, in). Log, v1 and from v5 on."""
     return weight * strength
 
 
 @register("normalise")
 def normalise(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = \sqrt 2\, K \circ W / \lVert W \rVert$, the norm taken by row. Report, v2.
+    r"""$W_\text{eff} = \sqrt 2\, K \circ W / \lVert W \rVert$, with the norm of each row. Log, v2.
 
-    The report's scale is not printed; $\sqrt 2$ is the row norm of the initialisation. A row of
-    zeros stays zeros.
+    The log does not state its scale; $\sqrt 2$ is the row norm at initialisation. A row of zeros
+    remains zero.
     """
-    import torch  # here: to name an action needs none
+    import torch  # here: naming an action does not need it
 
     norm: Tensor = torch.linalg.vector_norm(weight, dim=1, keepdim=True)
     return weight / torch.where(norm == 0.0, 1.0, norm) * (strength * ROW_NORM)
@@ -52,7 +52,7 @@ def normalise(weight: Tensor, strength: Tensor) -> Tensor:
 
 @register("cap")
 def cap(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Report, v8. Beyond the cap there is no gradient."""
+    r"""$W_\text{eff} = \min(\max(W, -K), K)$. Log, v8. The gradient is zero beyond the cap."""
     return weight.clamp(-strength, strength)
 
 
@@ -60,7 +60,7 @@ def cap(weight: Tensor, strength: Tensor) -> Tensor:
 def soft_cap(weight: Tensor, strength: Tensor) -> Tensor:
     r"""$W_\text{eff} = K \tanh(W / K)$, and 0 where K is 0.
 
-    A cap whose gradient falls smoothly, $1 - \tanh^2(W / K)$: v8 asks what softer boundaries do.
+    A cap whose gradient decreases smoothly, $1 - \tanh^2(W / K)$; v8 asks about softer boundaries.
     """
     import torch
 
@@ -70,13 +70,13 @@ def soft_cap(weight: Tensor, strength: Tensor) -> Tensor:
 
 @register("cap_scaled_gradient")
 def cap_scaled_gradient(weight: Tensor, strength: Tensor) -> Tensor:
-    r"""The value of ``cap``, with the gradient of ``multiply`` inside the cap: K, and 0 beyond.
+    r"""The value of ``cap`` with the gradient of ``multiply``: K inside the cap, and 0 beyond.
 
-    v8 asks whether it is the scaled gradient by which multiplying does better than a cap.
+    v8 asks whether multiplying does better than a cap because it scales the gradient.
     """
     scaled = weight * strength
     return (weight.detach() + (scaled - scaled.detach())).clamp(-strength, strength)
 
 
 CAPS = ("cap", "soft_cap", "cap_scaled_gradient")
-"""Actions by which the kernel bounds the size of a weight."""
+"""Actions in which the kernel bounds the magnitude of a weight."""

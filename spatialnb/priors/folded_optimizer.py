@@ -1,19 +1,20 @@
-r"""A multiplicative prior folded into the optimiser: the effective weights trained themselves.
+r"""A multiplicative prior folded into the optimiser, which trains the effective weights directly.
 
-With strengths $K > 0$ the map $W \mapsto W_\text{eff} = K \circ W$ is one to one, so a prior
-leaves the functions of a network and its loss as they are, and changes four things about training:
+If all kernel values are $K > 0$, the map $W \mapsto W_\text{eff} = K \circ W$ is invertible. A
+prior then changes neither the functions a network can represent nor its loss, but four things about
+training:
 
-- ``start``: the weights begin at $K \circ W_0$.
-- ``gradient``: the optimiser sees $\partial L / \partial W = K \circ g$, where g is
+- ``start``: the initial weights are $K \circ W_0$.
+- ``gradient``: the optimiser receives $\partial L / \partial W = K \circ g$, where g is
   $\partial L / \partial W_\text{eff}$.
-- ``update``: its step $\Delta W$ moves the effective weights by $K \circ \Delta W$.
-- ``shrink``: when K moves, the weights are multiplied by $K_\text{new} / K_\text{old}$.
+- ``update``: its step $\Delta W$ changes the effective weights by $K \circ \Delta W$.
+- ``shrink``: when K changes, the weights are multiplied by $K_\text{new} / K_\text{old}$.
 
-All four together are training with the prior attached. SGD takes the steps $-\eta K^2 \circ g$:
-``gradient`` and ``update`` give a factor K each. Adam divides the gradient's factor out again, so
-that its learning rate is $\eta K$ by ``update`` alone; ``gradient`` makes $\varepsilon$ into
-$\varepsilon / K$ and, where K moves, leaves the moments at the size that the strengths before gave
-them. Chapter c1 derives it.
+All four together are equivalent to training with the prior attached. SGD takes the steps
+$-\eta K^2 \circ g$: ``gradient`` and ``update`` each contribute a factor K. Adam cancels the
+gradient's factor, so that its effective learning rate is $\eta K$, from ``update`` alone;
+``gradient`` changes $\varepsilon$ into $\varepsilon / K$ and, when K changes, leaves the moments
+scaled by the earlier kernel values. Chapter c1 has the derivation.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from spatialnb.registry import unknown
 
 
 def start(model: nn.Module, kernel: Kernel) -> None:
-    r"""Begin at $K \circ W_0$: multiply the weights of the linear layers by their strengths.
+    r"""Set the initial weights to $K \circ W_0$: multiply each linear layer by its kernel values.
 
     Raises
     ------
@@ -45,17 +46,18 @@ class Folded:
 
     Parameters
     ----------
-    model : its linear layers are plain, and their weights are the effective ones. For the part
-        ``start`` call :func:`start` before; it is over when training begins.
-    optimizer : of the model's parameters, and one whose steps depend on gradients alone: Adam, or
-        SGD with or without momentum. Weight decay is of $W_\text{eff}$, not of W.
-    kernel : the strengths to begin with.
-    parts : some of :data:`spatialnb.priors.actions.PARTS`; all of them are training with the prior.
+    model : a model with plain linear layers; their weights are the effective weights. The part
+        ``start`` is not applied here: call :func:`start` before training.
+    optimizer : an optimiser of the model's parameters whose steps depend only on gradients: Adam,
+        or SGD with or without momentum. Its weight decay acts on $W_\text{eff}$, not on W.
+    kernel : the initial kernel.
+    parts : some of :data:`spatialnb.priors.actions.PARTS`; all of them together are equivalent to
+        training with the prior.
 
     Raises
     ------
-    ValueError : an unknown part, no linear layer, a parametrized weight, or a strength that is not
-        above 0: at 0 the map is not one to one.
+    ValueError : an unknown part, no linear layer, a parametrized weight, or a kernel value that is
+        not above 0 (at 0 the map is not invertible).
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Folded:
         self._before: list[Tensor] = []
 
     def set_kernel(self, kernel: Kernel) -> None:
-        """Go on with the values of another kernel."""
+        """Continue with the values of another kernel."""
         new = _strengths(self._weights, kernel)
         if "shrink" in self.parts:
             pairs = zip(new, self._strengths, strict=True)
@@ -84,7 +86,7 @@ class Folded:
 
     @torch.no_grad()
     def before_step(self) -> None:
-        """What the prior does to the gradients of the effective weights."""
+        """Apply the prior's effect to the gradients of the effective weights."""
         if "gradient" in self.parts:
             for weight, strength in zip(self._weights, self._strengths, strict=True):
                 if weight.grad is not None:
@@ -95,7 +97,7 @@ class Folded:
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """What the prior does to the step that the optimiser has taken."""
+        """Apply the prior's effect to the step that the optimiser has taken."""
         for weight, old, strength in zip(
             self._weights, self._before, self._strengths, strict=False
         ):
@@ -118,8 +120,8 @@ def _strengths(weights: Sequence[Tensor], kernel: Kernel) -> list[Tensor]:
     found = [kernel.strength(layer_distance(*weight.shape)) for weight in weights]
     if any(bool((strength <= 0.0).any()) for strength in found):
         raise ValueError(
-            f"{kernel.label()} has strengths that are not above 0, and a prior can be folded only "
-            "where it is one to one; give the kernel a floor"
+            f"{kernel.label()} has kernel values that are not above 0, but a prior can be folded "
+            "only if all are positive; give the kernel a floor above 0"
         )
     pairs = zip(found, weights, strict=True)
     return [strength.to(weight.device, weight.dtype) for strength, weight in pairs]
@@ -132,7 +134,7 @@ def _weights(model: nn.Module) -> list[Tensor]:
     for name, layer in layers:
         if nn.utils.parametrize.is_parametrized(layer, "weight"):
             raise ValueError(
-                f"layer {name!r} has a parametrized weight; fold the prior of a plain model, "
-                "or call remove(model) first"
+                f"layer {name!r} has a parametrized weight; use a plain model, or call "
+                "remove(model) first"
             )
     return [layer.weight for _, layer in layers]

@@ -1,9 +1,9 @@
-"""Where neurons are, and how far a connection reaches.
+"""Positions of units, and the distance that a connection spans.
 
-Source: report, "Idea" ("biases connections based on neuron position"); the positions themselves are
-this book's reading, because the report prints none: evenly spaced on [0, 1] gives its sparsities.
-On that line the neighbours of an input are those in a flattened list. The plane is chapter c3's:
-pixels stand where they are in the image, and the other neurons on a grid.
+Source: log, "Idea" ("biases connections based on neuron position"). The log states no positions;
+this book reads them as evenly spaced on [0, 1], which reproduces the log's sparsities. In this 1-D
+index order, an input's neighbours are those in the flattened list. In the 2-D layout of chapter c3,
+pixels have their image coordinates, and all other units lie on a grid.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from torch import Tensor
 def positions(neurons: int) -> Tensor:
     r"""Evenly spaced positions on [0, 1], ends included: $x_i = i / (n - 1)$.
 
-    A single neuron stands in the middle.
+    A single unit is at the centre.
 
     Parameters
     ----------
-    neurons : how many, at least 1.
+    neurons : the number of units, at least 1.
 
     Returns
     -------
-    Tensor (neurons, 1), float64: one coordinate a neuron, no unit.
+    Tensor (neurons, 1), float64: one dimensionless coordinate per unit.
 
     Raises
     ------
-    ValueError : fewer than one neuron.
+    ValueError : fewer than one unit.
     """
     if neurons < 1:
-        raise ValueError(f"a layer has at least 1 neuron, got {neurons}")
+        raise ValueError(f"a layer needs at least 1 unit, got {neurons}")
     if neurons == 1:
         return torch.full((1, 1), 0.5, dtype=torch.float64, device="cpu")
     return torch.linspace(0.0, 1.0, neurons, dtype=torch.float64, device="cpu").unsqueeze(1)
 
 
 def distance(outputs: Tensor, inputs: Tensor) -> Tensor:
-    r"""Euclidean distance of every output to every input: $d_{oi} = \lVert x_o - x_i \rVert_2$.
+    r"""Euclidean distance from every output to every input: $d_{oi} = \lVert x_o - x_i \rVert_2$.
 
     Parameters
     ----------
     outputs : (out, axes) positions of a layer's outputs.
-    inputs : (in, axes) positions of its inputs, in the same unit and with the same axes.
+    inputs : (in, axes) positions of its inputs, in the same coordinates.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def distance(outputs: Tensor, inputs: Tensor) -> Tensor:
 
     Raises
     ------
-    ValueError : the two have another number of axes, or are not lists of positions.
+    ValueError : the numbers of axes differ, or an argument is not a list of positions.
     """
     if outputs.ndim != 2 or inputs.ndim != 2 or outputs.shape[1] != inputs.shape[1]:
         raise ValueError(
@@ -70,51 +70,51 @@ def distance(outputs: Tensor, inputs: Tensor) -> Tensor:
 
 
 def layer_distance(out_features: int, in_features: int) -> Tensor:
-    """Distances (out, in) of a layer whose neurons stand evenly on [0, 1] at both ends."""
+    """Distances (out, in) of a layer whose inputs and outputs are evenly spaced on [0, 1]."""
     return distance(positions(out_features), positions(in_features))
 
 
 def grid(neurons: int) -> Tensor:
-    r"""Positions on the plane $[0, 1]^2$: rows by columns, ends included, neurons row by row.
+    r"""Positions on a grid in $[0, 1]^2$, ends included, with units row by row.
 
-    Rows and columns are the two factors of the number that are nearest to each other, rows the
-    smaller: 256 is 16 × 16, 128 is 8 × 16, 10 is 2 × 5. A prime number is a single row, in the
-    middle of the plane.
+    Rows and columns are the two factors of the number of units that are closest to each other, with
+    no more rows than columns: 256 is 16 × 16, 128 is 8 × 16, 10 is 2 × 5. A prime number gives a
+    single row in the middle of the square.
 
     Parameters
     ----------
-    neurons : how many, at least 1.
+    neurons : the number of units, at least 1.
 
     Returns
     -------
-    Tensor (neurons, 2), float64: from the top down, and from the left to the right.
+    Tensor (neurons, 2), float64: coordinates from top to bottom, and from left to right.
 
     Raises
     ------
-    ValueError : fewer than one neuron.
+    ValueError : fewer than one unit.
     """
     if neurons < 1:
-        raise ValueError(f"a layer has at least 1 neuron, got {neurons}")
+        raise ValueError(f"a layer needs at least 1 unit, got {neurons}")
     rows = next(n for n in range(math.isqrt(neurons), 0, -1) if neurons % n == 0)
     return _lattice(rows, neurons // rows)
 
 
 def pixels(shape: Sequence[int], permuted: int | None = None) -> Tensor:
-    r"""Positions on the plane $[0, 1]^2$ of an image's inputs, flattened channel by channel.
+    r"""Positions in $[0, 1]^2$ of an image's inputs, flattened channel by channel.
 
-    The pixel in row y of h and column x of w stands at $(y / (h - 1), x / (w - 1))$ in each of its
-    channels.
+    The pixel in row y of h and column x of w is at $(y / (h - 1), x / (w - 1))$, in each channel.
 
     Parameters
     ----------
     shape : of an image, (channels, height, width).
-    permuted : the seed of a permutation of the pixels' places, the channels of a pixel together;
-        their own places without it. To the prior it is the same as permuting the pixels of every
-        image, up to the names of the inputs, whose weights are drawn alike.
+    permuted : the seed of a permutation of the pixels' positions, with the channels of a pixel kept
+        together; by default pixels have their real coordinates. For the prior, this is equivalent
+        to permuting the pixels of every image, up to the order of the inputs, whose initial weights
+        are identically distributed.
 
     Returns
     -------
-    Tensor (channels · height · width, 2), float64: from the top down, and from the left to the
+    Tensor (channels · height · width, 2), float64: coordinates from top to bottom, and from left to
     right.
 
     Raises
@@ -123,7 +123,7 @@ def pixels(shape: Sequence[int], permuted: int | None = None) -> Tensor:
     """
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
-            f"only an image has pixels: expected a shape (channels, height, width), got "
+            f"pixel positions need images: expected a shape (channels, height, width), got "
             f"{tuple(shape)}"
         )
     channels, height, width = shape
@@ -136,15 +136,15 @@ def pixels(shape: Sequence[int], permuted: int | None = None) -> Tensor:
 
 
 def plane(shape: Sequence[int], *widths: int, permuted: int | None = None) -> list[Tensor]:
-    """Distances (out, in) of every layer of a network that looks at images, on the plane.
+    """Distances (out, in) of every layer of a network on images, on the 2-D pixel grid.
 
-    Inputs stand where :func:`pixels` puts them, all other neurons where :func:`grid` does. A
-    distance is at most the square root of 2; it is not scaled to 1.
+    Inputs have the positions from :func:`pixels`, all other units those from :func:`grid`.
+    Distances go up to the square root of 2; they are not scaled to 1.
 
     Parameters
     ----------
     shape : of an image, (channels, height, width).
-    widths : neurons of each layer after the input, the outputs last.
+    widths : number of units in each layer after the input, with the outputs last.
     permuted : as for :func:`pixels`.
 
     Raises
@@ -156,5 +156,5 @@ def plane(shape: Sequence[int], *widths: int, permuted: int | None = None) -> li
 
 
 def _lattice(rows: int, columns: int) -> Tensor:
-    """Positions (rows · columns, 2) of the crossings of a lattice, row by row."""
+    """Positions (rows · columns, 2) of the points of a lattice, row by row."""
     return torch.cartesian_prod(positions(rows).squeeze(1), positions(columns).squeeze(1))

@@ -1,9 +1,9 @@
-r"""Kernels: from the distance that a connection spans to its strength.
+r"""Kernels: from the distance that a connection spans to its kernel value.
 
-Distances are those of :mod:`spatialnb.priors.geometry`, (out, in), in [0, 1] along a line;
-strengths have the same shape and are float64. On the plane distances go up to the square root of
-2: there a linear kernel goes on below its floor, and an inverse one above 1. Source of the shapes:
-report, v1 and v3.
+Distances (out, in) come from :mod:`spatialnb.priors.geometry` and lie in [0, 1] in 1-D index order;
+kernel values have the same shape and are float64. On the 2-D pixel grid distances go up to the
+square root of 2, where a linear kernel drops below its floor and an inverse one exceeds 1. Source
+of the kernel shapes: log, v1 and v3.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 
 SMALL = 0.1
-"""The log's threshold: "Sparsity = % of kernel values < 0.1" (v10)."""
+"""The log's threshold for small kernel values: "Sparsity = % of kernel values < 0.1" (v10)."""
 
 
 class Kernel:
     """A function of distance. Subclasses are frozen dataclasses with a registered name."""
 
     def strength(self, distance: Tensor) -> Tensor:
-        """Strengths of connections that span these distances, same shape."""
+        """Kernel values at these distances, with the same shape."""
         raise NotImplementedError
 
     def share_below(self, threshold: float) -> float:
-        r"""Share of strengths under `threshold` in closed form.
+        r"""Fraction of kernel values below `threshold`, in closed form.
 
-        For two independent positions that are uniform on [0, 1] a distance exceeds $d$ with
-        probability $(1 - d)^2$; evenly spaced neurons approach it as layers grow.
+        The distance of two independent positions, uniform on [0, 1], exceeds $d$ with probability
+        $(1 - d)^2$; evenly spaced units approach this as layers grow.
 
         Raises
         ------
-        NotImplementedError : this kernel has no closed form; use :func:`share_below` on strengths.
+        NotImplementedError : no closed form; use the function :func:`share_below` on kernel values.
         """
         raise NotImplementedError(f"{type(self).__name__} has no closed form for share_below")
 
@@ -49,9 +49,9 @@ class Kernel:
 
 
 kernels: Registry[Kernel] = Registry(Kernel, "kernel")
-"""Every kernel by name."""
+"""All kernels by name."""
 register = kernels.register
-"""Class decorator: make a kernel known by a name; see :class:`~spatialnb.registry.Registry`."""
+"""Class decorator: register a kernel; see :class:`~spatialnb.registry.Registry`."""
 
 
 def _check_floor(kernel: Kernel, floor: float) -> None:
@@ -60,21 +60,21 @@ def _check_floor(kernel: Kernel, floor: float) -> None:
 
 
 def _farther(distance: float) -> float:
-    """P(distance of two uniform positions > d) = (1 - d)^2, for any real d."""
+    """P(distance of two uniform positions > d) = (1 - d)^2, with d clipped to [0, 1]."""
     return (1.0 - min(max(distance, 0.0), 1.0)) ** 2
 
 
 @register("none")
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Kernel):
-    r"""The same strength everywhere: $K(d) = c$. With $c = 1$ the report's "none"."""
+    r"""A constant kernel: $K(d) = c$. With $c = 1$ this is the log's "none", the baseline."""
 
     value: float = 1.0
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.value < 0.0:
-            raise ValueError(f"Uniform.value: expected a strength >= 0, got {self.value}")
+            raise ValueError(f"Uniform.value: expected a kernel value >= 0, got {self.value}")
 
     def strength(self, distance: Tensor) -> Tensor:
         return distance.double().new_full(distance.shape, self.value)
@@ -88,8 +88,8 @@ class Uniform(Kernel):
 class Linear(Kernel):
     r"""Linear decay: $K(d) = f + (1 - f)(1 - d)$.
 
-    Report, v3: floor f = 0.1. Its v1 prints $1 - d$, which is f = 0: there the connections from
-    one end of a layer to the other have no strength at all.
+    Log, v3: floor f = 0.1. Its v1 states $1 - d$, that is f = 0, where connections from one end of
+    a layer to the other have kernel value 0.
     """
 
     floor: float = 0.1
@@ -112,7 +112,7 @@ class Linear(Kernel):
 class Exponential(Kernel):
     r"""Exponential decay: $K(d) = f + (1 - f) e^{-k d}$.
 
-    Report, v3 (k = 3) and v10 (k up to 100), floor f = 0.05. The rate k has the unit 1/distance.
+    Log, v3 (k = 3) and v10 (k up to 100), floor f = 0.05. The decay rate k has the unit 1/distance.
     """
 
     k: float = 3.0
@@ -137,9 +137,9 @@ class Exponential(Kernel):
 @register("gaussian")
 @dataclass(frozen=True, kw_only=True)
 class Gaussian(Kernel):
-    r"""Gaussian decay: $K(d) = f + (1 - f) e^{-d^2 / w}$. Report, v3: w = 0.18, f = 0.05.
+    r"""Gaussian decay: $K(d) = f + (1 - f) e^{-d^2 / w}$. Log, v3: w = 0.18, f = 0.05.
 
-    `width` is w itself, the square of a distance (twice the variance of the bell).
+    `width` is w, a squared distance (twice the variance of the Gaussian).
     """
 
     width: float = 0.18
@@ -166,7 +166,7 @@ class Gaussian(Kernel):
 @register("inverse")
 @dataclass(frozen=True, kw_only=True)
 class Inverse(Kernel):
-    r"""Far is strong: $K(d) = f + (1 - f) d$. Report, v3: floor f = 0.1."""
+    r"""Grows with distance: $K(d) = f + (1 - f) d$. Log, v3: floor f = 0.1."""
 
     floor: float = 0.1
 
@@ -184,10 +184,10 @@ class Inverse(Kernel):
 @register("shuffled")
 @dataclass(frozen=True, kw_only=True)
 class Shuffled(Kernel):
-    """The strengths of another kernel at permuted places: same values, no locality. Report, v6.
+    """Another kernel's values, randomly permuted: same values, no locality. Log, v6.
 
-    The permutation depends on the seed and on the layer's shape alone, so it stays in place while
-    the kernel inside is annealed, and two layers of one shape share it.
+    The permutation depends only on the seed and on the layer's shape. It therefore stays the same
+    while the kernel inside is annealed, and two layers of the same shape share it.
     """
 
     kernel: Kernel
@@ -198,10 +198,10 @@ class Shuffled(Kernel):
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"Shuffled.seed: expected 0 to 2**63 - 1, got {self.seed}")
         if isinstance(self.kernel, Shuffled):
-            raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it")
+            raise ValueError("Shuffled.kernel: already shuffled; shuffle the kernel inside it once")
 
     def strength(self, distance: Tensor) -> Tensor:
-        import torch  # here: to describe a kernel needs none
+        import torch  # here: describing a kernel does not need it
 
         strength = self.kernel.strength(distance)
         generator = torch.Generator().manual_seed(self.seed)
@@ -218,10 +218,10 @@ class Shuffled(Kernel):
 @register("averaged")
 @dataclass(frozen=True, kw_only=True)
 class Averaged(Kernel):
-    r"""One number a layer: the power mean $(\overline{K^p})^{1/p}$ of another kernel's strengths.
+    r"""A per-layer scalar: the power mean $(\overline{K^p})^{1/p}$ of another kernel's values.
 
-    What is left of a kernel when neither places nor inequality are. `power` is p: 1 for the mean,
-    2 for the root mean square, which keeps the size of the initial effective weights.
+    It keeps neither positions nor differences between weights. `power` is p: 1 for the mean, 2 for
+    the root mean square, which preserves the root mean square of the initial effective weights.
     """
 
     kernel: Kernel
@@ -246,10 +246,11 @@ class Averaged(Kernel):
 @register("scaled")
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Kernel):
-    r"""In units of a layer's own weights: $c K / \sqrt{\text{fan in}}$.
+    r"""Another kernel, scaled to a layer's weights: $c K / \sqrt{\text{fan in}}$.
 
-    Weights start with a standard deviation of $\sqrt{2 / \text{fan in}}$, so as a cap this kernel
-    binds in every layer alike. `factor` is c; fan in is the number of columns of the distances.
+    The initial weights have a standard deviation of $\sqrt{2 / \text{fan in}}$, so as a cap this
+    kernel binds equally in every layer. `factor` is c; the fan-in is the number of columns of the
+    distances.
     """
 
     kernel: Kernel = field(default_factory=Uniform)
@@ -270,10 +271,10 @@ class Scaled(Kernel):
 @register("thresholded")
 @dataclass(frozen=True, kw_only=True)
 class Thresholded(Kernel):
-    r"""Another kernel with real zeros: $K$ where $K \ge t$, and 0 below. `least` is t.
+    r"""Another kernel with exact zeros: $K$ where $K \ge t$, and 0 otherwise. `least` is t.
 
-    The log calls kernel values below 0.1 sparse. Here such weights are zero, and get no gradient.
-    Under sharpening, more and more of them are.
+    The log counts kernel values below 0.1 as sparsity. Here the effective weights at these values
+    are exactly zero, and get no gradient. Sharpening increases their number.
     """
 
     kernel: Kernel
@@ -298,7 +299,7 @@ class Thresholded(Kernel):
 @register("blend")
 @dataclass(frozen=True, kw_only=True)
 class Blend(Kernel):
-    r"""Between two kernels: $K = (1 - w) K_0 + w K_1$. Report, v4: annealing's way."""
+    r"""Interpolation between two kernels: $K = (1 - w) K_0 + w K_1$. Log, v4, for annealing."""
 
     start: Kernel
     end: Kernel
@@ -310,12 +311,14 @@ class Blend(Kernel):
             raise ValueError(f"Blend.weight: expected 0 <= weight <= 1, got {self.weight}")
 
     def strength(self, distance: Tensor) -> Tensor:
-        # lerp is exact at both ends, so an annealed kernel really arrives.
+        # lerp is exact at both ends, so an annealed kernel reaches its end exactly.
         return self.start.strength(distance).lerp(self.end.strength(distance), self.weight)
 
 
 def sharpened(kernel: Kernel, k: float) -> Kernel:
-    """The same kernel with another rate k, also inside one that changes another kernel's values.
+    """The same kernel with another decay rate k.
+
+    A shuffled, averaged, scaled or thresholded kernel gets the new rate in the kernel inside it.
 
     Raises
     ------
@@ -329,19 +332,19 @@ def sharpened(kernel: Kernel, k: float) -> Kernel:
 
 
 def share_below(strengths: Iterable[Tensor], threshold: float = 0.1) -> float:
-    """Measured share of strengths under a threshold, over all layers together.
+    """Measured fraction of kernel values below a threshold, over all layers.
 
-    The report's "sparsity" (v10: "% of kernel values < 0.1"). Small strengths, not zeros.
+    This is the log's "sparsity" (v10: "% of kernel values < 0.1"): small values, not zeros.
 
     Parameters
     ----------
-    strengths : the layers' strengths, each (out, in); a large layer counts by its connections.
-    threshold : a strength.
+    strengths : the kernel values of each layer, (out, in); layers are weighted by connections.
+    threshold : a kernel value.
     """
     below = total = 0
     for strength in strengths:
         below += int((strength < threshold).sum())
         total += strength.numel()
     if total == 0:
-        raise ValueError("share_below: no strengths were given")
+        raise ValueError("share_below: expected the kernel values of at least one layer")
     return below / total

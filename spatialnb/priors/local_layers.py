@@ -1,9 +1,9 @@
-"""Real zeros by distance for a network of your own, and the compact form of such layers.
+"""Local masks by distance for your own network, and a compact form of masked layers.
 
-:func:`attach_local` is the sibling of :func:`spatialnb.priors.parametrization.attach`: instead of
-scaling weights by distance, it keeps each unit's nearest inputs and holds all other weights at
-zero. :func:`compact` bakes that into layers that neither store nor multiply most of the zeros, and
-:func:`~spatialnb.priors.parametrization.remove` into plain linear layers.
+:func:`attach_local` is the counterpart of :func:`spatialnb.priors.parametrization.attach`: instead
+of scaling weights by distance, it keeps each unit's nearest inputs and holds all other weights at
+zero. :func:`compact` converts masked layers into layers that neither store nor multiply most of the
+zeros, and :func:`~spatialnb.priors.parametrization.remove` converts them into plain linear layers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from spatialnb.priors.parametrization import (
 M = TypeVar("M", bound=nn.Module)
 
 BLOCK = 16
-"""Units of a compact layer that share one dense product."""
+"""Number of units in a compact layer that share one dense product."""
 
 
 class LocalMask(Attached):
-    """The parametrization: the weights of a layer where its mask is True, zero elsewhere.
+    """Parametrization of a layer's weight: the weight where the mask is True, zero elsewhere.
 
-    The mask is a buffer, so it travels with ``state_dict`` and with ``model.to(device)``.
+    The mask is a buffer, so ``state_dict`` and ``model.to(device)`` include it.
     """
 
     kept: Tensor
@@ -44,7 +44,7 @@ class LocalMask(Attached):
         self.register_buffer("kept", kept)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The effective weight (out, in) of the learned one."""
+        """The effective weight (out, in) of a learned weight."""
         return weight * self.kept
 
     def right_inverse(self, weight: Tensor) -> Tensor:
@@ -66,26 +66,26 @@ def attach_local(
 ) -> M:
     """Keep each unit's nearest inputs, hold its other weights at zero, and return the model.
 
-    Every optimiser leaves the zeros as they are: the mask is applied whenever the weight is used.
-    Initialise first, as for :func:`~spatialnb.priors.parametrization.attach`; a layer that keeps a
-    share s of its inputs has that much smaller sums, which an initialisation of its own may make up
-    for. Where anything is wrong, no layer is changed.
+    The zeros stay zero with any optimiser, because the mask is applied whenever the weight is used.
+    Initialise first, as for :func:`~spatialnb.priors.parametrization.attach`. A layer that keeps a
+    fraction s of its inputs has smaller pre-activations, which you may want to compensate in the
+    initialisation. If an error is raised, no layer is changed.
 
     Parameters
     ----------
-    model : any module; an ``nn.Linear`` itself too.
-    keep : inputs a unit keeps: a share between 0 and 1, or a whole number from 1 on.
+    model : any module, including a single ``nn.Linear``.
+    keep : how many inputs each unit keeps: a fraction between 0 and 1, or an integer of at least 1.
     layers : as for :func:`~spatialnb.priors.parametrization.attach`.
-    distances : for each of these layers, in their order, the distances (out, in) of its
-        connections, such as :func:`spatialnb.priors.geometry.plane` gives; without it each layer's
-        neurons stand evenly on a line.
-    channels : of an image whose pixels are kept with all their channels; inputs are then flattened
-        channel by channel.
+    distances : for each of these layers, in order, the distances (out, in) of its connections, for
+        example from :func:`spatialnb.priors.geometry.plane`; default: units evenly spaced on a
+        line.
+    channels : number of image channels; the channels of a pixel are kept together. Inputs must be
+        flattened channel by channel.
 
     Raises
     ------
-    ValueError : as for :func:`~spatialnb.priors.parametrization.attach`; or `keep` is no share and
-        no number of a layer's inputs, or inputs are no multiple of `channels`.
+    ValueError : as for :func:`~spatialnb.priors.parametrization.attach`; or `keep` is neither a
+        fraction nor a valid number of inputs, or inputs are not a multiple of `channels`.
     """
     chosen = choose(model, layers)
     check_weights(model, chosen)
@@ -93,7 +93,7 @@ def attach_local(
         _mask(name, layer, between, keep, channels)
         for (name, layer), between in zip(chosen, given_distances(chosen, distances), strict=True)
     ]
-    for (_, layer), mask in zip(chosen, masks, strict=True):  # nothing is wrong from here on
+    for (_, layer), mask in zip(chosen, masks, strict=True):  # all checks have passed
         register(layer, LocalMask(mask.to(layer.weight.device)))
     return model
 
@@ -101,32 +101,32 @@ def attach_local(
 def _mask(name: str, layer: nn.Linear, between: Tensor, keep: float, channels: int) -> Tensor:
     inputs = layer.in_features
     if channels < 1 or inputs % channels:
-        raise ValueError(f"channels: {inputs} inputs of {name!r} are no multiple of {channels}")
+        raise ValueError(f"channels: {inputs} inputs of {name!r} are not a multiple of {channels}")
     whole = isinstance(keep, int) and not isinstance(keep, bool)
     if not (1 <= keep <= inputs if whole else 0.0 < keep < 1.0):
         raise ValueError(
-            f"keep: expected a share between 0 and 1, or 1 to {inputs} inputs of {name!r}, got "
+            f"keep: expected a fraction between 0 and 1, or 1 to {inputs} inputs of {name!r}, got "
             f"{keep!r}"
         )
     number = int(keep) if whole else local_masks.kept_inputs(1.0 - keep, inputs, channels)
     if number % channels:
-        raise ValueError(f"keep: {number} inputs are no multiple of {channels} channels")
+        raise ValueError(f"keep: {number} inputs are not a multiple of {channels} channels")
     return local_masks.nearest(between.cpu(), number, channels)
 
 
 class CompactLinear(nn.Module):
-    r"""A linear layer with zeros, as small dense products over gathered inputs.
+    r"""A masked linear layer, computed as small dense products over gathered inputs.
 
-    Units are put into blocks of those that share most inputs. A block gathers the union of its
-    units' inputs, and one dense product serves all of them. It computes what the masked layer
-    computes, up to rounding, and learns the same weights.
+    Units that share most of their inputs are grouped into blocks. A block gathers the union of its
+    units' inputs and multiplies them in one dense product. The layer computes the same function as
+    the masked layer, up to rounding, and learns the same weights.
 
     Parameters
     ----------
     weight : (out, in) with zeros.
     bias : (out,), or None.
-    kept : (out, in) bool, where weights are; a weight that happens to be zero may be among them.
-    block : units that share a product.
+    kept : (out, in) bool, the mask; a kept weight may happen to be zero.
+    block : number of units that share a product.
     """
 
     inputs: Tensor
@@ -179,16 +179,16 @@ class CompactLinear(nn.Module):
 
 
 def compact(model: nn.Module, block: int = BLOCK) -> nn.Module:
-    """Replace each layer that :func:`attach_local` has masked by its :class:`CompactLinear`.
+    """Replace each layer that :func:`attach_local` has masked by a :class:`CompactLinear`.
 
     Returns
     -------
-    The model itself; where that is a masked layer, the compact layer that takes its place.
+    The model itself; if the model is itself a masked layer, the compact layer that replaces it.
 
     Raises
     ------
-    ValueError : the model has no such layer, or one with another parametrization on top, or `block`
-        is less than 1. No layer is replaced then.
+    ValueError : the model has no masked layer, a masked layer has another parametrization on top,
+        or `block` is less than 1. In these cases no layer is replaced.
     """
     if block < 1:
         raise ValueError(f"block: expected at least 1, got {block}")
@@ -202,7 +202,7 @@ def compact(model: nn.Module, block: int = BLOCK) -> nn.Module:
     if isinstance(model, nn.Linear):
         return made[model]
     for parent in list(model.modules()):
-        for name, child in list(parent._modules.items()):  # a layer in two places, in both
+        for name, child in list(parent._modules.items()):  # a shared layer is replaced everywhere
             if isinstance(child, nn.Linear) and child in made:
                 setattr(parent, name, made[child])
     return model
@@ -213,7 +213,7 @@ def _compacted(name: str, layer: nn.Linear, block: int) -> CompactLinear:
     assert mask is not None
     if len(parts) > 1 or len(parts["weight"]) > 1:
         raise ValueError(
-            f"layer {name!r} has another parametrization beside its mask; remove that first"
+            f"layer {name!r} has another parametrization besides its mask; remove that first"
         )
     small = CompactLinear(layer.weight.detach(), layer.bias, mask.kept, block)
     small.weight.requires_grad_(parts["weight"].original.requires_grad)
@@ -230,7 +230,7 @@ def _mask_of(layer: nn.Linear) -> LocalMask | None:
 
 
 def _blocks(kept: Tensor, block: int) -> list[Tensor]:
-    """Units in groups of at most `block`: each grows by the unit that needs fewest new inputs."""
+    """Group units greedily: a group, of at most `block`, adds the unit with fewest new inputs."""
     rows = kept.float()
     sizes = rows.sum(dim=1)
     free = torch.ones(len(kept), dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Masks by position: which inputs each unit of a layer keeps, the same number for every unit."""
+"""Local masks: which inputs each unit of a layer keeps, with the same number for every unit."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from spatialnb.priors.geometry import grid, pixels
 
 
 def kept_inputs(zeros: float, inputs: int, channels: int = 1) -> int:
-    """How many inputs a unit keeps at this share of zeros, at least one.
+    """How many inputs a unit keeps at this fraction of zeros, at least one.
 
     Parameters
     ----------
-    zeros : share of zeros, between 0 and 1.
-    inputs : of the layer.
-    channels : of an image, whose pixels are kept with all their channels.
+    zeros : fraction of zeros, between 0 and 1.
+    inputs : the layer's number of inputs.
+    channels : number of image channels; the channels of a pixel are kept together.
     """
     return channels * max(1, round((1.0 - zeros) * inputs / channels))
 
 
 def nearest(distance: Tensor, kept: int, channels: int = 1) -> Tensor:
-    """Each unit keeps its nearest inputs; of two that are as near, the first in order.
+    """Mask in which each unit keeps its nearest inputs; ties go to the lower index.
 
     Parameters
     ----------
-    distance : (out, in) of every unit to every input; where there are channels, the same for all
+    distance : (out, in), from every unit to every input; with several channels, equal for all
         channels of a pixel, and flattened channel by channel.
-    kept : inputs a unit keeps, a multiple of `channels`.
-    channels : kept together.
+    kept : number of inputs per unit, a multiple of `channels`.
+    channels : number of image channels, kept together.
 
     Returns
     -------
-    Tensor (out, in), bool, True for a weight.
+    Tensor (out, in), bool, True for kept weights.
     """
     out, inputs = distance.shape
     places = distance[:, : inputs // channels]
@@ -45,22 +45,22 @@ def nearest(distance: Tensor, kept: int, channels: int = 1) -> Tensor:
 
 
 def random(shape: Sequence[int], kept: int, generator: torch.Generator) -> Tensor:
-    """Each unit keeps inputs at random: a mask (out, in) with so many in every row."""
+    """Random mask (out, in) in which each unit keeps `kept` inputs."""
     order = torch.rand(tuple(shape), generator=generator).topk(kept, dim=1).indices
     return torch.zeros(tuple(shape), dtype=torch.bool).scatter_(1, order, True)
 
 
 def window(shape: Sequence[int], units: int, zeros: float, permuted: int | None = None) -> Tensor:
-    """Each unit keeps a square of pixels around its own position, with all channels.
+    """Mask in which each unit keeps a square of pixels around its position, with all channels.
 
-    As in a locally connected layer, whose weights are not shared. Units stand on a grid over the
-    image (:func:`spatialnb.priors.geometry.grid`); at its border a square is moved inside.
+    This is a locally connected layer, without weight sharing. Units lie on a grid over the image
+    (:func:`spatialnb.priors.geometry.grid`); near the border the square is shifted inside.
 
     Parameters
     ----------
     shape : of an image, (channels, height, width).
-    units : of the layer.
-    zeros : the side of the square is the root of a share 1 - `zeros` of the pixels, rounded.
+    units : the layer's number of units.
+    zeros : fraction of zeros; the square's side is the root of (1 - `zeros`) · pixels, rounded.
     permuted : as for :func:`spatialnb.priors.geometry.pixels`.
 
     Returns

@@ -1,15 +1,16 @@
-r"""How local a first layer's mask is in the image, against masks that are not, and the plane's own.
+r"""How local a first layer's mask is in the image, compared with null masks and the nearest inputs.
 
 For a mask (units, inputs) over an image:
 
-- ``input_distance``: the mean distance between two inputs that a unit keeps, over pairs, then over
-  units. On the plane $[0, 1]^2$ two random places are 0.52 apart.
-- ``plane_overlap``: the share of its weights that the plane's mask has too, in which every unit
-  keeps as many of its nearest inputs. These are the largest strengths of any kernel on the plane.
-- ``plane_overlap_best``: the same with each unit at the place on the grid where it is largest.
-  Hidden units have no order of their own, so a mask that training has found is to be compared so.
+- ``input_distance``: the mean distance between two inputs of a unit, over pairs, then over units.
+  In $[0, 1]^2$ two random points are on average 0.52 apart.
+- ``plane_overlap``: the fraction of its weights that are also in the local mask, in which every
+  unit keeps the same number of its nearest inputs on the pixel grid. These connections have the
+  largest values of any decreasing kernel.
+- ``plane_overlap_best``: the same, with each unit at the grid position where the overlap is
+  largest. The order of hidden units is arbitrary, so learned masks must be compared in this way.
 
-Masks that iterative magnitude pruning leaves in fully connected networks are local: Pellegrini and
+Masks found by iterative magnitude pruning in fully connected networks are local: Pellegrini and
 Biroli 2021, sifting out the features by pruning. The measures and the nulls here are this book's.
 """
 
@@ -24,15 +25,15 @@ from spatialnb.priors.geometry import distance, grid, pixels
 from spatialnb.priors.local_masks import nearest
 
 MEASURES = ("input_distance", "plane_overlap", "plane_overlap_best")
-"""What is measured, as above."""
+"""Names of the measures described above."""
 DRAWS = 5
-"""Masks of each null; a mean over hundreds of units hardly differs from one to the next."""
+"""Number of masks per null; a mean over hundreds of units hardly varies between draws."""
 DEALS = 10
-"""How often each unit deals with another; after so many its inputs come from hundreds of others."""
+"""How many times each unit trades inputs with another; enough to mix those of hundreds of units."""
 
 
 def locality(mask: Tensor, shape: Sequence[int], permuted: int | None = None) -> dict[str, float]:
-    """The measures of a mask.
+    """Compute the locality measures of a mask.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ def locality(mask: Tensor, shape: Sequence[int], permuted: int | None = None) ->
 
     Returns
     -------
-    dict : by the names of :data:`MEASURES`, in the unit of the plane and as shares in [0, 1];
-        without a measure that no unit has, for want of two inputs or of one.
+    dict : by the names of :data:`MEASURES`; distances in units of the image's side, overlaps as
+        fractions in [0, 1]. A measure is left out if no unit has enough inputs for it (two for the
+        distance, one for the overlaps).
 
     Raises
     ------
@@ -65,18 +67,19 @@ def nulls(
     permuted: int | None = None,
     draws: int = DRAWS,
 ) -> dict[str, dict[str, float]]:
-    """The means of the measures over masks that are not local, in three senses.
+    """Means of the measures over null masks of three kinds.
 
-    ``random``: every unit keeps as many inputs, anywhere. ``popular``: as many, and each input is
-    kept by as many units as before, so that units are not local only because all of them prefer the
-    middle of the image. ``permuted``: the mask itself with the pixels of the image permuted, so
-    that a unit is not local only because it keeps the channels of a pixel together.
+    ``random``: every unit keeps the same number of inputs, chosen at random. ``popular``: in
+    addition, every input is kept by the same number of units, to exclude that units look local only
+    because all of them prefer the centre of the image. ``permuted``: the same mask with the image's
+    pixels permuted, to exclude that units look local only because they keep the channels of a pixel
+    together.
 
     Parameters
     ----------
     mask, shape, permuted : as for :func:`locality`.
-    generator : the only source of chance.
-    draws : masks of each null.
+    generator : the only source of randomness.
+    draws : number of masks per null.
     """
     mask, places = mask.cpu(), pixels(shape, permuted)
     channels = shape[0]
@@ -97,10 +100,11 @@ def nulls(
 
 
 def redrawn(mask: Tensor, generator: torch.Generator, popular: bool = False) -> Tensor:
-    """A mask (units, inputs) with as many inputs for every unit, drawn anew.
+    """Redraw a mask (units, inputs) with the same number of inputs for every unit.
 
-    With `popular` every input is kept by as many units, too: units in random pairs deal the inputs
-    that only one of the two keeps anew, as many to each, some times over. Strona et al. 2014.
+    With `popular`, every input also keeps its number of units: random pairs of units repeatedly
+    redistribute the inputs that only one of the two keeps, without changing the number of inputs of
+    either (the curveball algorithm). Strona et al. 2014.
     """
     if not popular:
         scores = torch.rand(mask.shape, generator=generator)
@@ -124,7 +128,7 @@ def _dealt(mask: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _first(scores: Tensor, numbers: Tensor) -> Tensor:
-    """A mask, True at the smallest scores of each row, so many as its number (rows, 1) says."""
+    """A mask that is True at the n smallest scores of each row, n from `numbers` (rows, 1)."""
     places = torch.arange(scores.shape[1]).expand_as(scores)
     ranks = torch.empty_like(places).scatter_(1, scores.argsort(dim=1), places)
     return ranks < numbers
@@ -137,9 +141,9 @@ def _measured(mask: Tensor, places: Tensor, channels: int) -> dict[str, float]:
 def _distances(mask: Tensor, places: Tensor) -> dict[str, float]:
     there, at = torch.unique(places, dim=0, return_inverse=True)
     counts = torch.zeros(len(mask), len(there), dtype=torch.float64)
-    counts.index_add_(1, at, mask.double())  # inputs of each unit at each place
+    counts.index_add_(1, at, mask.double())  # inputs of each unit at each position
     kept = counts.sum(dim=1)
-    pairs = kept * (kept - 1.0)  # ordered; an input is at no distance from itself
+    pairs = kept * (kept - 1.0)  # ordered pairs of distinct inputs
     total = (counts @ distance(there, there) * counts).sum(dim=1)
     means = total[pairs > 0.0] / pairs[pairs > 0.0]
     return {"input_distance": float(means.mean())} if len(means) else {}
@@ -151,7 +155,7 @@ def _overlaps(mask: Tensor, places: Tensor, channels: int) -> dict[str, float]:
         return {}
     number = max(1, round(float(kept.double().mean()) / channels)) * channels
     plane = nearest(distance(grid(len(mask)), places), number, channels)
-    shared = mask.double() @ plane.double().T  # of each unit, with each place on the grid
+    shared = mask.double() @ plane.double().T  # of each unit, with each grid position
     best = shared.max(dim=1).values[kept > 0] / kept[kept > 0]
     return {
         "plane_overlap": float(shared.diagonal().sum() / kept.sum()),

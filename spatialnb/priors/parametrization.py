@@ -1,11 +1,11 @@
-r"""Priors: how a strength acts on a learned weight, as parametrizations of a plain ``nn.Linear``.
+r"""Priors as parametrizations of plain ``nn.Linear`` layers.
 
 .. math:: W_\text{eff} = \mathrm{action}(W, K)
 
-``attach`` puts one on any model; its ``weight`` then reads as the effective weight, and the learned
-one stands in ``layer.parametrizations.weight.original``. Initialise first, then attach: attaching
-leaves the learned weight as it is. Source: report, v1 (multiply), v2 (normalise), v8 (cap), v9
-(decay to a target).
+``attach`` puts a prior on any model. ``layer.weight`` then returns the effective weight, and the
+learned weight is ``layer.parametrizations.weight.original``. Initialise first, then attach, which
+does not change the learned weight. Source: log, v1 (multiply), v2 (normalise), v8 (cap), v9 (decay
+to a target).
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from spatialnb.registry import unknown
 M = TypeVar("M", bound=nn.Module)
 
 Layers = Sequence[str] | Callable[[str, nn.Linear], bool]
-"""Which linear layers: names or patterns of names, or a function of a name and a layer."""
+"""A selection of linear layers: names or name patterns, or a function of a name and a layer."""
 
 
 class LeftAloneWarning(UserWarning):
-    """:func:`attach` chose the layers itself, and the model has weights that it put no prior on."""
+    """:func:`attach` chose the layers itself, and some of the model's weights have no prior."""
 
 
 class Attached(nn.Module):
-    """Base of the parametrizations of a weight that :func:`remove` bakes in."""
+    """Base class of the weight parametrizations that :func:`remove` bakes in."""
 
 
 class SpatialPrior(Attached):
-    """The parametrization: an action with the strengths of one layer.
+    """Parametrization of a layer's weight: an action with the layer's kernel values.
 
     Parameters
     ----------
     action : the name of an action.
     distance : (out, in) distances of the layer's connections, float64.
 
-    The strengths are a buffer, so they travel with ``state_dict`` and with ``model.to(device)``.
+    The kernel values are a buffer, so ``state_dict`` and ``model.to(device)`` include them.
     """
 
     strength: Tensor
@@ -62,13 +62,13 @@ class SpatialPrior(Attached):
         self.action_name = action_name
         self._act = actions.get(action_name)
         self._distance = distance
-        with torch.inference_mode(False):  # else the buffer could not take part in training
+        with torch.inference_mode(False):  # otherwise the buffer could not be used in training
             self.register_buffer("strength", torch.ones(distance.shape, dtype=dtype, device="cpu"))
 
     def set_kernel(self, kernel: Kernel) -> None:
-        """Compute the values of a kernel in float64 and store them in the weight's type.
+        """Compute the values of a kernel in float64 and store them in the weight's dtype.
 
-        They are rounded on the processor, because some devices have no float64.
+        They are rounded on the CPU, because some devices do not support float64.
         """
         self.strength.copy_(kernel.strength(self._distance).to(self.strength.dtype))
 
@@ -91,28 +91,28 @@ def attach(
 ) -> M:
     """Put a spatial prior on the linear layers of any model, and return the model.
 
-    Initialise first: what ``nn.init`` writes into a layer's ``weight`` afterwards is lost, because
-    that is computed anew from the learned weight each time. Where anything is wrong, no layer is
-    changed. Layers of other kinds, such as convolutions, are left as they are, and a
-    :class:`LeftAloneWarning` counts them unless `layers` says which ones are meant.
+    Initialise first: after attaching, values that ``nn.init`` writes into a layer's ``weight`` are
+    lost, because the weight is recomputed from the learned weight at every use. If an error is
+    raised, no layer is changed. Other layers, such as convolutions, stay as they are; a
+    :class:`LeftAloneWarning` counts them unless `layers` is given.
 
     Parameters
     ----------
-    model : any module; an ``nn.Linear`` itself too.
-    prior : a kernel, or a schedule (which starts at progress 0; move it with :func:`step`).
-    action : ``multiply``, ``normalise``, ``cap``, or a registered one.
-    layers : names of the layers, as in ``model.named_modules()``, or patterns such as
-        ``"blocks.*.mlp.*"``; or a function from a name and a layer to whether it gets the prior;
-        all linear ones without it, as with ``["*"]``.
-    distances : for each of these layers, in their order, the distances (out, in) of its
-        connections, such as :func:`spatialnb.priors.geometry.plane` gives; without it each layer's
-        neurons stand evenly on a line.
+    model : any module, including a single ``nn.Linear``.
+    prior : a kernel, or a schedule (which starts at progress 0; advance it with :func:`step`).
+    action : ``multiply``, ``normalise``, ``cap``, or any registered action.
+    layers : names of layers as in ``model.named_modules()``, or patterns such as
+        ``"blocks.*.mlp.*"``; or a function of a name and a layer that returns whether the layer
+        gets the prior; default: all linear layers, as with ``["*"]``.
+    distances : for each of these layers, in order, the distances (out, in) of its connections, for
+        example from :func:`spatialnb.priors.geometry.plane`; default: units evenly spaced on a
+        line.
 
     Raises
     ------
     ValueError : no linear layer, an unknown name, a layer that is not ``nn.Linear``, a weight that
-        has a parametrization already (attach once; remove first), a weight that is used in another
-        place too, an unknown action, or distances that do not fit the layers.
+        is already parametrized (attach once; remove first), a weight that is shared with another
+        module, an unknown action, or distances that do not fit the layers.
     TypeError : `prior` is neither a kernel nor a schedule.
     """
     kernel = _kernel_at(prior, 0.0)
@@ -127,28 +127,28 @@ def attach(
         parts.append(part)
     if layers is None and (others := _left_alone(model)):
         warnings.warn(
-            f"attach left {others} alone: a prior acts on nn.Linear. Name the layers, or pass "
-            'layers=["*"] for all linear ones, to say that this is meant',
+            f"attach left {others} unchanged, because a prior acts only on nn.Linear. To silence "
+            'this warning, name the layers, or pass layers=["*"] for all linear layers',
             LeftAloneWarning,
             stacklevel=2,
         )
-    for (_, layer), part in zip(chosen, parts, strict=True):  # nothing is wrong from here on
+    for (_, layer), part in zip(chosen, parts, strict=True):  # all checks have passed
         register(layer, part)
     return model
 
 
 def register(layer: nn.Linear, part: Attached) -> None:
-    """Put a parametrization on a layer's weight, which `reset_parameters` then refuses to draw."""
+    """Register a parametrization of a layer's weight, and make `reset_parameters` an error."""
     parametrize.register_parametrization(layer, "weight", part)
     cast(Any, type(layer)).reset_parameters = _refuse_reset
 
 
 def step(model: nn.Module, prior: Kernel | Schedule, progress: float) -> None:
-    """Move the attached priors of a model to a schedule's kernel at this progress in [0, 1].
+    """Set the attached priors of a model to a schedule's kernel at this progress in [0, 1].
 
     Raises
     ------
-    ValueError : the model carries no spatial prior, or progress lies outside [0, 1].
+    ValueError : the model has no spatial prior, or progress is outside [0, 1].
     """
     kernel = _kernel_at(prior, progress)
     found = False
@@ -156,15 +156,15 @@ def step(model: nn.Module, prior: Kernel | Schedule, progress: float) -> None:
         part.set_kernel(kernel)
         found = True
     if not found:
-        raise ValueError("the model carries no spatial prior; call attach(model, ...) first")
+        raise ValueError("the model has no spatial prior; call attach(model, ...) first")
 
 
 def remove(model: M) -> M:
-    """Bake the effective weights in: layers without the prior, with the same outputs.
+    """Bake in the effective weights: plain layers without the prior, with the same outputs.
 
-    Zeros of :func:`~spatialnb.priors.local_layers.attach_local` are plain numbers then, which a
-    further training moves; :func:`~spatialnb.priors.local_layers.compact` keeps them.
-    Parametrizations that others have put on top, such as a spectral norm, stay.
+    Zeros from :func:`~spatialnb.priors.local_layers.attach_local` become ordinary weights, which
+    further training changes; :func:`~spatialnb.priors.local_layers.compact` keeps them at zero.
+    Other parametrizations on top, such as a spectral norm, stay.
     """
     for module in list(model.modules()):
         parts = _parts_of(module)
@@ -180,22 +180,22 @@ def remove(model: M) -> M:
 
 
 def baked_copy(model: M) -> M:
-    """A copy of a model without its prior, with the same outputs: to save, export or average.
+    """A copy of a model without its prior, with the same outputs, to save, export or average.
 
-    The model itself stays as it is, and can be trained on.
+    The model itself is unchanged, and training can continue.
     """
     return remove(copy.deepcopy(model))
 
 
 def effective_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The ``state_dict`` that a model without the prior takes, effective weights in it."""
+    """A ``state_dict`` with the effective weights, for a model without the prior."""
     return dict(baked_copy(model).state_dict())
 
 
 def _left_alone(model: nn.Module) -> str:
-    """The layers with weights of two axes or more that are not linear, ``2 Conv2d layers``.
+    """Count the non-linear-layer modules with weights of two or more axes, as ``2 Conv2d layers``.
 
-    An embedding is none of them: it maps tokens, which have no positions.
+    Embeddings do not count, since they map tokens, which have no positions.
     """
     counts: Counter[str] = Counter()
     for module in model.modules():
@@ -212,14 +212,14 @@ def _left_alone(model: nn.Module) -> str:
 
 
 def _bake_first(parts: Any) -> None:
-    """Take the prior out of a list of parametrizations, and its effect into the learned weight."""
+    """Remove the prior from a list of parametrizations, and bake its effect into the weight."""
     with torch.no_grad():
         parts.original.copy_(parts[0](parts.original))
     del parts[0]
 
 
 def _give_a_class_of_its_own(module: nn.Module) -> None:
-    """Let removal change this module alone: a deep copy shares the class that torch has made."""
+    """Give this module its own class, since a deep copy shares the class that torch has created."""
     shared = type(module)
     members = {k: v for k, v in vars(shared).items() if k not in ("__dict__", "__weakref__")}
     module.__class__ = type(shared.__name__, shared.__bases__, members)
@@ -227,13 +227,13 @@ def _give_a_class_of_its_own(module: nn.Module) -> None:
 
 def _refuse_reset(layer: nn.Linear) -> None:
     raise RuntimeError(
-        "reset_parameters would change nothing under a spatial prior or mask: the weight is "
-        "computed from the learned one. Call it before attaching, or after remove(model)"
+        "reset_parameters has no effect under a spatial prior or mask, because the weight is "
+        "computed from the learned weight. Call it before attaching, or after remove(model)"
     )
 
 
 def spatial_priors(model: nn.Module) -> Iterator[tuple[nn.Linear, SpatialPrior]]:
-    """Every linear layer of the model that carries a spatial prior, with its prior."""
+    """Every linear layer of the model that has a spatial prior, with its prior."""
     for module in model.modules():
         part = _prior_of(module)
         if part is not None:
@@ -242,9 +242,9 @@ def spatial_priors(model: nn.Module) -> Iterator[tuple[nn.Linear, SpatialPrior]]
 
 
 def capped_share(model: nn.Module) -> float:
-    r"""Share of learned weights that lie beyond their strength, $|W| > K$, over all layers.
+    r"""Fraction of learned weights beyond their kernel value, $|W| > K$, over all layers.
 
-    With a cap as action: how many weights the cap touches. Report, v8.
+    With a cap as action, this is the fraction of weights that the cap clips. Log, v8.
     """
     touched = total = 0
     for layer, part in spatial_priors(model):
@@ -252,22 +252,22 @@ def capped_share(model: nn.Module) -> float:
         touched += int((weight.abs() > part.strength).sum())
         total += weight.numel()
     if total == 0:
-        raise ValueError("the model carries no spatial prior; call attach(model, ...) first")
+        raise ValueError("the model has no spatial prior; call attach(model, ...) first")
     return touched / total
 
 
 class DecayTarget:
     r"""The penalty $\lambda \sum (W - T)^2$ over the weights of a model's linear layers.
 
-    $T$ is a kernel's strengths: the report's v9 decays weights to the kernel instead of to zero.
-    Biases are left alone. The distance to the target is in the unit of a weight.
+    $T$ are the values of a kernel: the log's v9 decays weights toward the kernel instead of zero.
+    Biases are not penalised. The distance to the target is in units of a weight.
 
     Parameters
     ----------
-    model : the model, before or after :func:`attach`; the learned weight is meant.
+    model : the model, before or after :func:`attach`; the penalty acts on the learned weights.
     target : the kernel T; ``Uniform(value=0.0)`` is ordinary decay to zero.
     weight : $\lambda$, at least 0.
-    keep_sign : penalise $(|W| - T)^2$ instead, which leaves a weight its sign.
+    keep_sign : penalise $(|W| - T)^2$ instead, so that a weight keeps its sign.
     """
 
     def __init__(
@@ -282,7 +282,7 @@ class DecayTarget:
         ]
 
     def __call__(self) -> Tensor:
-        """The penalty, a scalar to be added to the loss."""
+        """The penalty, a scalar to add to the loss."""
         parts = [off.square().sum() for off in self._off()]
         return self.weight * torch.stack(parts).sum()
 
@@ -297,7 +297,7 @@ class DecayTarget:
 
 
 def learned_weight(layer: nn.Linear) -> Tensor:
-    """The weight that is trained: the original under a prior, the weight itself without one."""
+    """The weight that is trained: the original under a prior, else the weight itself."""
     if parametrize.is_parametrized(layer, "weight"):
         parts = cast(nn.ModuleDict, layer.parametrizations)["weight"]
         return cast(Tensor, parts.original)
@@ -317,9 +317,9 @@ def _kernel_at(prior: Kernel | Schedule, progress: float) -> Kernel:
 def given_distances(
     layers: Sequence[tuple[str, nn.Linear]], given: Sequence[Tensor] | None
 ) -> list[Tensor]:
-    """Distances (out, in) of these layers: those given, or those along a line.
+    """Distances (out, in) of these layers: those given, or by default those in 1-D index order.
 
-    ValueError where those given do not fit, or are no distances.
+    Raises ValueError if the given ones do not fit the layers, or are not distances.
     """
     if given is None:
         return [layer_distance(*layer.weight.shape) for _, layer in layers]
@@ -353,7 +353,7 @@ def _prior_of(module: nn.Module) -> SpatialPrior | None:
 
 
 def choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear]]:
-    """The linear layers that are meant, by name; ValueError as for :func:`attach`."""
+    """The selected linear layers with their names; raises ValueError as for :func:`attach`."""
     linear = {name: part for name, part in model.named_modules() if isinstance(part, nn.Linear)}
     if layers is None:
         if not linear:
@@ -362,19 +362,19 @@ def choose(model: nn.Module, layers: Layers | None) -> list[tuple[str, nn.Linear
     if callable(layers):
         chosen = [(name, layer) for name, layer in linear.items() if layers(name, layer)]
         if not chosen:
-            raise ValueError("layers: the function chooses none of " + ", ".join(linear))
+            raise ValueError("layers: the function selects none of " + ", ".join(linear))
         return chosen
     if isinstance(layers, str) or not layers:
-        raise ValueError(f"layers: expected a list of names, at least one, got {layers!r}")
+        raise ValueError(f"layers: expected a list of one or more names, got {layers!r}")
     names = [found for name in layers for found in _matching(name, linear)]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"layers: {name!r} is named twice")
+            raise ValueError(f"layers: {name!r} is listed twice")
     return [(name, linear[name]) for name in names]
 
 
 def _matching(name: str, linear: Mapping[str, nn.Linear]) -> list[str]:
-    """The layer of that name, or those of that pattern. ValueError where there is none."""
+    """The layer with that name, or those matching the pattern. ValueError if there is none."""
     found = [name] if name in linear else fnmatch.filter(linear, name)
     if not found:
         raise ValueError(unknown("linear layer", name, linear))
@@ -382,7 +382,7 @@ def _matching(name: str, linear: Mapping[str, nn.Linear]) -> list[str]:
 
 
 def check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> None:
-    """Refuse a weight that cannot carry a prior, or that something else uses too."""
+    """Refuse a weight that cannot have a prior, or that is shared with another module."""
     used: dict[tuple[str, int], list[str]] = {}
     for prefix, module in model.named_modules():
         for name, parameter in module._parameters.items():
@@ -392,12 +392,12 @@ def check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> 
     for name, layer in chosen:
         if parametrize.is_parametrized(layer, "weight"):
             raise ValueError(
-                f"layer {name!r} has a parametrized weight already; call remove(model) first"
+                f"layer {name!r} already has a parametrized weight; call remove(model) first"
             )
         if not isinstance(layer._parameters.get("weight"), nn.Parameter):
             raise ValueError(
-                f"layer {name!r} has no weight of its own to put a prior on, as under the older "
-                "torch.nn.utils.weight_norm; take that off first, or leave the layer out of layers"
+                f"the weight of layer {name!r} is not a parameter, for example under the older "
+                "torch.nn.utils.weight_norm; remove that first, or leave the layer out of layers"
             )
         if is_lazy(layer.weight):
             raise ValueError(
@@ -407,14 +407,14 @@ def check_weights(model: nn.Module, chosen: Sequence[tuple[str, nn.Linear]]) -> 
         if len(places) > 1:
             others = ", ".join(place for place in places if place != f"{name}.weight".lstrip("."))
             raise ValueError(
-                f"layer {name!r} shares its weight with {others}, which the prior would change "
-                "too; leave the layer out of layers, or give it a weight of its own first: "
+                f"layer {name!r} shares its weight with {others}, which the prior would also "
+                "change; leave the layer out of layers, or first give it a separate weight: "
                 "layer.weight = nn.Parameter(layer.weight.detach().clone())"
             )
 
 
 def _identity(parameter: Tensor) -> tuple[str, int]:
-    """The same for two parameters with one memory; where there is none, for one object."""
+    """A key that is equal for parameters that share memory (or, without memory, are one object)."""
     if is_lazy(parameter) or parameter.device.type == "meta" or parameter.numel() == 0:
         return "without memory", id(parameter)
     return str(parameter.device), parameter.data_ptr()

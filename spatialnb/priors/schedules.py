@@ -1,7 +1,7 @@
 """Schedules: from training progress to a kernel.
 
 Progress runs from 0 in the first epoch to 1 in the last, and is constant within an epoch.
-Source: report, v4 (from one kernel to another) and v10 (sharpening).
+Source: log, v4 (from one kernel to another) and v10 (sharpening).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Schedule:
 
 
 schedules: Registry[Schedule] = Registry(Schedule, "schedule")
-"""Every schedule by name."""
+"""All schedules by name."""
 register = schedules.register
-"""Class decorator: make a schedule known by a name; see :class:`~spatialnb.registry.Registry`."""
+"""Class decorator: register a schedule; see :class:`~spatialnb.registry.Registry`."""
 
 
 def progress(epoch: int, epochs: int) -> float:
-    r"""Progress of epoch e of E: $e / (E - 1)$, and 1 where there is one epoch only.
+    r"""Progress in epoch e of E: $e / (E - 1)$, and 1 if there is only one epoch.
 
     Parameters
     ----------
     epoch : counted from 0.
-    epochs : how many there are, at least 1.
+    epochs : the number of epochs, at least 1.
     """
     if epochs < 1 or not 0 <= epoch < epochs:
         raise ValueError(f"expected 0 <= epoch < epochs, got epoch {epoch} of {epochs}")
@@ -50,7 +50,7 @@ def _check(progress: float) -> None:
 @register("static")
 @dataclass(frozen=True, kw_only=True)
 class Static(Schedule):
-    """One kernel throughout."""
+    """One kernel throughout training."""
 
     kernel: Kernel = field(default_factory=Uniform)
 
@@ -65,7 +65,7 @@ class Static(Schedule):
 @register("anneal")
 @dataclass(frozen=True, kw_only=True)
 class Anneal(Schedule):
-    r"""From one kernel to another: $K(p) = (1 - p) K_0 + p K_1$. Report, v4."""
+    r"""Linear interpolation from one kernel to another: $K(p) = (1 - p) K_0 + p K_1$. Log, v4."""
 
     start: Kernel
     end: Kernel
@@ -81,7 +81,7 @@ class Anneal(Schedule):
 @register("sharpen")
 @dataclass(frozen=True, kw_only=True)
 class Sharpen(Schedule):
-    r"""A growing rate: $k(p) = (1 - p) k_0 + p k_1$ in the same kernel. Report, v10."""
+    r"""A kernel with an increasing decay rate: $k(p) = (1 - p) k_0 + p k_1$. Log, v10."""
 
     k_start: float
     k_end: float
@@ -91,8 +91,8 @@ class Sharpen(Schedule):
         check_fields(self)
         sharpened(self.kernel, self.k_start)
         sharpened(self.kernel, self.k_end)
-        # k stands in two places of one configuration; only the ends count, so it is the start here
-        # and one schedule has one id.
+        # The configuration holds k twice, but only k_start and k_end matter. Setting the kernel's
+        # own k to k_start gives equal schedules the same id.
         object.__setattr__(self, "kernel", sharpened(self.kernel, self.k_start))
 
     def at(self, progress: float) -> Kernel:
@@ -103,10 +103,10 @@ class Sharpen(Schedule):
 @register("reshuffled")
 @dataclass(frozen=True, kw_only=True)
 class Reshuffled(Schedule):
-    """The strengths of another schedule at places permuted anew at every progress.
+    """Another schedule's kernel values, with a new permutation in every epoch.
 
-    No weight keeps its strength from one epoch to the next. The permutation depends on the seed,
-    the progress and the layer's shape alone.
+    No weight keeps its kernel value from one epoch to the next. The permutation depends only on the
+    seed, the progress and the layer's shape.
     """
 
     schedule: Schedule
@@ -116,7 +116,7 @@ class Reshuffled(Schedule):
         check_fields(self)
         if self.seed < 0:
             raise ValueError(f"Reshuffled.seed: expected at least 0, got {self.seed}")
-        self.at(0.0)  # a kernel that is shuffled already is refused here
+        self.at(0.0)  # raises ValueError if the kernel is already shuffled
 
     def at(self, progress: float) -> Kernel:
         _check(progress)
@@ -129,17 +129,17 @@ EASES: dict[str, Callable[[float], float]] = {
     "cosine": lambda progress: (1.0 - math.cos(math.pi * progress)) / 2.0,
     "late": lambda progress: max(0.0, 3.0 * progress - 2.0),
 }
-"""From progress to progress, each from 0 to 1."""
+"""Easing functions, from progress in [0, 1] to progress in [0, 1]."""
 
 
 @register("eased")
 @dataclass(frozen=True, kw_only=True)
 class Eased(Schedule):
-    r"""Another schedule at another pace: ``cosine`` or ``late``.
+    r"""Another schedule with eased progress: ``cosine`` or ``late``.
 
-    `ease` takes progress p to $(1 - \cos \pi p) / 2$, slow at both ends, or to $\max(0, 3 p - 2)$,
-    nothing in the first two thirds. Log, v7: "the decay schedule was wrong (linear may not be
-    optimal)".
+    ``cosine`` maps progress p to $(1 - \cos \pi p) / 2$, slow at both ends; ``late`` maps it to
+    $\max(0, 3 p - 2)$, no change in the first two thirds. Log, v7: "the decay schedule was wrong
+    (linear may not be optimal)".
     """
 
     schedule: Schedule

@@ -1,1 +1,1 @@
-"""Studies: the chapter as data. Its arms, claims, metrics, statistics and parameters."""
+"""Studies: chapters as data, with their arms, claims, metrics, statistics and parameters."""

@@ -1,8 +1,8 @@
-"""Claims, and what becomes of them.
+"""Claims and findings.
 
-A claim is written down before the runs that decide it are made. :mod:`spatialnb.study.rules` holds
-the rules that decide it, :mod:`spatialnb.study.judging` the function that judges. Source: the
-protocol, "Claims and verdicts".
+A claim is stated before the runs that decide it are made. :mod:`spatialnb.study.rules` defines the
+rules that decide claims, :mod:`spatialnb.study.judging` applies them. Source: the protocol, "Claims
+and verdicts".
 """
 
 from __future__ import annotations
@@ -17,64 +17,64 @@ from typing import Any, Literal, get_args
 from spatialnb.study.inference import Interval
 
 Rule = Literal["beats", "equals", "at_least", "between"]
-"""What a claim says of D; :class:`Claim` explains each."""
+"""What a claim states about D; :class:`Claim` explains each rule."""
 Verdict = Literal["holds", "exceeded", "tied", "contradicted", "undecided", "not judged"]
-"""What becomes of a claim: ``exceeded`` is better than claimed, ``tied`` a best arm that shares its
-place. The first edition of the rules knows neither."""
+"""Verdicts. ``exceeded``: better than claimed. ``tied``: the best arm, but equivalent to the
+runner-up. The first edition of the rules has neither."""
 Size = Literal["as reported", "larger", "smaller", "other sign"]
-"""How an estimate compares with the size that the log reports."""
+"""How an estimate compares with the effect size that the log reports."""
 Better = Literal["", "higher", "lower"]
-"""Where D is better than claimed."""
+"""The direction in which D is better than claimed."""
 FEW = 5
-"""Seeds, or pairs of seeds, below which a verdict is shown with a warning."""
+"""A verdict on fewer seeds, or pairs of seeds, is shown with a warning."""
 EDITIONS = (1, 2)
-"""Editions of the rules. Verdicts of both are kept."""
+"""Editions of the rules. The verdicts of both are kept."""
 Samples = Callable[[str, str], Mapping[Any, float]]
 """From an arm and a metric to the values by seed, or by pair of seeds."""
 Arms = str | tuple[str, ...]
 """One arm, or several."""
 
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-"""What a claim's key looks like."""
+"""Pattern of a claim's key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One sentence of the report as a comparison of arms, with the rule that decides it.
+    """One sentence of the log as a comparison of arms, with the rule that decides it.
 
     The claim is about D, the difference `arm` - `against` by seed (by pair of seeds for a
-    similarity), or `arm` - `than` where `against` is None.
+    similarity), or `arm` - `than` if `against` is None.
 
     Parameters
     ----------
     chapter : the study's id, e.g. ``"v05"``.
-    key : the claim's name in the chapter, lower-case words joined by "-"; glued as
+    key : the claim's name within the chapter, lower-case words joined by "-"; glued as
         ``v05-claim-<key>``.
-    words : the claim in the book's own words.
+    words : the claim in the book's words.
     rule : ``beats`` (D > 0), ``equals`` (size of D < margin), ``at_least`` (D > -margin) or
-        ``between`` (low <= D <= high). :func:`spatialnb.study.rules.rule_text` says what decides.
-    arm, against : an arm, or a tuple of arms that stands for their mean by seed. An arm of another
-        chapter is written ``"v01/linear"``.
-    each : every arm in `arm` is compared with every one in `against`, instead of the means. The
-        claim holds if all comparisons do and is contradicted if one is: "best of all",
-        "every kernel beats none". The finding shows the comparison that is worst for the claim.
-    metric, against_metric : what is compared, names of :mod:`spatialnb.study.metrics`. `against` is
-        measured by `metric` too unless it has its own.
-    than : the number that an arm alone is compared with.
+        ``between`` (low <= D <= high). :func:`spatialnb.study.rules.rule_text` gives the criterion.
+    arm, against : an arm, or a tuple of arms, which stands for their mean by seed. An arm of
+        another chapter is written as ``"v01/linear"``.
+    each : compare every arm in `arm` with every arm in `against`, instead of the means. The claim
+        holds if it holds in all comparisons, and is contradicted if it is in one: "best of all",
+        "every kernel beats none". The finding shows the comparison least favourable to the claim.
+    metric, against_metric : the metric that is compared, a name of :mod:`spatialnb.study.metrics`.
+        `against` uses `metric` as well unless `against_metric` is given.
+    than : the number to compare with if there is no `against`.
     margin : the difference that does not matter, in the metric's unit.
     low, high : the bounds of ``between``.
     as_share : with ``between``: `arm` in percent of `against`, instead of the difference.
     reported : the reported size of D, in the metric's unit.
     unit : the unit of D, for the ledger.
-    note : what a reader of the ledger must know besides.
-    better : for ``equals`` and ``between``, where a D that is not as claimed is better than
-        claimed. Read by the second edition of the rules, as are `best_of` and `since`.
-    best_of : whether `arm` is said to be the best of itself and `against`.
-    since : the edition that the claim was added in; an earlier one does not judge it.
+    note : a remark for readers of the ledger.
+    better : for ``equals`` and ``between``, the direction in which D is better than claimed. Used
+        by the second edition of the rules only, like `best_of` and `since`.
+    best_of : whether the claim is that `arm` is the best among itself and `against`.
+    since : the edition in which the claim was added; earlier editions do not judge it.
 
     Raises
     ------
-    ValueError : the parts do not make a rule.
+    ValueError : the parts do not fit the rule.
     """
 
     chapter: str
@@ -112,11 +112,11 @@ class Claim:
                     f"{what}: 'between' needs low <= high, got {self.low}, {self.high}"
                 )
         elif self.low is not None or self.high is not None or self.as_share:
-            raise ValueError(f"{what}: low, high and as_share belong to the rule 'between' alone")
+            raise ValueError(f"{what}: low, high and as_share are only for the rule 'between'")
         if self.better not in get_args(Better):
             raise ValueError(f"{what}: better: expected higher or lower, got {self.better!r}")
         if self.better and self.rule not in ("equals", "between"):
-            raise ValueError(f"{what}: better belongs to the rules 'equals' and 'between' alone")
+            raise ValueError(f"{what}: better is only for the rules 'equals' and 'between'")
         if self.best_of and not (self.rule == "beats" and self.each):
             raise ValueError(f"{what}: best_of needs the rule 'beats' and each")
         if self.since not in EDITIONS:
@@ -128,7 +128,7 @@ class Claim:
         if self.against is not None and self.than != 0.0:
             raise ValueError(f"{what}: give `against` or `than`, not both")
         if not arms_of(self.arm) or (self.against is not None and not arms_of(self.against)):
-            raise ValueError(f"{what}: no arms are named")
+            raise ValueError(f"{what}: name at least one arm")
 
     @property
     def comparisons(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
@@ -142,18 +142,18 @@ class Claim:
 
     @property
     def is_difference(self) -> bool:
-        """Whether D is a difference, which has a sign, and not a value or a share."""
+        """Whether D is a difference, which has a sign, rather than a value or a percentage."""
         return (self.against is not None or self.than != 0.0) and not self.as_share
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Every arm that the claim needs, each once."""
+        """All arms that the claim needs, without repeats."""
         both = [*arms_of(self.arm), *(() if self.against is None else arms_of(self.against))]
         return tuple(dict.fromkeys(both))
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Every metric that the claim needs."""
+        """All metrics that the claim needs."""
         return tuple(dict.fromkeys([self.metric, self.against_metric or self.metric]))
 
     @property
@@ -163,7 +163,7 @@ class Claim:
 
     @property
     def rounding(self) -> float:
-        """Half a unit of the reported size's last digit: 64.7 stands for 64.65 to 64.75."""
+        """Half a unit of the reported size's last digit: 64.7 means 64.65 to 64.75."""
         if self.reported is None:
             return 0.0
         exponent = Decimal(str(self.reported)).as_tuple().exponent
@@ -171,7 +171,7 @@ class Claim:
 
     @property
     def difference(self) -> str:
-        """What D is, in words."""
+        """D in words."""
         join = " or ".join if self.each else " and ".join
         wrap = "" if self.each else "the mean of "
 
@@ -190,22 +190,22 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A row of the ledger: a claim, what we measured, and the verdict.
+    """A row of the ledger: a claim, our estimate, and the verdict.
 
     Parameters
     ----------
-    interval, level : of D, what the verdict rests on: family-wise where the claim's comparisons are
-        corrected.
-    single : the 95 % interval of this one estimate.
-    p, p_corrected : of the test that the rule names (two-sided t test; two one-sided tests;
-        one-sided test), and after the correction.
-    reported_in_interval : the claim's second line, "by x points".
-    small : a "beats" that holds by less than the margin.
-    equivalent : a "beats" whose difference is shown to lie within the margin.
-    edition, rule : of the rules, and the rule spelled out.
+    interval, level : the interval of D that decides the verdict, and its confidence level; adjusted
+        for multiple comparisons if the claim's comparisons are corrected.
+    single : the 95 % interval of this estimate alone.
+    p, p_corrected : p value of the rule's test (two-sided t test, two one-sided tests, or one-sided
+        test), before and after the correction.
+    reported_in_interval : whether the reported size, "by x points", lies in the interval.
+    small : whether a "beats" holds by less than the margin.
+    equivalent : whether the difference of a "beats" is shown to lie within the margin.
+    edition, rule : the edition of the rules, and the rule in words.
     comparison : the arms of the comparison shown.
-    wins : the share of seeds on which D is above 0.
-    first : the verdict under the first edition's rules, where that has the claim.
+    wins : the fraction of seeds with D above 0.
+    first : the verdict under the first edition's rules, if that edition has the claim.
     """
 
     claim: Claim
@@ -232,10 +232,10 @@ class Finding:
 
     @property
     def size(self) -> Size | None:
-        """Whether the reported size lies in the 95 % interval, and if not where the estimate lies.
+        """Whether the reported size lies in the 95 % interval; if not, how the estimate differs.
 
-        Another question than the verdict: a claim can hold in its direction and have another size.
-        None where the log reports no size, or no estimate has an interval.
+        This is independent of the verdict: a claim can hold in direction but differ in size. None
+        if the log reports no size, or if the estimate has no interval.
         """
         if self.reported_in_interval is None or self.claim.reported is None:
             return None
@@ -248,19 +248,19 @@ class Finding:
 
     @property
     def few(self) -> bool:
-        """Whether a verdict rests on fewer than :data:`FEW` seeds, or pairs of seeds."""
+        """Whether the verdict is based on fewer than :data:`FEW` seeds, or pairs of seeds."""
         return self.verdict != "not judged" and self.interval.n < FEW
 
     @property
     def amended(self) -> bool:
-        """Whether the first edition's rules give another verdict, or lack a claim of the log's.
+        """Whether the first edition's rules give another verdict, or lack this claim of the log.
 
-        Chapters of Part II that the first edition did not have are not amended by the second.
+        Chapters of Part II that are new in the second edition do not count as amended.
         """
         later = self.first is None and self.claim.chapter.startswith("c")
         return self.edition > 1 and self.verdict != self.first and not later
 
 
 def arms_of(arms: Arms) -> tuple[str, ...]:
-    """One arm or several, as several."""
+    """One or several arms as a tuple."""
     return (arms,) if isinstance(arms, str) else tuple(arms)

@@ -1,8 +1,8 @@
-"""An experiment of your own: results and claims from files, judged by the rules of this book.
+"""Judge your own experiment by the rules of this book: results and claims from files.
 
-The results are a CSV with a row a run and the columns ``seed``, ``arm`` and one or more metrics.
-The claims are a TOML file with a table ``[[claim]]`` for each. Nothing here knows of kernels,
-of this book's chapters, or of torch.
+The results are a CSV file with one row per run and the columns ``seed``, ``arm`` and one or more
+metrics. The claims are a TOML file with one table ``[[claim]]`` per claim. Nothing here depends on
+kernels, on this book's chapters, or on torch.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from spatialnb.study.claims import Claim, Finding
 from spatialnb.study.judging import PUBLISHED, Settings, case, judge_cases
 
 SEED, ARM = "seed", "arm"
-"""The two columns that say whose number it is; every other column is a metric."""
+"""The two columns that identify a run; every other column is a metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What was measured: a number by arm, metric and seed.
+    """The measured values: one number per arm, metric and seed.
 
     Parameters
     ----------
     source : the file's name, for messages.
     metrics, arms : in the order of the file.
-    values : by arm and metric, then by seed; a seed without a value is left out.
+    values : by arm and metric, then by seed; seeds without a value are omitted.
     """
 
     source: str
@@ -42,15 +42,15 @@ class Measured:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Every seed that has a value, in order."""
+        """All seeds that have a value, in order."""
         return tuple(sorted({seed for by_seed in self.values.values() for seed in by_seed}))
 
     def samples(self, arm: str, metric: str) -> Mapping[int, float]:
-        """The metric of an arm by seed, as :func:`spatialnb.study.judging.judge` takes it.
+        """The metric of an arm by seed, in the form for :func:`spatialnb.study.judging.judge`.
 
         Raises
         ------
-        ValueError : no such arm or metric; the message lists those there are.
+        ValueError : no such arm or metric; the message lists the known ones.
         """
         if arm not in self.arms:
             raise ValueError(f"{self.source}: " + unknown("arm", arm, dict.fromkeys(self.arms)))
@@ -66,12 +66,12 @@ class Measured:
 def read_results(path: Path) -> Measured:
     """The results in a CSV file: columns ``seed`` and ``arm``, and a column for each metric.
 
-    An empty cell is a run without that number; its seed is left out where the metric is judged.
+    An empty cell means that the run lacks that metric; its seed is omitted from its comparisons.
 
     Raises
     ------
-    ValueError : a column is missing or there twice, a seed of an arm is there twice, a cell holds
-        no finite number, or there is no row. The message names the line.
+    ValueError : a column is missing or duplicated, a seed of an arm is duplicated, a cell is not a
+        finite number, or there is no row. The message names the line.
     OSError : the file cannot be read.
     """
     rows = _rows(path)
@@ -83,7 +83,7 @@ def read_results(path: Path) -> Measured:
         where = f"{path.name}, line {line}"
         if len(cells) != len(head):
             raise ValueError(
-                f"{where}: expected {len(head)} cells as in the head, got {len(cells)}"
+                f"{where}: expected {len(head)} cells as in the header, got {len(cells)}"
             )
         row = dict(zip(head, cells, strict=True))
         arm, seed = row[ARM], _seed(where, row[SEED])
@@ -91,15 +91,15 @@ def read_results(path: Path) -> Measured:
             raise ValueError(f"{where}: the arm is empty; give each row the name of its arm")
         if (earlier := lines.setdefault((arm, seed), line)) != line:
             raise ValueError(
-                f"{where}: seed {seed} of arm {arm!r} stands in line {earlier} already; "
-                "leave one of the two"
+                f"{where}: seed {seed} of arm {arm!r} is already in line {earlier}; "
+                "keep only one of the two"
             )
         for metric in metrics:
             by_seed = values.setdefault((arm, metric), {})
             if row[metric]:
                 by_seed[seed] = _number(f"{where}, {metric}", row[metric])
     if not values:
-        raise ValueError(f"{path.name}: no row below the head; there must be one for each run")
+        raise ValueError(f"{path.name}: no rows below the header; expected one row per run")
     return Measured(
         source=path.name,
         metrics=metrics,
@@ -109,7 +109,7 @@ def read_results(path: Path) -> Measured:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The lines of a CSV file with their numbers, without those that are empty."""
+    """The non-empty lines of a CSV file, with their line numbers."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True, skipinitialspace=True)
@@ -117,36 +117,36 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if any(cell.strip() for cell in cells):
                     yield reader.line_num, [cell.strip() for cell in cells]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is no CSV file in UTF-8: {error}") from error
+        raise ValueError(f"{path.name} is not a CSV file in UTF-8: {error}") from error
 
 
 def _metrics(source: str, head: Sequence[str]) -> tuple[str, ...]:
-    """The metrics in a file's head, which must have seed and arm, too."""
+    """The metrics in a file's header, which must also contain seed and arm."""
     if not head:
-        raise ValueError(f"{source} is empty: expected a head such as {SEED},{ARM},accuracy")
+        raise ValueError(f"{source} is empty: expected a header such as {SEED},{ARM},accuracy")
     if len(head) == 1 and (";" in head[0] or "\t" in head[0]):
         raise ValueError(
-            f"{source}: columns are separated by commas, and numbers have a decimal point; "
-            f"got the head {head[0]!r}"
+            f"{source}: expected columns separated by commas, and numbers with a decimal point; "
+            f"got the header {head[0]!r}"
         )
     for name in head:
         if head.count(name) > 1:
-            raise ValueError(f"{source}: two columns are called {name!r}; rename one")
+            raise ValueError(f"{source}: two columns are named {name!r}; rename one")
     for name in (SEED, ARM):
         if name not in head:
             raise ValueError(f"{source} has no column {name!r}; it has {', '.join(head)}")
     metrics = tuple(name for name in head if name not in (SEED, ARM))
     if not metrics:
-        raise ValueError(f"{source}: expected a column for a metric besides {SEED} and {ARM}")
+        raise ValueError(f"{source}: expected at least one metric column besides {SEED} and {ARM}")
     return metrics
 
 
 def _seed(where: str, text: str) -> int:
-    """A whole number; 3.0 too, as programs write it where a number of the column is missing."""
+    """A seed as a whole number; also 3.0, as programs write it if the column has missing values."""
     if not re.fullmatch(r"[0-9]{1,15}(\.0)?", text):
         raise ValueError(
-            f"{where}, {SEED}: expected a whole number from 0 on, got {text!r}. Rows of one number "
-            "are compared with one another"
+            f"{where}, {SEED}: expected a whole number of at least 0, got {text!r}. Rows with the "
+            "same seed are compared with each other"
         )
     return int(text.partition(".")[0])
 
@@ -159,7 +159,7 @@ def _number(where: str, text: str) -> float:
     if value is None or "_" in text:  # Python would read 1_000
         raise ValueError(f"{where}: expected a number, got {text!r}")
     if not math.isfinite(value):
-        raise ValueError(f"{where}: expected a finite number, got {text!r}; or leave it empty")
+        raise ValueError(f"{where}: expected a finite number or an empty cell, got {text!r}")
     return value
 
 
@@ -209,26 +209,27 @@ FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "best_of": _FLAG,
     "chapter": _TEXT,
 }
-"""What a ``[[claim]]`` may say, with what is expected there. :class:`spatialnb.study.claims.Claim`
+"""The keys of a ``[[claim]]``, with the expected values. :class:`spatialnb.study.claims.Claim`
 explains each; ``chapter`` is the family of claims that Holm's method corrects together."""
 
 
 def read_claims(path: Path, measured: Measured, margin: float | None = None) -> list[Claim]:
     """The claims in a TOML file, checked against what was measured.
 
-    ``key``, ``rule`` and ``arm`` are needed, ``margin`` but for the rule ``between``, ``metric``
-    where there are several. ``words`` are the key's without it, and ``chapter`` the file's name.
+    ``key``, ``rule`` and ``arm`` are required, ``margin`` except for the rule ``between``, and
+    ``metric`` if there are several. The default for ``words`` is the key, and for ``chapter`` the
+    file's name.
 
     Parameters
     ----------
     measured : the arms and metrics that a claim may name.
-    margin : for every claim with a margin, instead of its own.
+    margin : replaces the margin of every claim that has one.
 
     Raises
     ------
-    ValueError : no claim, an unknown key, arm or metric, a value of the wrong kind, parts that make
-        no rule, two claims of one key, or one margin for claims in different units. The message
-        names the claim.
+    ValueError : no claim, an unknown key, arm or metric, a value of the wrong type, parts that do
+        not fit the rule, two claims with the same key, or one margin for claims in different units.
+        The message names the claim.
     OSError : the file cannot be read.
     """
     claims = [
@@ -244,8 +245,8 @@ def read_claims(path: Path, measured: Measured, margin: float | None = None) -> 
     if margin is not None and len(units) > 1:
         listed = ", ".join(sorted(unit or "no unit" for unit in units))
         raise ValueError(
-            f"margin: the claims are in different units ({listed}), so that one margin does not do "
-            f"for all; change each in {path.name}"
+            f"margin: the claims are in different units ({listed}), so one margin cannot apply to "
+            f"all; change each margin in {path.name}"
         )
     return claims
 
@@ -254,15 +255,15 @@ def _tables(path: Path) -> list[dict[str, Any]]:
     try:
         whole = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is no TOML file: {error}") from error
+        raise ValueError(f"{path.name} is not a TOML file: {error}") from error
     for name in whole:
         if name != "claim":
             raise ValueError(f"{path.name}: " + unknown("table", name, {"claim": None}))
     tables = whole.get("claim", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ValueError(f"{path.name}: head each claim with [[claim]], in two pairs of brackets")
+        raise ValueError(f"{path.name}: start each claim with [[claim]], in double brackets")
     if not tables:
-        raise ValueError(f"{path.name} holds no claim; head each with a line [[claim]]")
+        raise ValueError(f"{path.name} contains no claim; start each with a line [[claim]]")
     return tables
 
 
@@ -285,14 +286,15 @@ def _claim(
     if "metric" not in given:
         if len(measured.metrics) > 1:
             raise ValueError(
-                f"{what} has no metric, and {measured.source} has {', '.join(measured.metrics)}"
+                f"{what} has no metric; choose one of {measured.source}: "
+                f"{', '.join(measured.metrics)}"
             )
         given["metric"] = measured.metrics[0]
     if margin is not None and given["rule"] != "between":
         given["margin"] = margin
     if "margin" not in given and given["rule"] != "between":
         raise ValueError(
-            f"{what} has no margin: say which difference in {given['metric']} does not matter"
+            f"{what} has no margin: set the difference in {given['metric']} that does not matter"
         )
     for name in ("arm", "against"):
         if isinstance(given.get(name), list):
@@ -313,14 +315,14 @@ def _claim(
 def findings(
     claims: Sequence[Claim], measured: Measured, settings: Settings = PUBLISHED
 ) -> list[Finding]:
-    """The claims with their verdicts, in their order.
+    """Judge the claims, and return their findings in order.
 
-    Seeds are paired: D is a difference by seed. A seed without a value in every arm of a comparison
-    is left out of it, and the reason names it.
+    Seeds are paired: D is a difference by seed. A seed that lacks a value in an arm of a comparison
+    is left out of it, and the finding's reason names it.
 
     Raises
     ------
-    ValueError : the settings ask for seeds that were not measured, or a share is taken of 0.
+    ValueError : the settings ask for seeds that were not measured, or a percentage of 0 is taken.
     """
     missing = sorted(set(settings.seeds or ()) - set(measured.seeds))
     if missing:

@@ -1,7 +1,8 @@
-"""From samples to intervals and tests: plain numbers in, plain numbers out.
+"""Intervals and tests from samples: plain numbers in, plain numbers out.
 
-Differences are paired: runs of one seed share initialisation and batch order. Samples that are all
-the same (a share that no seed changes) have no spread, and their interval is the point itself.
+Differences are paired, because runs with the same seed share initialisation and batch order.
+Samples that are all equal (a quantity that does not depend on the seed) have zero variance, and
+their interval is a single point.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ Values = NDArray[np.float64]
 """Samples as an array."""
 
 ROUNDING = 1e-12
-"""Spread relative to the largest sample under which samples count as all the same: differences of
+"""Samples count as equal if their range, relative to the largest, is below this. Differences of
 equal numbers leave about 1e-16."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval, and what it was made from.
+    """An estimate with its interval, the number of samples and their standard deviation.
 
-    `sd` is the standard deviation of the samples (n - 1 below the line). With n = 1 there is an
-    estimate and no spread: `low`, `high` and `sd` are NaN.
+    `sd` is the sample standard deviation (``ddof=1``). With n = 1 there is no spread: `low`, `high`
+    and `sd` are NaN.
     """
 
     estimate: float
@@ -45,12 +46,12 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean whose error is not that of n independent samples, for the t tests below.
+    """A mean with a standard error that does not come from n independent samples, for t tests.
 
     Parameters
     ----------
-    mean, se, df : the mean, its standard error, and the degrees of freedom of that.
-    n, sd : the number of seeds, and the standard deviation over them, to be shown.
+    mean, se, df : the mean, its standard error, and the error's degrees of freedom.
+    n, sd : the number of seeds, and the standard deviation over them, for display.
     """
 
     mean: float
@@ -61,7 +62,7 @@ class Estimate:
 
 
 Sample = Sequence[float] | Estimate
-"""Independent samples, or a mean whose standard error is known from elsewhere."""
+"""Independent samples, or a mean with a given standard error."""
 
 
 def mean_interval(samples: Sample, level: float = 0.95) -> Interval:
@@ -71,7 +72,7 @@ def mean_interval(samples: Sample, level: float = 0.95) -> Interval:
     ------
     ValueError : no samples, one that is not finite, or a level outside (0, 1).
     """
-    stats = needed("scipy.stats")  # here: importing scipy takes longer than the command line may
+    stats = needed("scipy.stats")  # here: importing scipy would slow down the command line
 
     if not 0.0 < level < 1.0:
         raise ValueError(f"level: expected 0 < level < 1, got {level}")
@@ -88,13 +89,13 @@ def mean_interval(samples: Sample, level: float = 0.95) -> Interval:
 def prediction_interval(
     samples: Sequence[float], count: int, level: float = 0.95
 ) -> tuple[float, float]:
-    r"""Where the mean of m = `count` fresh samples lies: $\bar x \pm t_{n-1} s \sqrt{1/n + 1/m}$.
+    r"""Interval for the mean of m = `count` new samples: $\bar x \pm t_{n-1} s \sqrt{1/n + 1/m}$.
 
     Source: Patil, Peng and Leek 2016, prediction intervals for a replication.
 
     Raises
     ------
-    ValueError : fewer than two samples, or a count that is not at least 1.
+    ValueError : fewer than two samples, or a count below 1.
     """
     stats = needed("scipy.stats")
 
@@ -110,7 +111,7 @@ def differences(a: Mapping[Key, float], b: Mapping[Key, float]) -> list[float]:
 
     Raises
     ------
-    ValueError : the two do not have the same keys; the message names those without a partner.
+    ValueError : a and b do not have the same keys; the message names the unpaired ones.
     """
     if set(a) != set(b):
         alone = sorted(str(key) for key in set(a) ^ set(b))
@@ -126,7 +127,7 @@ def paired_difference(
 
 
 def t_test(samples: Sample) -> float:
-    """Two-sided p value of "the mean is 0". 0 or 1 where the samples have no spread."""
+    """Two-sided p value of "the mean is 0"; 0 or 1 if the samples have no variance."""
     stats = needed("scipy.stats")
 
     if isinstance(samples, Estimate):
@@ -140,7 +141,7 @@ def t_test(samples: Sample) -> float:
 def equivalence(samples: Sample, margin: float, around: float = 0.0) -> float:
     """P value of the two one-sided tests (TOST) of "the mean is not within `around` ± `margin`".
 
-    A small value says that the mean lies within. It is the larger p value of the two tests.
+    A small value means that the mean lies within. It is the larger p value of the two tests.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def equivalence(samples: Sample, margin: float, around: float = 0.0) -> float:
 def unpaired_difference(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval:
     """Difference of the means of two independent samples, a - b, with Welch's interval.
 
-    `n` is that of the smaller sample, `sd` is NaN: no single spread belongs to it.
+    `n` is the size of the smaller sample; `sd` is NaN, since there is no single standard deviation.
 
     Raises
     ------
@@ -203,7 +204,7 @@ def _welch(both: tuple[Values, Values]) -> Any:
 def not_below(samples: Sample, bound: float) -> float:
     """P value of the one-sided test of "the mean is at most `bound`" (noninferiority).
 
-    A small value says that the mean lies above the bound.
+    A small value means that the mean lies above the bound.
     """
     stats = needed("scipy.stats")
 
@@ -225,10 +226,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
-    r"""Confidence levels whose intervals exclude 0 exactly where Holm's method rejects.
+    r"""Confidence levels whose intervals exclude 0 exactly if Holm's method rejects.
 
-    The i-th smallest of m p values (i from 0) gets $1 - \alpha / (m - i)$, until one is not
-    rejected; all later ones keep that one's level.
+    The i-th smallest of m p values (i from 0) gets $1 - \alpha / (m - i)$, up to the first that is
+    not rejected; all later ones get the same level as that one.
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     levels = [math.nan] * len(order)
@@ -242,7 +243,7 @@ def holm_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
 
 
 def fdr(p_values: Sequence[float]) -> list[float]:
-    """P values corrected by Benjamini and Hochberg's step-up method, in the order given."""
+    """P values corrected by the step-up method of Benjamini and Hochberg, in the order given."""
     multipletests = needed("statsmodels.stats.multitest").multipletests
 
     if not len(p_values):
@@ -251,18 +252,18 @@ def fdr(p_values: Sequence[float]) -> list[float]:
 
 
 def fdr_levels(p_values: Sequence[float], alpha: float = 0.05) -> list[float]:
-    r"""Confidence levels whose intervals exclude 0 exactly where Benjamini and Hochberg's rejects.
+    r"""Confidence levels whose intervals exclude 0 exactly if Benjamini-Hochberg's method rejects.
 
-    With R of m rejected all get $1 - R \alpha / m$ (Benjamini and Yekutieli 2005), R at least 1.
+    With R of m rejected, all get $1 - R \alpha / m$ (Benjamini and Yekutieli 2005), R at least 1.
     """
     rejected = sum(p <= alpha for p in fdr(p_values))
     return [1.0 - max(rejected, 1) * alpha / len(p_values) for _ in p_values]
 
 
 def share_above(samples: Sequence[float]) -> float:
-    """Share of the samples above 0, those at 0 counted half.
+    """Fraction of the samples above 0, where samples at 0 count half.
 
-    Of paired differences it estimates P(A > B): how often the first wins on a fresh seed.
+    For paired differences it estimates P(A > B), the probability that A wins on a new seed.
     """
     values = _values(samples)
     return float(((values > 0.0) + 0.5 * (values == 0.0)).mean())

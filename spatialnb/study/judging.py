@@ -1,7 +1,7 @@
-"""Judging: claims and samples to findings, under settings that a reader may choose.
+"""Judge claims: from claims and samples to findings, under settings that the reader can choose.
 
-This one function stands behind every verdict: the chapters', the ledger's, those of another
-margin, level, correction or choice of seeds, and those of the first edition of the rules.
+Every verdict comes from this module: those of chapters and of the ledger, those under another
+margin, level, correction or set of seeds, and those of the first edition of the rules.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from spatialnb.study.rules import decide, rule_text, worst
 Samples = Callable[[str, str], Mapping[Any, float]]
 """From an arm and a metric to the values by seed, or by pair of seeds."""
 Hits = Callable[[str, Any], NDArray[np.bool_]]
-"""From an arm and a seed to whether the network is right, for every test image. NoAnswersError
-where its answers are not recorded."""
+"""From an arm and a seed to whether the network is right on each test image. Raises NoAnswersError
+if its answers are not recorded."""
 Correction = Literal["none", "chapter", "ledger", "fdr"]
-"""How the "beats" comparisons are corrected for being many: not at all, by Holm's method within a
-chapter or over the ledger, or by Benjamini and Hochberg's over the ledger."""
+"""Correction of "beats" comparisons for multiple testing: none, Holm's method within a chapter or
+over the ledger, or Benjamini and Hochberg's over the ledger."""
 
 
 class NoAnswersError(ValueError):
-    """Answers that a population of images takes are not recorded."""
+    """The answers needed for a population of images are not recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,17 +44,17 @@ class Settings:
 
     Parameters
     ----------
-    edition : of the rules, 1 or 2.
-    margin : for every claim in points of accuracy, instead of its own; others keep theirs.
-    alpha : size of every test; intervals are at 1 - alpha.
-    correction : of the "beats" comparisons, see :data:`Correction`.
-    seeds : these alone; every seed that is recorded where None.
+    edition : edition of the rules, 1 or 2.
+    margin : replaces the margin of every claim in points of accuracy; other claims keep theirs.
+    alpha : significance level of every test; intervals have level 1 - alpha.
+    correction : for the "beats" comparisons, see :data:`Correction`.
+    seeds : use only these seeds; None for all recorded seeds.
     population : what verdicts generalise to. ``images`` and ``both`` need recorded answers, see
-        :mod:`spatialnb.study.populations`; claims without are not judged.
+        :mod:`spatialnb.study.populations`; claims without answers are not judged.
 
     Raises
     ------
-    ValueError : a setting outside its range; the message says what is allowed.
+    ValueError : a setting is out of range; the message says what is allowed.
     """
 
     edition: int = 2
@@ -81,29 +81,29 @@ class Settings:
             raise ValueError("seeds: a test needs at least two")
 
     def of(self, claim: Claim) -> Claim:
-        """The claim with the margin of these settings."""
+        """The claim with the margin from these settings."""
         if self.margin is None or claim.unit != "points":
             return claim
         return dataclasses.replace(claim, margin=self.margin)
 
     def has(self, key: Any) -> bool:
-        """Whether a seed, or both seeds of a pair, are among those asked for."""
+        """Whether a seed, or both seeds of a pair, are among the selected seeds."""
         if self.seeds is None:
             return True
         return all(seed in self.seeds for seed in (key if isinstance(key, tuple) else (key,)))
 
 
 PUBLISHED = Settings()
-"""What the published verdicts are judged by."""
+"""Settings of the published verdicts."""
 FIRST_EDITION = Settings(edition=1)
-"""What those of the first edition were judged by."""
+"""Settings of the first edition's verdicts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The samples of D of one comparison by seed, and the seeds that it does without.
+    """The samples of D in one comparison, by seed, and the seeds that are left out.
 
-    `by_image` gives D in points for seeds (rows) and test images (columns).
+    `by_image` returns D in points for seeds (rows) and test images (columns).
     """
 
     claim: Claim
@@ -115,20 +115,20 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A claim with its comparisons: all that is needed to judge it under any settings."""
+    """A claim with its comparisons: everything needed to judge it under any settings."""
 
     claim: Claim
     comparisons: tuple[Comparison, ...]
 
 
 def case(claim: Claim, samples: Samples, hits: Hits | None = None) -> Case:
-    """The claim with the samples of its comparisons.
+    """Combine a claim with the samples of its comparisons.
 
     Parameters
     ----------
-    claim : one of a chapter's.
+    claim : a claim of a chapter.
     samples : from an arm and a metric to the values by seed, or by pair of seeds.
-    hits : where answers are recorded, what a population of images is judged by.
+    hits : correctness on each test image, for judging a population of images, if available.
     """
     parts = []
     for arms, against in claim.comparisons:
@@ -144,8 +144,8 @@ def case(claim: Claim, samples: Samples, hits: Hits | None = None) -> Case:
             for key in keys:
                 if means[1][key] == 0.0:
                     raise ValueError(
-                        f"claim {claim.chapter}/{claim.key}: no share can be taken of 0, which "
-                        f"{' and '.join(against)} has at {key}; leave out as_share"
+                        f"claim {claim.chapter}/{claim.key}: cannot take a percentage of 0, the "
+                        f"value of {' and '.join(against)} at {key}; leave out as_share"
                     )
             values = [100.0 * means[0][key] / means[1][key] for key in keys]
         else:
@@ -171,10 +171,11 @@ def _by_image(
     hits: Hits,
     seeds: Sequence[Any],
 ) -> NDArray[np.float64]:
-    """D in points, (seeds, images); NoAnswersError says why it cannot be had."""
+    """D in points, (seeds, images); NoAnswersError says why it is not available."""
     if claim.metrics != ("accuracy",) or claim.as_share:
         raise NoAnswersError(
-            "answers are kept of accuracy after the last epoch alone, and its differences"
+            "answers are recorded only after the last epoch, so only accuracy and its differences "
+            "can be judged over images"
         )
 
     def mean(of: Sequence[str]) -> NDArray[np.float64]:
@@ -187,16 +188,16 @@ def _by_image(
 def judge(
     claims: Sequence[Claim], samples: Samples, settings: Settings = PUBLISHED
 ) -> list[Finding]:
-    """Findings of one chapter's claims, in their order.
+    """Judge one chapter's claims, and return their findings in order.
 
-    Seeds without a value in every arm are left out of that comparison, and the finding's reason
+    Seeds that lack a value in an arm are left out of that comparison, and the finding's reason
     names them. Claims that the edition does not have are left out.
 
     Parameters
     ----------
     claims : all claims of a chapter.
     samples : from an arm and a metric to the values by seed, or by pair of seeds.
-    settings : those of the published verdicts where they are left out.
+    settings : by default those of the published verdicts.
     """
     return judge_cases([[case(claim, samples) for claim in claims]], settings)[0]
 
@@ -204,9 +205,9 @@ def judge(
 def judge_cases(
     chapters: Sequence[Sequence[Case]], settings: Settings = PUBLISHED
 ) -> list[list[Finding]]:
-    """Findings by chapter, in their order.
+    """Judge cases by chapter, and return their findings in order.
 
-    The family that is corrected is every comparison of "beats" claims, of each chapter or of all.
+    The family for the correction is all comparisons of "beats" claims, per chapter or overall.
     """
     findings = _judge_edition(chapters, settings)
     if settings.edition == 1:
@@ -228,7 +229,7 @@ def judge_cases(
 def verdicts_only(
     chapters: Sequence[Sequence[Case]], settings: Settings = PUBLISHED
 ) -> list[list[Finding]]:
-    """The same, quicker: without corrected p values, and without the first edition's verdicts."""
+    """Like :func:`judge_cases`, but faster: no corrected p values, no first-edition verdicts."""
     return _judge_edition(chapters, settings, corrected_p=False)
 
 
@@ -256,10 +257,10 @@ def _judge_edition(
 def verdict_at_margins(
     one: Case, chapter: Sequence[Case], margins: Sequence[float], settings: Settings = PUBLISHED
 ) -> list[Verdict]:
-    """The verdict of a claim at each of these margins, in the claim's own unit.
+    """The verdict of a claim at each of these margins, in the claim's unit.
 
-    `chapter` are all claims of its chapter: the interval that decides depends on them, and on no
-    margin.
+    `chapter` holds all claims of its chapter, because the correction depends on them; it does not
+    depend on the margin.
     """
     corrected = _levels([chapter], settings, corrected_p=False)
     verdicts = []
@@ -280,7 +281,7 @@ def verdict_at_margins(
 def _levels(
     chapters: Sequence[Sequence[Case]], settings: Settings, corrected_p: bool
 ) -> dict[int, tuple[float | None, float]]:
-    """Corrected p value and level of every comparison that is corrected, by its identity."""
+    """Corrected p value and confidence level of every corrected comparison, by object id."""
     families = [_family(chapter, settings) for chapter in chapters]
     if settings.correction in ("ledger", "fdr"):
         families = [[part for family in families for part in family]]
@@ -301,7 +302,7 @@ def _adjusted(p_values: Sequence[float], settings: Settings) -> Sequence[float]:
 
 
 def _confidence(p_values: Sequence[float], settings: Settings) -> Sequence[float]:
-    """Confidence levels whose intervals exclude 0 exactly where the correction rejects."""
+    """Confidence levels whose intervals exclude 0 exactly if the corrected test rejects."""
     if settings.correction == "none":
         return [1.0 - settings.alpha] * len(p_values)
     levels = inference.fdr_levels if settings.correction == "fdr" else inference.holm_levels
@@ -323,7 +324,7 @@ def _values(part: Comparison, settings: Settings) -> list[float]:
 
 
 def _sample(part: Comparison, settings: Settings) -> Sample:
-    """What the tests take for this population. NoAnswersError where it takes answers."""
+    """The input of the tests for this population. NoAnswersError if needed answers are missing."""
     if settings.population == "seeds":
         return _values(part, settings)
     if part.by_image is None:
@@ -338,7 +339,7 @@ def not_judged(
     interval: Interval | None = None,
     settings: Settings = PUBLISHED,
 ) -> Finding:
-    """The finding of a claim that these runs do not decide."""
+    """A finding for a claim that cannot be judged on these runs."""
     nothing = Interval(math.nan, math.nan, math.nan, 0, math.nan)
     return Finding(
         claim=claim,
@@ -394,7 +395,7 @@ def _find(part: Comparison, settings: Settings, p_corrected: float | None, level
 
 
 def _together(findings: Sequence[Finding]) -> Finding:
-    """The finding of a claim from those of its comparisons: the worst, or a tie for the best."""
+    """Combine a claim's comparisons: the least favourable finding, or a tie for the best."""
     shown = worst(findings)
     if shown.edition == 1 or not shown.claim.best_of or shown.verdict == "not judged":
         return shown
@@ -406,7 +407,7 @@ def _together(findings: Sequence[Finding]) -> Finding:
 
 
 def _contains(interval: Interval, reported: float | None) -> bool | None:
-    """Whether the interval meets what rounds to the printed number: 64.7 is 64.65 to 64.75."""
+    """Whether the interval overlaps the rounding range of the printed number: 64.65 to 64.75."""
     if reported is None:
         return None
     exponent = Decimal(str(reported)).as_tuple().exponent

@@ -1,7 +1,8 @@
-"""What the log states of each chapter's protocol, and what had to be inferred.
+"""What the log states about each chapter's protocol, and what had to be inferred.
 
-A verdict is about this book's reading of the log. The fewer parts are stated, the more of it is
-reading. Source: the log's "Setup" paragraphs; the choices are on the page "How the log was read".
+A verdict is about this book's reading of the log. The fewer parts of the protocol the log states,
+the more depends on this reading. Source: the log's "Setup" paragraphs; the page "How the log was
+read" lists the choices.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ INFERRED = (
     "initialisation",
     "input scaling",
 )
-"""What the log states nowhere."""
+"""Parts of the protocol that the log states nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogProtocol:
-    """A chapter's protocol: what is stated, what was inferred, and over how many seeds.
+    """A chapter's protocol: what is stated, what was inferred, and the number of seeds.
 
     Parameters
     ----------
     stated : parts of the protocol, each with its value.
     inferred : parts that are this book's choice.
-    seeds : networks behind a printed mean; where the log does not say, what its neighbours have.
-    seeds_stated : whether it says so.
+    seeds : number of networks per printed mean; if the log does not state it, that of neighbouring
+        sections.
+    seeds_stated : whether the log states it.
     """
 
     stated: tuple[str, ...]
@@ -105,4 +107,4 @@ LOG_PROTOCOLS: Mapping[str, LogProtocol] = MappingProxyType(
         ),
     }
 )
-"""By chapter. The chapters of Part II are not in the log: all of their protocol is the book's."""
+"""By chapter. The chapters of Part II are not in the log; their protocol is the book's."""

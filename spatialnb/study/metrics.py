@@ -1,9 +1,9 @@
-"""Metrics: one number of a record, by name.
+"""Metrics: a number read from a record, by name.
 
-A name is a quantity, then optionally ``:part`` and ``@number``: ``accuracy``, ``accuracy@2`` (after
-epoch 2, counted from 0 as in the report), ``accuracy:imdb`` (of one task), ``sparsity:0`` and
-``similarity:2`` (of one layer), ``dead:2`` (of a hidden one), ``epochs_to@45``,
-``pruned:kernel@94.2`` (by the kernel, at 94.2 % zeros).
+A name is a quantity, optionally followed by ``:part`` and ``@number``: ``accuracy``, ``accuracy@2``
+(after epoch 2, counted from 0 as in the log), ``accuracy:imdb`` (on one task), ``sparsity:0`` and
+``similarity:2`` (of one layer), ``dead:2`` (of a hidden layer), ``epochs_to@45``,
+``pruned:kernel@94.2`` (pruned by kernel, at 94.2 % zeros).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from spatialnb.records.store import Record
 from spatialnb.registry import unknown
 
 NAME = re.compile(r"([a-z_]+)(?::([a-z0-9_-]+))?(?:@([0-9]+(?:\.[0-9]+)?))?")
-"""What a metric's name looks like: quantity, part, number."""
+"""Pattern of a metric's name: quantity, part, number."""
 
 MEASURES = ("similarity", "alignment")
-"""What is measured of pairs, each a record of its own: see
+"""Measures of pairs of networks, each stored in a separate record: see
 :mod:`spatialnb.analysis.pair_measures`."""
 
 Read = Callable[[dict[str, Any], str | None, float | None], float]
@@ -28,22 +28,22 @@ Read = Callable[[dict[str, Any], str | None, float | None], float]
 
 
 class NotRecordedError(ValueError):
-    """A record that does not hold the quantity: only caps have a share of weights at their cap."""
+    """The record does not contain the quantity; for example, only caps have ``cap_share``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """What a metric is called, and how it is read from an outcome.
+    """A metric: its name and title, and how it is read from an outcome.
 
     Parameters
     ----------
-    name : as asked for, with part and number.
-    title : for a table's head or an axis.
+    name : the full name, with part and number.
+    title : for the header of a table, or an axis.
     unit : e.g. ``"%"``; a difference of percentages is in points.
     digits : decimals in a table.
-    kind : ``run``, or ``pair`` for what needs two trained networks.
-    read : from an outcome; `of_record`, where it is there, from the whole record instead.
-    margin : the difference that does not matter, where one is set.
+    kind : ``run``, or ``pair`` for metrics of two trained networks.
+    read : reads the value from an outcome; `of_record`, if given, reads it from the whole record.
+    margin : the difference that does not matter, or None.
     """
 
     name: str
@@ -62,11 +62,11 @@ class Metric:
 
 
 def metric(name: str) -> Metric:
-    """The metric of that name.
+    """The metric with that name.
 
     Raises
     ------
-    ValueError : no such metric, or a number where none belongs (or the other way round).
+    ValueError : no such metric, a number that the metric does not take, or a missing number.
     """
     match = NAME.fullmatch(name)
     if match is None:
@@ -101,17 +101,16 @@ def measure(record: Record, name: str) -> float:
 
     Raises
     ------
-    ValueError : no such metric; a metric of pairs asked of a run, or the other way round; a failed
-        run, which has no such number.
-    NotRecordedError : a quantity that this record does not hold.
+    ValueError : no such metric; a pair metric for a run, or vice versa; or the run failed.
+    NotRecordedError : this record does not contain the quantity.
     """
     wanted = metric(name)
     if wanted.kind != record.kind:
         raise ValueError(
-            f"metric {name!r} is of a {wanted.kind}, and {record.id} is a {record.kind}"
+            f"metric {name!r} needs a {wanted.kind}, but {record.id} is a {record.kind}"
         )
     if record.failed:
-        raise ValueError(f"run {record.id} failed, so it has no {name}; leave it out and say so")
+        raise ValueError(f"run {record.id} failed, so it has no {name}; leave it out and report it")
     try:
         if wanted.of_record is not None:
             return wanted.of_record(record)
@@ -122,7 +121,7 @@ def measure(record: Record, name: str) -> float:
         ) from error
     except (TypeError, AttributeError, ValueError) as error:
         raise NotRecordedError(
-            f"record {record.id} has no {name}: what stands in its place is no number ({error})"
+            f"record {record.id} has no {name}: the recorded value is not a number ({error})"
         ) from error
 
 
@@ -140,7 +139,7 @@ def _series(quantity: str) -> Callable[[dict[str, Any], str | None], list[float]
 
 
 def _epoch(quantity: str, scale: float = 1.0) -> Read:
-    """The value after an epoch, the last one without a number."""
+    """The value after an epoch; without a number, after the last one."""
     series = _series(quantity)
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
@@ -162,7 +161,7 @@ def _gain(outcome: dict[str, Any], part: str | None, number: float | None) -> fl
 def _epochs_to(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
     assert number is not None
     values = _series("test_accuracy")(outcome, part)
-    # A share such as 0.45 is a count over the size of the test set: allow for its last bit.
+    # A fraction such as 0.45 is a count over the size of the test set: allow for rounding.
     reached = (e for e, value in enumerate(values, 1) if 100.0 * value >= number - 1e-9)
     return float(next(reached, len(values) + 1))
 
@@ -172,14 +171,14 @@ def _sparsity(outcome: dict[str, Any], part: str | None, number: float | None) -
 
 
 def _pruned(quantity: str) -> Read:
-    """Of a network with weights set to zero: the part is the criterion, the number the level."""
+    """A quantity of a pruned network: the part is the criterion, the number the level of zeros."""
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
         pruned = outcome["pruned"]
         if part is None and number is None:
             return 100.0 * float(pruned[quantity])
         for row in pruned["levels"]:
-            # A level of 94.2 % is recorded as the share 0.942, which is no binary fraction.
+            # A level of 94.2 % is recorded as 0.942, which has no exact binary representation.
             if number is not None and row["by"] == part and abs(100 * row["level"] - number) < 1e-9:
                 return 100.0 * float(row[quantity])
         raise KeyError(f"level {number} by {part}")
@@ -194,7 +193,7 @@ def _zeros(outcome: dict[str, Any], part: str | None, number: float | None) -> f
 
 
 def _of_mask(quantity: str, scale: float = 1.0) -> Read:
-    """A measure of the first layer's mask by epoch; with a part, the mean of that null."""
+    """A measure of the first layer's mask after an epoch; with a part, the mean over that null."""
     after = _epoch(quantity, scale)
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
@@ -206,7 +205,7 @@ def _of_mask(quantity: str, scale: float = 1.0) -> Read:
 
 
 def _against_null(quantity: str) -> Read:
-    """The same at the end, in percent of a null's."""
+    """The same at the end of training, in percent of the null's mean."""
     read_one = _of_mask(quantity)
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
@@ -217,13 +216,13 @@ def _against_null(quantity: str) -> Read:
 
 
 def _weights(record: Record) -> float:
-    from spatialnb.analysis import weight_counts  # here: names of metrics are known without torch
+    from spatialnb.analysis import weight_counts  # here: metric names must not need torch
 
     return float(weight_counts.weights_left(record))
 
 
 def _pair(kind: str, of: str = "") -> Read:
-    """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` of a null."""
+    """A similarity: ``outcome[kind]`` by layer, or ``outcome[kind][of]`` for a null."""
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
         return float(outcome[kind][of or part or "overall"])
@@ -232,7 +231,7 @@ def _pair(kind: str, of: str = "") -> Read:
 
 
 def _above(kind: str, null: str, scale: float = 1.0) -> Read:
-    """What a likeness exceeds its null by; over all layers, or of one."""
+    """A similarity minus its null, over all layers or for one."""
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
         values = (outcome[name] for name in (kind, null))
@@ -243,12 +242,12 @@ def _above(kind: str, null: str, scale: float = 1.0) -> Read:
 
 
 def _share(quantity: str) -> Read:
-    """A number of a pair's outcome, in percent."""
+    """A number in a pair's outcome, in percent."""
     return lambda outcome, part, number: 100.0 * float(outcome[quantity])
 
 
 def _barrier(quantity: str, scale: float = 1.0) -> Read:
-    """The barrier of one of a pair's lines, the straight one without a part."""
+    """The barrier on one of a pair's lines; without a part, on the straight line."""
 
     def read(outcome: dict[str, Any], part: str | None, number: float | None) -> float:
         return scale * float(outcome["lines"][part or "straight"]["barrier"][quantity])
@@ -272,7 +271,7 @@ class _Known:
 
 
 TASK = "{} on the {} task"
-"""How the title of a metric of one of two tasks goes on."""
+"""Title of a metric for one of two tasks."""
 
 METRICS: dict[str, _Known] = {
     "accuracy": _Known(
@@ -330,7 +329,9 @@ METRICS: dict[str, _Known] = {
         margin=0.5,
         read=_epoch("validation_accuracy", 100.0),
     ),
-    "sparsity": _Known(title="strengths under 0.1", unit="%", digits=1, margin=0.5, read=_sparsity),
+    "sparsity": _Known(
+        title="kernel values below 0.1", unit="%", digits=1, margin=0.5, read=_sparsity
+    ),
     "pruned": _Known(
         title="test accuracy with zeros",
         title_at="test accuracy at {} % zeros",
@@ -378,8 +379,8 @@ METRICS: dict[str, _Known] = {
         read=_epoch("cap_share", 100.0),
     ),
     "dead": _Known(
-        title="dead neurons",
-        title_at="dead neurons after epoch {}",
+        title="dead units",
+        title_at="dead units after epoch {}",
         with_part="{}, hidden layer {}",
         unit="%",
         digits=1,
@@ -397,10 +398,10 @@ METRICS: dict[str, _Known] = {
         )
         for prefix, of in (("", ""), ("learned_", "learned weights: "))
         for name, title, unit, digits, scale in (
-            ("angle", "angle that weight vectors turn in an epoch", "°", 2, 1.0),
-            ("angle_from_start", "angle of weight vectors to their start", "°", 1, 1.0),
+            ("angle", "rotation of weight vectors per epoch", "°", 2, 1.0),
+            ("angle_from_start", "angle of weight vectors to initialisation", "°", 1, 1.0),
             ("norm", "norm of weight vectors", "", 3, 1.0),
-            ("sign_flips", "weights that change sign in an epoch", "%", 2, 100.0),
+            ("sign_flips", "weights that change sign per epoch", "%", 2, 100.0),
         )
     },
     "input_distance": _Known(
@@ -495,25 +496,27 @@ METRICS: dict[str, _Known] = {
         margin=0.01,
         read=_above("matched", "dealt"),
     ),
-    "unmatched": _Known(title="cosine as numbered", kind="pair", digits=4, read=_pair("cosine")),
+    "unmatched": _Known(
+        title="cosine before matching", kind="pair", digits=4, read=_pair("cosine")
+    ),
     "unmatched_renumbered": _Known(
-        title="cosine renumbered at random", kind="pair", digits=4, read=_pair("renumbered")
+        title="cosine after random permutation", kind="pair", digits=4, read=_pair("renumbered")
     ),
     "unmatched_excess": _Known(
-        title="cosine as numbered, above its null",
+        title="cosine before matching, above its null",
         kind="pair",
         digits=4,
         margin=0.01,
         read=_above("cosine", "renumbered"),
     ),
-    "moved": _Known(title="distance of matched neurons", kind="pair", read=_pair("moved")),
+    "moved": _Known(title="distance of matched units", kind="pair", read=_pair("moved")),
     "moved_dealt": _Known(
-        title="distance of neurons matched to weights dealt anew",
+        title="distance of units matched to weights dealt anew",
         kind="pair",
         read=_pair("moved_dealt"),
     ),
     "moved_chance": _Known(
-        title="distance of neurons matched at random", kind="pair", read=_pair("moved_chance")
+        title="distance of units matched at random", kind="pair", read=_pair("moved_chance")
     ),
     "cka": _Known(title="linear CKA", kind="pair", margin=0.01, read=_pair("cka")),
     "cka_untrained": _Known(
@@ -554,9 +557,9 @@ METRICS: dict[str, _Known] = {
         read=_barrier("accuracy", 100.0),
     ),
 }
-"""What is known by name. ``gain@2`` is the accuracy gained from after epoch 2 to the end, so a gap
-between two arms that widens is a gain that is greater. ``epochs_to@45`` is how many epochs
-were trained, so 1 is after the first one, epoch 0; a run that never gets there counts as one epoch
-more than it had, so its difference is understated.
-``barrier`` and ``drop`` are of the straight line between two networks, ``barrier:matched`` after
+"""All metrics by name. ``gain@2`` is the accuracy gained from the end of epoch 2 to the end of
+training, so a widening gap between two arms is a larger gain. ``epochs_to@45`` is the number of
+epochs trained, so it is 1 after the first (epoch 0); a run that never reaches the accuracy counts
+as one epoch more than it was trained for, which understates its difference. ``barrier`` and
+``drop`` refer to the straight line between two networks, ``barrier:matched`` to the one after
 matching; the other parts are the lines of :func:`spatialnb.analysis.alignment.compare`."""

@@ -1,4 +1,4 @@
-"""A claim over many protocols: in how many universes it holds.
+"""Multiverse analysis: in how many protocols ("universes") a claim holds.
 
 A universe is one choice of everything that the log leaves open: learning rate, batch size,
 initialisation and so on. Source: Steegen et al. 2016, multiverse analysis; Simonsohn et al. 2020,
@@ -16,26 +16,26 @@ from typing import NamedTuple
 from spatialnb.study.results import Results
 
 HOLDS_FROM = 0.9
-"""Share of the universes from which on a claim is said to hold in them."""
+"""A claim holds if it holds in at least this fraction of the universes."""
 FAILS_BELOW = 0.5
-"""Share of the universes below which it is said to be contradicted."""
+"""A claim is contradicted if it holds in less than this fraction of the universes."""
 MARGIN = 0.5
-"""Points of accuracy within which two arms are equal in a universe."""
+"""Two arms are equal in a universe if they differ by at most this many points of accuracy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimAcross:
-    """A claim about two arms, for every universe.
+    """A claim about two arms, judged in every universe.
 
     Parameters
     ----------
-    key, words : a name, and the sentence.
-    arm, against : the arms; a difference is the first minus the second, paired by seed.
-    rule : ``beats``: the mean difference is above 0; ``equals``: it lies within half a point.
+    key, words : the claim's name and its sentence.
+    arm, against : the arms; a difference is `arm` minus `against`, paired by seed.
+    rule : ``beats``: the mean difference is above 0; ``equals``: it is within half a point of 0.
 
     Raises
     ------
-    ValueError : another rule.
+    ValueError : an unknown rule.
     """
 
     key: str
@@ -49,16 +49,16 @@ class ClaimAcross:
             raise ValueError(f"claim {self.key}: unknown rule {self.rule!r}; known: beats, equals")
 
     def holds_in(self, differences: Sequence[float]) -> bool:
-        """Whether the claim holds in a universe; differences in points, one a seed."""
+        """Whether the claim holds in a universe; differences in points, one per seed."""
         mean = fmean(differences)
         return mean > 0.0 if self.rule == "beats" else abs(mean) <= MARGIN
 
     def verdict(self, universes: Sequence[Sequence[float]]) -> str:
-        """``holds`` in nine tenths of the universes or more, ``contradicted`` in less than half.
+        """``holds`` if it holds in at least 90 % of the universes, ``contradicted`` below 50 %.
 
         Parameters
         ----------
-        universes : the differences of each, in points, one a seed.
+        universes : the differences in each universe, in points, one per seed.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class ClaimAcross:
 
 
 class Estimate(NamedTuple):
-    """A claim in one universe: the mean difference in points, and the difference of every seed."""
+    """A claim in one universe: the mean difference in points, and the difference for every seed."""
 
     code: str
     mean: float
@@ -85,15 +85,14 @@ def estimates(
 ) -> list[Estimate]:
     """The claim's difference in every universe, smallest first: a specification curve.
 
-    A universe in which an arm has failed runs is judged on the seeds that are left, and left out
-    where none is.
+    A universe with failed runs is judged on the remaining seeds, and left out if none remain.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
-    claim : its arms are named without the code.
-    codes : the universes.
-    metric : in the unit of the claim's margin.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
+    claim : the claim; its arms are named without the code.
+    codes : codes of the universes.
+    metric : a metric in the unit of the claim's margin.
     """
     found = []
     for code in codes:
@@ -139,16 +138,16 @@ def by_value(codes: Sequence[str], choices: Mapping[str, Sequence[str]]) -> dict
 def distance(
     curves: Mapping[str, Sequence[float]], fingerprint: Mapping[str, Sequence[float | None]]
 ) -> float:
-    r"""Root mean square of the differences of curves to a fingerprint, in points.
+    r"""Root mean square difference between curves and a fingerprint, in points.
 
     Parameters
     ----------
-    curves : accuracies (%) of every arm of the fingerprint at its epochs.
-    fingerprint : the same of what they are held against; None where it has no number.
+    curves : accuracies (%) of every arm in the fingerprint, at the same epochs.
+    fingerprint : the accuracies to compare with, by arm; None for missing numbers.
 
     Raises
     ------
-    ValueError : an arm is missing, or has another number of epochs.
+    ValueError : an arm is missing, or has a different number of epochs.
     """
     squares = []
     for arm, theirs in fingerprint.items():
@@ -167,13 +166,13 @@ def nearest(
 ) -> list[tuple[str, float]]:
     """Universes by their distance to a fingerprint, the nearest first.
 
-    A universe with a failed run is left out: a log prints no such run.
+    Universes with a failed run are left out, since the log would not print such a run.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
-    codes : the universes.
-    fingerprint : accuracies (%) of every arm at these epochs, None where there is no number.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
+    codes : codes of the universes.
+    fingerprint : accuracies (%) of every arm at these epochs; None for missing numbers.
     epochs : counted from 0.
     """
     found = []

@@ -1,6 +1,6 @@
-"""What a chapter can be given: every parameter's name, type, range and meaning, in one place.
+"""The parameters of a chapter: name, type, range and meaning of each.
 
-A notebook's cell of parameters, papermill's ``-p`` and the command line's ``--set`` all end here.
+A notebook's parameters cell, papermill's ``-p`` and the command line's ``--set`` are parsed here.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from spatialnb.records.store import published_folder
 from spatialnb.registry import check_name, decode, encode, unknown
 
 MOST_SEEDS = 10_000
-"""A chapter takes at most so many seeds."""
+"""Maximum number of seeds."""
 LARGEST = 1_000_000
-"""Epochs, samples of a batch and neurons of a layer are at most so many."""
+"""Maximum number of epochs, samples per batch and units per layer."""
 MOST_WIDTHS = 100
-"""A network has at most so many hidden layers."""
+"""Maximum number of hidden layers."""
 LONGEST_NAME = 60
-"""Characters of an arm's name."""
+"""Maximum length of an arm's name, in characters."""
 
 
 PATHS = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH")
-"""What papermill adds to the parameters with ``--inject-paths``."""
+"""Names that papermill adds to the parameters with ``--inject-paths``."""
 EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
-"""A number that YAML 1.1 takes for a text: it wants a point and a sign."""
+"""A number that YAML 1.1 reads as text, because it requires a decimal point and a sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,12 @@ class Parameter:
 
     Parameters
     ----------
-    name : as a notebook and the command line call it.
-    kind : what is allowed, for messages and for help.
-    meaning : what it does.
-    read : a value, or the text of one, as the study takes it; raises ValueError.
-    field : the setting of :class:`~spatialnb.config.run.Run` that it changes in every arm, if it is
-        one that is the same in all of them.
+    name : its name in notebooks and on the command line.
+    kind : the allowed values, for messages and help.
+    meaning : its effect.
+    read : converts a value, or its text, to the form the study needs; raises ValueError.
+    field : the setting of :class:`~spatialnb.config.run.Run` that it changes in every arm; empty if
+        it changes no such setting.
     """
 
     name: str
@@ -78,11 +78,11 @@ def seeds(value: Any) -> tuple[int, ...]:
                 )
             value += range(low, high + 1)
     if type(value) is int:
-        value = [value]  # papermill makes a number of `-p seeds 3`
+        value = [value]  # papermill converts `-p seeds 3` to a number
     if isinstance(value, bool) or not hasattr(value, "__len__"):
         raise ValueError(f"{what}, got {value!r}")
     if not 0 < len(value) <= MOST_SEEDS:
-        raise ValueError(f"seeds: expected 1 to {MOST_SEEDS} of them, got {len(value)}")
+        raise ValueError(f"seeds: expected 1 to {MOST_SEEDS} seeds, got {len(value)}")
     taken: set[int] = set()
     for seed in value:
         if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
@@ -90,7 +90,7 @@ def seeds(value: Any) -> tuple[int, ...]:
                 f"seeds: expected whole numbers from 0 to {LARGEST_SEED}, got {seed!r}"
             )
         if seed in taken:
-            raise ValueError(f"seeds: expected each once, and {seed} stands there twice")
+            raise ValueError(f"seeds: expected no repeats, but {seed} is listed twice")
         taken.add(seed)
     return tuple(value)
 
@@ -148,7 +148,7 @@ def _arms(value: Any) -> dict[str, Any]:
 
 
 def _with_numbers(value: Any) -> Any:
-    """Plain data whose texts such as ``1e-3``, which papermill's YAML 1.1 leaves, are numbers."""
+    """Convert texts such as ``1e-3``, which papermill's YAML 1.1 does not parse, to numbers."""
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         return float(value)
     if isinstance(value, Mapping):
@@ -157,10 +157,10 @@ def _with_numbers(value: Any) -> Any:
 
 
 def check_arm(name: Any) -> None:
-    """Raise ValueError unless `name` can stand for an arm in tables, files and messages.
+    """Raise ValueError unless `name` is usable as an arm's name in tables, files and messages.
 
-    Characters that no one sees, such as line ends and those that turn the direction of writing,
-    would let a table say what is not in it.
+    Invisible characters, such as line breaks and changes of text direction, could make a table
+    misleading.
     """
     fits = isinstance(name, str) and name.strip() and len(name) <= LONGEST_NAME
     if not fits or "/" in name or not name.isprintable():
@@ -221,15 +221,15 @@ PARAMETERS = {
         ),
     )
 }
-"""Every parameter by name."""
+"""All parameters by name."""
 
 
 class Parsed(Mapping[str, Any]):
-    """Parameters as a study takes them, by name. What is parsed is not parsed again.
+    """Parsed parameters by name, in the form a study needs. They are not parsed again.
 
     Parameters
     ----------
-    values : each as :attr:`Parameter.read` gives it; :func:`parse` makes them from anything else.
+    values : outputs of :attr:`Parameter.read`; use :func:`parse` for anything else.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
@@ -248,20 +248,20 @@ class Parsed(Mapping[str, Any]):
         return f"Parsed({self._values})"
 
     def __or__(self, other: Parsed) -> Parsed:
-        """Both; where a name stands in both, the value of the second."""
+        """Merge two; for a name in both, the second value is used."""
         return Parsed({**self, **other})
 
     def without(self, *names: str) -> Parsed:
-        """The others."""
+        """The parameters without these names."""
         return Parsed({name: value for name, value in self.items() if name not in names})
 
 
 def parse(given: Mapping[str, Any]) -> Parsed:
-    """The parameters as a study takes them. Files of definitions are loaded on the way.
+    """Parse parameters into the form a study needs; this also loads definition files.
 
     Raises
     ------
-    ValueError : an unknown name, or a value that does not fit; says what is allowed.
+    ValueError : an unknown name or an invalid value; the message says what is allowed.
     """
     for name in given:
         if name not in PARAMETERS:
@@ -273,14 +273,14 @@ def parse(given: Mapping[str, Any]) -> Parsed:
 
 
 def read(namespace: Mapping[str, Any]) -> Parsed:
-    """The parameters of a notebook, from its ``globals()``.
+    """Read the parameters of a notebook from its ``globals()``.
 
-    Every name that papermill injected must be a parameter: one that nothing reads would be ignored
-    silently.
+    Every name that papermill injects must be a parameter; a name that nothing reads would be
+    ignored silently.
 
     Raises
     ------
-    ValueError : as for :func:`parse`; papermill writes over the chapter that it reads.
+    ValueError : as for :func:`parse`; or papermill would overwrite the chapter that it reads.
     """
     for cell in namespace.get("In", ()):
         if cell.startswith("# Parameters\n"):
@@ -299,20 +299,20 @@ def read(namespace: Mapping[str, Any]) -> Parsed:
 
 
 def _refuse_overwritten(source: str, target: str) -> None:
-    """Raise ValueError where papermill executes a chapter in its place.
+    """Raise ValueError if papermill executes a chapter in place.
 
     Parameters
     ----------
-    source, target : papermill's two paths, or empty; it hands them on with ``--inject-paths`` only.
-        Without them, a chapter of the book that is being executed is seen by its marks.
+    source, target : papermill's input and output paths, or empty; papermill passes them only with
+        ``--inject-paths``. Without them, a chapter being executed is recognised by its metadata.
     """
     chapters = [] if source else published_folder().parent.glob("[!.]*.ipynb")
     written = [Path(target)] if source and source == target else []
     written += [path for path in chapters if _is_being_executed(path)]
     if written:
         raise ValueError(
-            f"papermill writes over {written[0]}, the chapter that it reads. Name another file for "
-            "its output. `git checkout` brings the chapter back as it was"
+            f"papermill overwrites {written[0]}, the chapter that it reads. Name another file for "
+            "its output. To restore the chapter, use `git checkout`"
         )
 
 
@@ -328,7 +328,7 @@ def _is_being_executed(path: Path) -> bool:
 
 
 def cell(published: Mapping[str, Any]) -> str:
-    """The source of a notebook's cell of parameters, from a study's published ones."""
+    """The source of a notebook's parameters cell, with a study's published values."""
     lines = ["# Other values: see spatialnb run --help, or papermill -p epochs 10 -p seeds 0-4"]
     for name, value in published.items():
         parameter = PARAMETERS[name]
@@ -345,19 +345,19 @@ def _source(name: str, value: Any) -> str:
 
 
 def arm(name: str, given: Any, base: Run) -> Run:
-    """The run, at seed 0, of an arm of one's own: `base` with another kernel or other settings.
+    """The run, at seed 0, of a user-defined arm: `base` with another kernel or other settings.
 
     Parameters
     ----------
-    name : the arm's, for messages.
-    given : a kernel, a schedule, a whole run, or plain data: a kernel or schedule as an object with
-        its ``kind``, or settings of a run by name, such as ``action``, and ``schedule``, which may
-        be a kernel.
-    base : the run that everything else is taken from.
+    name : the arm's name, for messages.
+    given : a kernel, a schedule, a complete run, or plain data: a kernel or schedule as an object
+        with its ``kind``, or settings of a run by name, such as ``action`` and ``schedule`` (which
+        may be a kernel).
+    base : the run that provides all other settings.
 
     Raises
     ------
-    ValueError : it is none of these.
+    ValueError : `given` is none of these, or a setting is invalid.
     """
     where = f"arm {name!r}"
     if isinstance(given, Run):
@@ -389,7 +389,9 @@ def arm(name: str, given: Any, base: Run) -> Run:
         changed["schedule"] = {"kind": "static", "kernel": schedule}
     fixed = {"schema", "recipe", "seed", "epochs", "dataset"} & set(changed)
     if fixed:
-        raise ValueError(f"{where}: {sorted(fixed)[0]} is the same for all arms of a chapter")
+        raise ValueError(
+            f"{where}: {sorted(fixed)[0]} is the same for all arms of a chapter; leave it out"
+        )
     try:
         return Run.from_dict({**plain, **changed})
     except ValueError as error:
@@ -397,7 +399,7 @@ def arm(name: str, given: Any, base: Run) -> Run:
 
 
 def _refuse_settings(given: Mapping[str, Any], where: str) -> None:
-    """Raise ValueError where settings of the run stand among those of a kernel or a schedule."""
+    """Raise ValueError if settings of the run are given as settings of a kernel or schedule."""
     kind = given["kind"]
     registry: Any = schedules if kind in set(schedules) else kernels
     if kind not in set(registry):
@@ -412,13 +414,13 @@ def _refuse_settings(given: Mapping[str, Any], where: str) -> None:
             "schedule": {key: part for key, part in given.items() if key not in settings},
         }
         raise ValueError(
-            f"{where}: {name} is a setting of the run, not of {kind!r}; write it beside the "
+            f"{where}: {name} is a setting of the run, not of {kind!r}; write it next to the "
             f"schedule: {json.dumps(example, default=str)}"
         )
 
 
 def _plain(value: Any) -> Any:
-    """A text as the value that it spells, as JSON does: papermill hands lists on as text."""
+    """Parse a text as JSON or a Python literal, since papermill passes lists as text."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,17 +1,17 @@
 r"""What a verdict generalises to: other seeds, other test images, or both.
 
 A comparison is a matrix $d_{si}$ of seeds s and images i: how much more often, in points, `arm` is
-right on the image than `against`. It is read as $d_{si} = \mu + a_s + b_i + e_{si}$, seeds and
-images both drawn at random, and its mean is the difference of the accuracies. The variance of that
-mean is, by the balanced analysis of variance,
+right on the image than `against`. It is modelled as $d_{si} = \mu + a_s + b_i + e_{si}$ with random
+seed and image effects, and its mean is the difference of the accuracies. By the balanced analysis
+of variance, the variance of that mean is
 
 - over seeds, with these images: $MS_s / SN$, which is the usual interval over seeds;
 - over images, with these networks: $MS_i / SN$;
 - over both: $(MS_s + MS_i - MS_e) / SN$, with Satterthwaite's degrees of freedom.
 
-MS are the mean squares of seeds, of images and of the remainder, S and N their numbers. For such a
-balanced table the estimates of the variance components are those of restricted maximum likelihood
-wherever these are positive.
+MS are the mean squares of seeds, of images and of the residual; S and N are the numbers of seeds
+and images. For such a balanced table, the variance components equal those of restricted maximum
+likelihood if these are positive.
 
 Sources: Cornfield and Tukey 1956, average values of mean squares in factorials; Satterthwaite 1946,
 an approximate distribution of estimates of variance components; Owen 2007, the pigeonhole
@@ -33,12 +33,12 @@ Population = Literal["seeds", "images", "both"]
 
 
 def estimate(points: NDArray[np.float64], population: Population) -> Estimate:
-    """The mean of a table of seeds (rows) and images (columns), for a population.
+    """The mean of a table of seeds (rows) and images (columns), with its error for a population.
 
     Parameters
     ----------
     points : (S, N), the difference on every image for every seed, in points.
-    population : what is drawn at random.
+    population : what is treated as random.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def estimate(points: NDArray[np.float64], population: Population) -> Estimate:
         rest = points - by_seed[:, None] - by_image + mean
         of_rest = float(np.square(rest).sum()) / freedom["rest"]
         squares = {"seeds": of_seeds, "images": of_images, "rest": -of_rest}
-        if sum(squares.values()) < max(of_seeds, of_images):  # a component is estimated below 0
+        if sum(squares.values()) < max(of_seeds, of_images):  # a variance estimate is negative
             name, most = max(("seeds", of_seeds), ("images", of_images), key=lambda two: two[1])
             squares = {name: most}
     total = sum(squares.values())

@@ -1,7 +1,7 @@
-"""When each claim was written, and when the first record was made that decides it.
+"""When each claim was written, and when the first record that decides it was made.
 
-Read from ``book/registration.json``, which ``python -m tools.register_claims`` writes from the
-history of the repository: an archive of the source has no history.
+Read from ``book/registration.json``, which ``python -m tools.register_claims`` writes from the git
+history, so that it is also available in a source archive without history.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from spatialnb.study.claims import Claim
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """A claim in the history of the repository.
+    """A claim in the git history.
 
     Parameters
     ----------
-    written, first_record : commits, each with date and subject; the second is the one that added
-        the first records by which the claim can be judged.
-    written_before : whether the first is an ancestor of the second.
-    looked_at_before : what had been looked at before the claim was written, as its page says.
+    written, first_record : the commits that added the claim, and the first records by which it can
+        be judged; each with date and subject.
+    written_before : whether `written` is an ancestor of `first_record`.
+    looked_at_before : results that had been seen before the claim was written, as its page says.
     amendments : commits that changed the claim's rule or bounds, with the reason.
     """
 
@@ -36,14 +36,14 @@ class Registration:
 
     @property
     def short(self) -> str:
-        """For a table: whether the claim came before its runs."""
+        """Whether the claim was written before its runs, for a table."""
         if not self.written_before:
             return "after"
         return "before, after a look" if self.looked_at_before else "before"
 
     @property
     def sentence(self) -> str:
-        """The same, spelled out."""
+        """The registration as sentences."""
         when = f"Written on {self.written['date'][:10]} ({self.written['commit'][:7]})"
         if self.first_record is not None:
             order = "before" if self.written_before else "after"
@@ -63,7 +63,7 @@ class Registration:
         return " ".join(said)
 
     def row(self) -> dict[str, Any]:
-        """As JSON data."""
+        """The registration as JSON data."""
         return {
             "written": self.written["commit"],
             "written_on": self.written["date"],
@@ -92,10 +92,10 @@ def _all() -> dict[tuple[str, str], Registration]:
 
 
 def registration(claim: Claim) -> Registration | None:
-    """The claim's registration; None where there is none, as for a claim of your own."""
+    """The claim's registration; None if there is none, as for your own claims."""
     return registered(claim.chapter, claim.key)
 
 
 def registered(chapter: str, key: str) -> Registration | None:
-    """The same by the claim's chapter and key: not every claim is a :class:`Claim`."""
+    """The registration for a chapter and key, since not every claim is a :class:`Claim`."""
     return _all().get((chapter, key))

@@ -1,4 +1,4 @@
-"""The results of a study: its records by arm and seed, and what is read off them."""
+"""The results of a study: its records by arm and seed, and the samples and findings from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spatialnb.study.study import Study
 
 QUICK = "quick-"
-"""How the names of the small editions begin."""
+"""Prefix of the names of quick editions."""
 
 SeedPair = tuple[int, int]
 """Two seeds whose networks are compared."""
@@ -35,8 +35,8 @@ SeedPair = tuple[int, int]
 class Results:
     """A study's records, by arm and seed, and by arm and pair of seeds.
 
-    `settings` are the parameters, besides data, epochs and seeds, that are not the published ones;
-    `store` is where the records stand, and the answers beside them.
+    `settings` are the parameters, besides data, epochs and seeds, that differ from the published
+    ones; `store` holds the records and their answers.
     """
 
     study: Study
@@ -55,13 +55,13 @@ class Results:
 
     @property
     def editions(self) -> tuple[str, ...]:
-        """The data sets: one, or those of the first and of the second task."""
+        """The data sets: one, or one for each of two tasks."""
         asked = {"seeds": self.seeds[:1], "epochs": self.epochs, "dataset": self.dataset}
         return editions(self.study.grid(Parsed(asked))[self.study.baseline][0])
 
     @property
     def quick(self) -> bool:
-        """Whether this is a small edition, which decides nothing."""
+        """Whether this is a quick edition, which decides no claim."""
         return self.dataset.startswith(QUICK)
 
     @property
@@ -71,7 +71,7 @@ class Results:
 
     @property
     def interim(self) -> bool:
-        """Whether these are the first of the published runs, the others still to be made."""
+        """Whether these are only the first of the planned runs, the others not yet made."""
         ours, planned = self.seeds, self.study.seeds
         return self._as_published and len(ours) < len(planned) and ours == planned[: len(ours)]
 
@@ -81,7 +81,7 @@ class Results:
         return same and not self.settings and not self.study.added
 
     def failed(self, arm: str) -> list[int]:
-        """Seeds of the arm whose run ended in numbers that are not finite."""
+        """Seeds of the arm whose run failed with non-finite numbers."""
         return [seed for seed, record in self.records[arm].items() if record.failed]
 
     def samples(self, arm: str, metric: str) -> dict[int | SeedPair, float]:
@@ -89,7 +89,7 @@ class Results:
 
         Raises
         ------
-        ValueError : no such arm or metric, or the study measures no pairs.
+        ValueError : no such arm or metric, or a pair metric in a study without pairs.
         """
         if arm not in self.records:
             raise ValueError(f"study {self.study.id}: " + unknown("arm", arm, self.records))
@@ -109,12 +109,12 @@ class Results:
         }
 
     def correct(self, arm: str, seed: Any) -> NDArray[np.bool_]:
-        """Whether the run of that arm and seed is right, for every test image.
+        """Whether the run of that arm and seed is right on each test image.
 
         Raises
         ------
         NoAnswersError : its answers are not recorded.
-        RecordError : they are damaged, or of another run.
+        RecordError : its answers are damaged, or belong to another run.
         """
         found = answers.correct(self.records[arm][seed].run, self.store)
         if found is None:
@@ -123,37 +123,37 @@ class Results:
 
     @property
     def decides(self) -> bool:
-        """Whether claims are judged on these: not a quick edition, and every seed planned."""
+        """Whether claims can be judged on these: not a quick edition, and all planned seeds."""
         return not self.quick and len(self.seeds) >= len(self.study.seeds)
 
     def cases(self) -> list[Case]:
-        """The chapter's claims with the samples that decide them."""
+        """The chapter's claims with their samples."""
         hits = functools.cache(self.correct)  # claims share arms
         return [judging.case(claim, self.samples, hits) for claim in self.study.claims]
 
     def findings(self, settings: Settings = PUBLISHED) -> list[Finding]:
         """The chapter's claims with their verdicts.
 
-        None is judged on a quick edition, or on fewer seeds than were planned: a look on the way
+        No claim is judged on a quick edition, or on fewer seeds than planned, since an interim look
         must not decide.
         """
         if self.quick:
-            reason = f"{self.dataset} is a quick edition, which decides nothing"
+            reason = f"{self.dataset} is a quick edition, which decides no claim"
             return self.not_judged(reason, settings)
         judged = judging.judge_cases([self.cases()], settings)[0]
         if not self.decides:
-            reason = f"{len(self.seeds)} of the {len(self.study.seeds)} seeds that a verdict takes"
+            reason = f"only {len(self.seeds)} of the {len(self.study.seeds)} planned seeds"
             judged = [
                 judging.not_judged(one.claim, reason, one.estimate, settings) for one in judged
             ]
         return self.with_failures(judged)
 
     def not_judged(self, reason: str, settings: Settings) -> list[Finding]:
-        """The chapter's claims, none of them judged, for that reason."""
+        """Findings "not judged" for all of the chapter's claims, for that reason."""
         return not_judged(self.study, reason, settings)
 
     def with_failures(self, findings: Sequence[Finding]) -> list[Finding]:
-        """The findings with the failed runs that each does without in its reason."""
+        """The findings, with the failed runs that each leaves out added to its reason."""
         return [self._with_failures(found) for found in findings]
 
     def _with_failures(self, finding: Finding) -> Finding:
@@ -166,7 +166,7 @@ class Results:
 
 
 def not_judged(study: Study, reason: str, settings: Settings = PUBLISHED) -> list[Finding]:
-    """The claims of a study, as far as the edition has them, none of them judged."""
+    """Findings "not judged" for all claims of a study that the edition has."""
     return [
         judging.not_judged(claim, reason, settings=settings)
         for claim in study.claims

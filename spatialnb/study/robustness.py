@@ -1,4 +1,4 @@
-"""How robust verdicts are: judged again in many ways, and what so many seeds can tell."""
+"""Robustness of verdicts under other settings and seeds, and the power of n seeds."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ VARIATIONS: dict[str, Settings] = {
 }
 """Other settings under which every claim is judged again."""
 FIRST = (3, 5, 10)
-"""Of so many seeds, or pairs of seeds, the first alone."""
+"""Every claim is judged again on only the first n seeds, or pairs of seeds, for these n."""
 HALVES = ("first half", "second half")
-"""The seeds, or pairs of seeds, in two parts, each judged alone."""
+"""Every claim is judged again on each half of the seeds, or pairs of seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Robustness:
-    """A claim with its verdicts under everything tried.
+    """A claim with its verdicts under all variations.
 
     Parameters
     ----------
-    finding : the published one.
-    verdicts : by what was changed: :data:`VARIATIONS`, ``first 3`` and so on, :data:`HALVES`.
-    without : the verdict without each seed, or pair of seeds, in turn.
-    low, high : the verdict is the same for every margin between these, the claim's own among them:
-        0 and infinity where no margin changes it, None where the rule has none.
+    finding : the published finding.
+    verdicts : by variation: :data:`VARIATIONS`, ``first 3`` and so on, :data:`HALVES`.
+    without : the verdict when each seed, or pair of seeds, is left out in turn.
+    low, high : the range of margins around the claim's own over which the verdict does not change:
+        0 and infinity if no margin changes it, None if the rule has no margin.
     """
 
     finding: Finding
@@ -57,19 +57,19 @@ class Robustness:
 
     @property
     def flip_margin(self) -> float | None:
-        """The margin nearest to the claim's own, as a ratio, at which the verdict changes."""
+        """The margin closest to the claim's own, by ratio, at which the verdict changes."""
         ends = [end for end in (self.low, self.high) if end is not None and 0.0 < end < math.inf]
         own = self.finding.claim.margin
         return min(ends, key=lambda end: abs(math.log(end / own)), default=None)
 
     @property
     def changed_by(self) -> tuple[str, ...]:
-        """What changes the verdict, of all that was tried with every seed."""
+        """The variations with all seeds that change the verdict."""
         return tuple(name for name in VARIATIONS if self.verdicts[name] != self.finding.verdict)
 
     @property
     def flips_without_one(self) -> int:
-        """How many seeds, or pairs, change the verdict by being left out alone."""
+        """How many seeds, or pairs, change the verdict when left out."""
         return sum(verdict != self.finding.verdict for verdict in self.without)
 
     @property
@@ -79,14 +79,14 @@ class Robustness:
 
     @property
     def robust(self) -> bool:
-        """Whether no other setting, and no seed left out, changes the verdict."""
+        """Whether neither another setting nor leaving out a seed changes the verdict."""
         return not self.changed_by and not self.flips_without_one
 
 
 def robustness(chapters: Sequence[Sequence[Case]]) -> list[Robustness]:
-    """Every claim judged in every way, in order.
+    """Judge every claim under all variations, in order.
 
-    Corrections over the ledger take all these chapters as one family.
+    Corrections over the ledger treat all these chapters as one family.
     """
     published = _flat(verdicts_only(chapters, PUBLISHED))
     trials = {name: verdicts_only(chapters, settings) for name, settings in VARIATIONS.items()}
@@ -125,7 +125,7 @@ def _count(one: Case) -> int:
 
 
 def _cut(chapters: Sequence[Sequence[Case]], kept: slice) -> list[list[Case]]:
-    """The claims with some of their samples: of seeds, or of pairs."""
+    """The claims with a subset of their samples (seeds, or pairs of seeds)."""
     return [
         [_with(one, [list(p.values)[kept] for p in one.comparisons]) for one in chapter]
         for chapter in chapters
@@ -162,12 +162,12 @@ def _with(one: Case, keys: Sequence[Sequence[object]]) -> Case:
 def margins(
     one: Case, chapters: Sequence[Sequence[Case]], chapter: int
 ) -> tuple[float | None, float | None]:
-    """Between which margins the published verdict stays as it is.
+    """The range of margins over which the published verdict does not change.
 
-    `chapter` is the place of the claim's chapter among the `chapters`.
+    `chapter` is the index of the claim's chapter in `chapters`.
 
-    A verdict can change only where the margin passes a bound of an interval or the limit at which
-    a one-sided test passes, so it is judged once between each two of these.
+    A verdict can change only when the margin crosses a bound of an interval or the limit of a
+    one-sided test, so it is judged once between each two of these.
     """
     if one.claim.rule == "between":
         return None, None
@@ -190,7 +190,7 @@ def margins(
 
 
 def _limits(part: Comparison) -> list[float]:
-    """Margins at which a test of this comparison, or its interval, changes sides."""
+    """Margins at which the result of a test or interval of this comparison changes."""
     values = list(part.values.values())
     if len(values) < 2:
         return []
@@ -201,15 +201,15 @@ def _limits(part: Comparison) -> list[float]:
     return [max(abs(tost.low), abs(tost.high)), *map(abs, bounds)]
 
 
-# ── What so many seeds can tell ─────────────────────────────────────────────────────────────────
+# ── Power of n seeds ────────────────────────────────────────────────────────────────────────────
 
 
 def smallest_difference(n: int, sd: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The difference that a paired t test finds with that power, in the unit of `sd`.
+    """The difference that a paired t test detects with this power, in the unit of `sd`.
 
     Parameters
     ----------
-    n : seeds.
+    n : number of seeds.
     sd : standard deviation of the differences over seeds.
     """
     TTestPower = needed("statsmodels.stats.power").TTestPower
@@ -218,9 +218,10 @@ def smallest_difference(n: int, sd: float, alpha: float = 0.05, power: float = 0
 
 
 def smallest_margin(n: int, sd: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The margin within which two equal arms are shown to be equal with that power.
+    """The margin within which two equal arms are shown to be equivalent with this power.
 
-    Two one-sided tests of arms whose true difference is 0: the power is 2 P - 1, P that of one.
+    Two one-sided tests of arms whose true difference is 0 have power 2 P - 1, where P is the power
+    of one of them.
     """
     TTestPower = needed("statsmodels.stats.power").TTestPower
 

@@ -1,13 +1,13 @@
 """The rules that decide a claim, in two editions.
 
-The first edition was written down with the claims. The second amends it; it was written when the
-verdicts of the first were known, so both are kept, and the ledger shows both where they differ:
+The first edition was written together with the claims. The second amends it. It was written after
+the verdicts of the first were known, so both are kept, and the ledger shows both if they differ:
 
-- *equals*, *at least*: contradicted only where the whole interval lies beyond the margin. In the
-  first edition an estimate past the margin is enough, with an interval that excludes 0.
-- *beats*: contradicted by equivalence only where the difference's own interval, uncorrected, does
-  not lie above 0; and a difference that holds inside the margin is marked.
-- *exceeded*: better than claimed. *tied*: the best, together with an equivalent runner-up.
+- *equals*, *at least*: contradicted only if the whole interval lies beyond the margin. In the first
+  edition, an estimate beyond the margin with an interval that excludes 0 was enough.
+- *beats*: contradicted by equivalence only if the difference's uncorrected interval does not lie
+  above 0; and a difference that holds but lies within the margin is marked.
+- *exceeded*: better than claimed. *tied*: the best, but equivalent to the runner-up.
 
 Source: Schuirmann 1987 for the two one-sided tests.
 """
@@ -23,7 +23,7 @@ from spatialnb.study.inference import Interval, Sample
 Decision = tuple[Verdict, float | None, str]
 """A verdict, the p value behind it if there is one, and the reason."""
 Decide = Callable[[Claim, Sample, Interval, float], Decision]
-"""From a claim, samples of D, the interval and the size of a test to a decision."""
+"""From a claim, samples of D, the interval and the significance level to a decision."""
 
 FAMILY = {
     "none": "the {level} interval of D",
@@ -31,13 +31,13 @@ FAMILY = {
     "ledger": "the Holm-corrected (over the ledger) {level} interval of D",
     "fdr": "the {level} interval of D, false discoveries controlled over the ledger,",
 }
-"""What a "beats" claim's interval is called, by correction."""
+"""Description of a "beats" claim's interval, by correction."""
 
 
 def decide(
     claim: Claim, values: Sample, interval: Interval, alpha: float, edition: int
 ) -> Decision:
-    """The verdict of one comparison, by the rules of that edition."""
+    """The verdict on one comparison, by the rules of that edition."""
     return _RULES[edition][claim.rule](claim, values, interval, alpha)
 
 
@@ -188,7 +188,7 @@ _RULES: dict[int, dict[str, Decide]] = {
 
 
 def worst(findings: Sequence[Finding]) -> Finding:
-    """The finding of the comparison that is worst for the claim."""
+    """The finding of the comparison that is least favourable to the claim."""
     order = ("not judged", "contradicted", "undecided", "holds", "exceeded")
 
     def rank(finding: Finding) -> tuple[int, float]:

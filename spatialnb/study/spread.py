@@ -1,7 +1,7 @@
 """Claims about the spread of an arm over seeds, and the rule that decides them.
 
-The claims of a study are tested in their order, each at 5 %, and only while those before it hold
-(a fixed sequence), so that the chance of any false "holds" is at most 5 % without a correction.
+The claims of a study are tested in a fixed sequence, each at 5 %, and only while all earlier ones
+hold. The probability of any false "holds" is therefore at most 5 % without a correction.
 Source: Brown and Forsythe 1974, robust tests for the equality of variances.
 """
 
@@ -17,26 +17,26 @@ from numpy.typing import NDArray
 from spatialnb.extras import needed
 
 ALPHA = 0.05
-"""Size of each test of the sequence."""
+"""Significance level of each test in the sequence."""
 NO_LESS = 0.8
-"""A ratio of standard deviations from which on a reduction does not count as one."""
+"""Ratios of standard deviations of at least this do not count as a reduction."""
 RESAMPLES = 9_999
-"""Bootstrap samples of a ratio's interval."""
+"""Number of bootstrap samples for a ratio's interval."""
 FEWEST = 10
-"""Seeds that a spread is judged on at least: of fewer, a bootstrap sample may have no spread."""
+"""Minimum number of seeds; with fewer, a bootstrap sample may have zero variance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpreadClaim:
     """The claim that an arm's results vary less over seeds than another's.
 
-    The claim is about the ratio r of the standard deviations over seeds, `arm` to `against`.
+    The claim is about r, the ratio of the standard deviations over seeds of `arm` and `against`.
 
     Parameters
     ----------
-    key, words : a name, and the sentence.
+    key, words : the claim's name and its sentence.
     arm, against : the arms, measured on the same seeds.
-    seen : the ratio on the seeds that suggested the claim, which have no part in deciding it.
+    seen : the ratio on the seeds that suggested the claim; they are not used to decide it.
     """
 
     key: str
@@ -46,7 +46,7 @@ class SpreadClaim:
     seen: float
 
     def rule_text(self) -> str:
-        """The rule, spelled out."""
+        """The rule in words."""
         return (
             f"r = standard deviation over seeds of {self.arm} to that of {self.against}; holds if "
             "the claims before it hold and a one-sided Brown-Forsythe test (5 %) finds the spread "
@@ -58,10 +58,10 @@ class SpreadClaim:
 
 @dataclass(frozen=True, kw_only=True)
 class SpreadFinding:
-    """What became of a claim about spread.
+    """The verdict on a claim about spread.
 
-    `low` and `high` bound the 95 % bootstrap interval of the ratio, which is of this one estimate;
-    `p` is that of the one-sided test.
+    `low` and `high` bound the 95 % bootstrap interval of the ratio, not corrected for other claims;
+    `p` is the p value of the one-sided test.
     """
 
     claim: SpreadClaim
@@ -77,8 +77,8 @@ class SpreadFinding:
 def less_spread(a: Sequence[float], b: Sequence[float]) -> float:
     """P value of the one-sided Brown-Forsythe test of "a varies no less than b".
 
-    It is Levene's test with the median as centre. For two samples its F is the square of a t
-    statistic, so half of its p value is that of the direction seen.
+    This is Levene's test centred at the median. For two samples its F is the square of a t
+    statistic, so half of its p value is the one-sided p value in the observed direction.
     """
     stats = needed("scipy.stats")
 
@@ -93,8 +93,8 @@ def spread_ratio(
 ) -> tuple[float, float, float]:
     """The ratio of the standard deviations of a and b, and its bootstrap interval.
 
-    Seeds are resampled, the two values of a seed together; the interval is bias-corrected and
-    accelerated, from a fixed random state.
+    Seeds are resampled, keeping the two values of a seed together; the interval is bias-corrected
+    and accelerated (BCa), from a fixed random state.
     """
     stats = needed("scipy.stats")
 
@@ -119,7 +119,7 @@ def spread_ratio(
 def judge_spread(
     claims: Sequence[SpreadClaim], samples: Callable[[str], Mapping[Any, float]]
 ) -> list[SpreadFinding]:
-    """Findings of a study's claims about spread, in their order.
+    """Judge a study's claims about spread, and return their findings in order.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def judge_spread(
 
     Raises
     ------
-    ValueError : fewer than :data:`FEWEST` seeds that both arms of a claim have.
+    ValueError : the two arms of a claim share fewer than :data:`FEWEST` seeds.
     """
     findings, before = [], True
     for claim in claims:
@@ -136,7 +136,7 @@ def judge_spread(
         seeds = [seed for seed in left if seed in right]
         if len(seeds) < FEWEST:
             raise ValueError(
-                f"claim {claim.key}: expected at least {FEWEST} seeds that both arms have, "
+                f"claim {claim.key}: expected at least {FEWEST} seeds shared by both arms, "
                 f"got {len(seeds)}"
             )
         a, b = [left[seed] for seed in seeds], [right[seed] for seed in seeds]

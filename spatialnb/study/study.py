@@ -1,4 +1,4 @@
-"""A study: a chapter's question, the runs that answer it, what was reported and claimed."""
+"""A study: a chapter's question, the runs that answer it, reported values and claims."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class UnpublishableWarning(UserWarning):
-    """Records are about to be made that ``spatialnb publish`` will refuse."""
+    """Records that are about to be made would be refused by ``spatialnb publish``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:
-    """A cell of a results table of the report, in the report's own units.
+    """A cell in a results table of the log, in the log's units.
 
-    `sd` is what the report prints after ±, where it does.
+    `sd` is the number after ±, if the log prints one.
     """
 
     arm: str
@@ -44,9 +44,9 @@ class Reported:
 
 @dataclass(frozen=True, kw_only=True)
 class Quick:
-    """What a chapter becomes in its quick edition: it shows that all runs, and decides nothing.
+    """Settings of a chapter's quick edition, which shows that everything runs but decides no claim.
 
-    `second` is the edition of the second task, where there is one.
+    `second` is the edition for the second task, if there is one.
     """
 
     dataset: str
@@ -58,40 +58,40 @@ class Quick:
 
     @property
     def parameters(self) -> Parsed:
-        """The parameters that make the quick edition of a chapter."""
+        """The parameters of the quick edition of a chapter."""
         return Parsed({"dataset": self.dataset, "epochs": self.epochs, "seeds": self.seeds})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A chapter of the report as data.
+    """A chapter of the book as data.
 
     Parameters
     ----------
     id : e.g. ``"v01"``.
-    title, question, section, changes : the chapter's title, its question, the report's section
-        (empty where the report has none), and "Changes relative to ...".
-    arms : configurations of seed 0 by name, in the order of the tables.
-    labels : names of arms for readers, where they differ from the arms' own.
-    baseline : the arm that differences are taken to.
-    borrowed_arms : arms of other chapters that a claim needs, named like ``"v01/linear"``. They are
-        looked up, or trained, like the chapter's own, and stand in no table.
-    reported, claims : what the report prints and says.
-    metrics : what the chapter's tables show.
+    title, question, section, changes : the chapter's title, its question, the log's section (empty
+        if the log has none), and "Changes relative to ...".
+    arms : configurations at seed 0 by name, in the order of the tables.
+    labels : display names of arms, if they differ from the arms' names.
+    baseline : the arm with which others are compared.
+    borrowed_arms : arms of other chapters that a claim needs, named as ``"v01/linear"``. They are
+        looked up or trained like the chapter's own arms, but do not appear in tables.
+    reported, claims : the numbers and claims of the log.
+    metrics : the metrics in the chapter's tables.
     seeds : seeds of the published tables.
-    pairs : whether the likeness of networks is measured, of seeds (0, 1), (2, 3), ...: no run
-        stands in two pairs, so the pairs are independent.
-    measure : what is measured of a pair, one of :data:`spatialnb.study.metrics.MEASURES`.
-    datasets : editions that the chapter may be run on, besides its own and the quick one.
+    pairs : whether to compare networks of seeds (0, 1), (2, 3), ...; no run is in two pairs, so the
+        pairs are independent.
+    measure : the measure of a pair, one of :data:`spatialnb.study.metrics.MEASURES`.
+    datasets : editions that the chapter can be run on, besides its own and the quick one.
     quick : the quick edition.
-    any_engine : whether stacks, and other devices than a processor, may make its published runs: of
-        a search, whose choices the loop trains afterwards, and of the many protocols of m1.
-    added : arms that a reader has added, see :meth:`with_arms`.
+    any_engine : whether published runs may come from stacks and from devices other than a CPU; for
+        searches, whose choices are trained again by the loop, and for the many protocols of m1.
+    added : arms added by the user, see :meth:`with_arms`.
 
     Raises
     ------
-    ValueError : an arm or a metric is named that is not there, the arms differ in epochs, or pairs
-        are asked for of networks that cannot be compared.
+    ValueError : an unknown arm or metric is named, the arms differ in epochs, or pairs are
+        requested for networks that cannot be compared.
     """
 
     id: str
@@ -137,7 +137,7 @@ class Study:
             )
         keys = [claim.key for claim in self.claims]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"{what}: two claims have one key: {', '.join(keys)}")
+            raise ValueError(f"{what}: two claims have the same key: {', '.join(keys)}")
         lengths = {run.epochs for run in self.arms.values()}
         if len(lengths) > 1:
             raise ValueError(f"{what}: its arms differ in epochs: {sorted(lengths)}")
@@ -145,13 +145,13 @@ class Study:
             self._check_pairs()
 
     def _check_pairs(self) -> None:
-        """Refuse pairs that would be compared wrongly, before anything is trained for them."""
+        """Refuse pairs that would be compared incorrectly, before anything is trained for them."""
         for name, run in self.arms.items():
             if run.network is not None:
                 raise ValueError(
-                    f"study {self.id}, arm {name!r}: of a pair only linear layers are kept, so a "
-                    f"{run.network} network would be compared as it was before training; leave "
-                    "out pairs"
+                    f"study {self.id}, arm {name!r}: only linear layers are kept for pairs, so a "
+                    f"{run.network} network would be compared in its untrained state; leave out "
+                    "pairs"
                 )
             if self.measure == "alignment" and run.activation is not None:
                 raise ValueError(
@@ -170,17 +170,17 @@ class Study:
         return self.arms[self.baseline].epochs
 
     def label(self, arm: str) -> str:
-        """The arm's name for readers."""
+        """The arm's display name."""
         return self.labels.get(arm, arm)
 
     def reported_cell(self, arm: str, metric: str) -> Reported | None:
-        """What the report prints for an arm, or None."""
+        """The log's number for an arm and a metric, or None."""
         cells = (cell for cell in self.reported if (cell.arm, cell.metric) == (arm, metric))
         return next(cells, None)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Every parameter of the chapter by name, with the value of the published tables."""
+        """All parameters of the chapter by name, with the values of the published tables."""
         base = self.arms[self.baseline]
         published = {"seeds": self.seeds, "epochs": self.epochs, "dataset": self.dataset}
         fields = {name: part.field for name, part in PARAMETERS.items() if part.field}
@@ -192,20 +192,20 @@ class Study:
         return {**published, **same, "arms": {}, "definitions": ()}
 
     def with_arms(self, arms: Mapping[str, Any]) -> Study:
-        """The chapter with more arms, each the baseline but for what is given for it.
+        """The chapter with additional arms, each the baseline with the given changes.
 
         Parameters
         ----------
-        arms : by name, as :func:`spatialnb.study.parameters.arm` takes them.
+        arms : by name, in a form that :func:`spatialnb.study.parameters.arm` accepts.
 
         Raises
         ------
-        ValueError : a name that an arm has already, or an arm that cannot be read.
+        ValueError : a name is already taken, or an arm cannot be parsed.
         """
         for name in arms:
             parameters.check_arm(name)
             if name in self.arms or name in self.borrowed_arms:
-                raise ValueError(f"study {self.id}: there is an arm {name!r} already; rename yours")
+                raise ValueError(f"study {self.id}: arm {name!r} already exists; rename yours")
         base = self.arms[self.baseline]
         new = {name: parameters.arm(name, given, base) for name, given in arms.items()}
         return dataclasses.replace(self, arms={**self.arms, **new}, added=(*self.added, *new))
@@ -222,33 +222,33 @@ class Study:
         dataset: str | None = None,
         **settings: Any,
     ) -> dict[str, list[Run]]:
-        """The grid: a list of runs by seed for every arm, those of other chapters too.
+        """The grid: for every arm, including borrowed ones, a list of runs by seed.
 
         Parameters
         ----------
-        seeds, epochs, dataset : the published ones where they are left out.
-        settings : others of :data:`spatialnb.study.parameters.PARAMETERS` that change a setting of
-            every run, such as ``lr``.
+        seeds, epochs, dataset : by default the published ones.
+        settings : other parameters of :data:`spatialnb.study.parameters.PARAMETERS` that change a
+            setting of every run, such as ``lr``.
 
         Raises
         ------
-        ValueError : a value that cannot be parsed, or as for :meth:`grid`.
+        ValueError : a value cannot be parsed, or as for :meth:`grid`.
         """
         given = {"seeds": seeds, "epochs": epochs, "dataset": dataset, **settings}
         return self.grid(parameters.parse(_given(given)))
 
     def grid(self, asked: Parsed) -> dict[str, list[Run]]:
-        """The same from parameters that are parsed already.
+        """The grid from parsed parameters.
 
         Raises
         ------
-        ValueError : a data set that is not this chapter's, or a parameter that it does not have.
+        ValueError : a data set or a parameter that this chapter does not have.
         """
         for name in asked:
             if name not in self.parameters or name == "arms":
                 fields = [known for known in self.parameters if PARAMETERS[known].field]
                 raise ValueError(
-                    f"study {self.id}: {name} cannot be set for all its runs; these can: "
+                    f"study {self.id}: {name} cannot be set for all of its runs; settable are "
                     f"{', '.join(fields)}"
                 )
         changes = {PARAMETERS[name].field or name: value for name, value in asked.items()}
@@ -263,7 +263,7 @@ class Study:
         }
 
     def _edition(self, dataset: str) -> dict[str, Any]:
-        """What an edition of the data set changes in every run; nothing for the published one."""
+        """The settings that a data set changes in every run; none for the published one."""
         if dataset == self.dataset:
             return {}
         allowed = dict.fromkeys([self.dataset, *self.datasets, self.quick.dataset])
@@ -295,24 +295,23 @@ class Study:
         train: bool = True,
         **given: Any,
     ) -> Results:
-        """Results of the grid: recorded runs are looked up, missing ones are trained.
+        """Results of the grid: look up recorded runs, train the missing ones.
 
         Parameters
         ----------
-        asked : parameters that are parsed already.
+        asked : parsed parameters.
         store, backend, progress, train : as for :func:`spatialnb.execution.runs.complete`.
-        given : parameters that are not parsed yet: ``arms``, see :meth:`with_arms`, and those of
-            :meth:`configs`.
+        given : parameters to parse: ``arms``, see :meth:`with_arms`, and those of :meth:`configs`.
 
         Warns
         -----
-        UnpublishableWarning : records of the published grid are to be made, and nobody could find
-            the code behind them; said before anything is trained.
+        UnpublishableWarning : records of the published grid would be made from code that cannot be
+            found later; given before anything is trained.
 
         Raises
         ------
-        ValueError : parameters that are not this chapter's.
-        MissingError : runs are missing, and `train` is off.
+        ValueError : a parameter that this chapter does not have.
+        MissingError : runs are missing, and `train` is False.
         """
         asked = (asked or Parsed()) | parameters.parse(_given(given))
         arms = asked.get("arms")
@@ -361,7 +360,7 @@ class Study:
         )
 
     def _changed(self, run: Run) -> dict[str, Any]:
-        """Settings of a run of the baseline, by parameter, that are not the published ones."""
+        """Settings of a baseline run that differ from the published ones, by parameter."""
         ours = {name: getattr(run, part.field) for name, part in PARAMETERS.items() if part.field}
         published = self.arms[self.baseline]
         return {
@@ -371,9 +370,9 @@ class Study:
         }
 
     def recorded(self, store: Store | None = None) -> Results | None:
-        """Results on as many of the published seeds, in order, as are recorded for every arm.
+        """Results on the published seeds, in order, up to the first that an arm lacks.
 
-        None where that is fewer than two.
+        None if there are fewer than two.
         """
         there = (store or default_store()).ids()
         grid = self.configs()
@@ -390,22 +389,22 @@ class Study:
             return None
 
     def pairs_of(self, configs: Sequence[Run]) -> list[tuple[Run, Run, str]]:
-        """Pairs of an arm's runs, first and second, third and fourth, and what is measured."""
+        """Pairs of an arm's runs (first and second, third and fourth, ...), with the measure."""
         if not self.pairs:
             return []
         return [(a, b, self.measure) for a, b in zip(configs[::2], configs[1::2], strict=False)]
 
 
 def unpublishable(studies: Iterable[Study], todo: Iterable[Run], more: bool = False) -> str:
-    """A sentence where records that are to be made would be refused by ``spatialnb publish``.
+    """A warning if ``spatialnb publish`` would refuse the records that are about to be made.
 
-    Empty where they would not, or belong to no published grid: others are not published anyway.
+    Empty if it would not, or if the runs belong to no published grid and so cannot be published.
 
     Parameters
     ----------
-    studies : whose published grids the runs may belong to.
-    todo : the runs that are to be made, or measured.
-    more : whether something else is made that may be published.
+    studies : studies whose published grids may contain the runs.
+    todo : the runs to make or measure.
+    more : whether anything else is made that could be published.
     """
     wanted = {run.id for run in todo if not edition(run.dataset).quick}
     grids = (runs for study in studies for runs in study.configs().values())
@@ -415,19 +414,19 @@ def unpublishable(studies: Iterable[Study], todo: Iterable[Run], more: bool = Fa
     if not doubt:
         return ""
     return (
-        f"What is made now cannot be published: {doubt}. Stop here and put that right if it is "
-        "meant for the book; otherwise all is well."
+        f"Records made now cannot be published: {doubt}. If they are meant for the book, stop here "
+        "and fix this first; otherwise ignore this warning."
     )
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters without those that are left out."""
+    """The parameters without those that are None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def by_seed(grid: Mapping[str, Sequence[Run]]) -> list[Run]:
-    """The runs of a grid in the order of training: every arm's first seed, then every second one.
+    """The runs of a grid in the order of training: the first seed of every arm, then the second.
 
-    So whenever training stops, the arms have the same seeds, but for the last.
+    Whenever training stops, all arms have the same seeds, except possibly the last one.
     """
     return [run for seed in zip(*grid.values(), strict=True) for run in seed]

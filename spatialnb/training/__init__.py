@@ -1,1 +1,1 @@
-"""Training: networks, the loop, and everything that can intervene in it."""
+"""Training: networks, the training loop, and interventions in it."""

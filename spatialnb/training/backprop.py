@@ -1,15 +1,15 @@
-r"""Loss and gradients of one batch: written out for a multilayer perceptron, autograd's else.
+r"""Loss and gradients of one batch: explicit for multilayer perceptrons, by autograd otherwise.
 
 With inputs $x_l$, effective weights $V_l = W_l \circ K_l$, $x_{l+1} = \mathrm{relu}(x_l V_l^\top +
-b_l)$, and $G_l$ the gradient of the loss by what layer $l$ gives before its ReLU:
+b_l)$, and $G_l$ the gradient of the loss with respect to the pre-activations of layer $l$:
 
 .. math::
     \partial b_l = \textstyle\sum_\text{batch} G_l, \quad
     \partial W_l = K_l \circ (G_l^\top x_l), \quad
     G_{l-1} = (G_l V_l) \circ [x_l > 0].
 
-These are autograd's own operations, so the bits are the same; what is saved is its bookkeeping, and
-new memory at every step. Source: Rumelhart, Hinton and Williams 1986.
+These are the same operations as autograd's, so the results are bit-identical; they save autograd's
+overhead and memory allocation in every step. Source: Rumelhart, Hinton and Williams 1986.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from torch.nn.utils import parametrize
 from spatialnb.priors import parametrization
 
 LossAndGradients = Callable[[Tensor, Tensor], Tensor]
-"""From inputs (batch, features) and labels (batch,) to the mean cross-entropy, a scalar without a
-graph. Leaves the gradients in ``.grad`` of the network's parameters, in place of earlier ones."""
+"""From inputs (batch, features) and labels (batch,) to the mean cross-entropy, a detached scalar.
+Writes the gradients to ``.grad`` of the network's parameters, replacing earlier ones."""
 
 _aten: Any = torch.ops.aten
-_MEAN, _IGNORE = 1, -100  # how cross_entropy itself calls the operations below it
+_MEAN, _IGNORE = 1, -100  # the arguments with which cross_entropy calls the underlying operations
 
 
 def loss_and_gradients(
@@ -37,14 +37,14 @@ def loss_and_gradients(
     penalties: Sequence[Callable[[], Tensor]] = (),
     label_smoothing: float = 0.0,
 ) -> LossAndGradients:
-    """Loss and gradients of a network, in the fastest way that is known for it.
+    """A function for the loss and gradients of a network, explicit if possible.
 
     Parameters
     ----------
-    model : gives logits (batch, classes).
-    penalties : scalars whose gradients are added; the loss that is returned leaves them out.
-    label_smoothing : share of the target that is spread evenly over the classes; the loss that is
-        returned is that of the labels themselves.
+    model : returns logits (batch, classes).
+    penalties : scalars whose gradients are added; the returned loss does not include them.
+    label_smoothing : fraction of the target spread evenly over the classes; the returned loss is
+        that of the unsmoothed labels.
     """
     if not penalties and not label_smoothing and is_plain(model):
         return WrittenOut(model)
@@ -60,7 +60,7 @@ def loss_and_gradients(
 
 
 def is_plain(model: nn.Module) -> bool:
-    """Whether a network is linear layers with ReLU between, under priors that multiply or none."""
+    """Whether a network consists of linear layers with ReLU, with multiplicative priors or none."""
     if type(model) is not nn.Sequential:
         return False
     parts = list(model)
@@ -74,14 +74,14 @@ def is_plain(model: nn.Module) -> bool:
 
 
 class WrittenOut:
-    """Loss and gradients of a network that :func:`is_plain`, as the module's text says."""
+    """Explicit loss and gradients of a network that :func:`is_plain`; formulas see the module."""
 
     def __init__(self, model: nn.Module) -> None:
         self._layers = [_layer(part) for part in model.modules() if isinstance(part, nn.Linear)]
 
     @torch.no_grad()
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """The mean cross-entropy of a batch; the gradients stand in ``.grad`` afterwards."""
+        """The mean cross-entropy of a batch; writes the gradients to ``.grad``."""
         inputs: list[Tensor] = []
         for layer in self._layers:
             if layer.strength is not None:
@@ -102,9 +102,9 @@ class WrittenOut:
 
 
 class _Layer(NamedTuple):
-    """What acts in one layer: tensors that are the network's own, and room for the product."""
+    """The tensors of one layer, shared with the network, and a buffer for the effective weight."""
 
-    weight: Any  # the learned one, a parameter
+    weight: Any  # the learned weight, a parameter
     bias: Any
     strength: Tensor | None
     effective: Tensor
@@ -121,7 +121,7 @@ def _layer(layer: nn.Linear) -> _Layer:
 
 
 def _is_plain(layer: nn.Linear) -> bool:
-    """Whether there is a bias, and the weight is learned itself or multiplied by strengths."""
+    """Whether there is a bias, and the weight is plain or multiplied by kernel values."""
     if layer.bias is None or not parametrize.is_parametrized(layer):
         return layer.bias is not None
     parts: Any = layer.parametrizations
@@ -133,7 +133,7 @@ def _is_plain(layer: nn.Linear) -> bool:
 
 
 def _loss(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy, and its gradient by the logits, without autograd's graph."""
+    """Mean cross-entropy and its gradient with respect to the logits, without autograd."""
     logs = _aten._log_softmax(logits, 1, False)
     loss, count = _aten.nll_loss_forward(logs, y, None, _MEAN, _IGNORE)
     one = torch.ones_like(loss)

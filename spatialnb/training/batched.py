@@ -1,11 +1,10 @@
-r"""Many runs as one program: the weights of all of them stand in one tensor a layer.
+r"""Train many runs as one program ("stack"), with the weights of all runs in one tensor per layer.
 
-For seeds, arms and learning rates of one architecture. Every run keeps its own initialisation,
-batch order, kernel, learning rate and weight decay, so that a run comes out as the loop of
-:mod:`spatialnb.training.loop` has it, but for the rounding of batched products: close, and not the
-same bits. Data stay on the device, nothing waits for it within an epoch, and what the next epoch
-needs is drawn and computed on the processor meanwhile. Records say which engine made them; the
-published ones are the loop's.
+A stack holds seeds, arms and learning rates of one architecture. Every run has its own
+initialisation, batch order, kernel, learning rate and weight decay. Results agree with the loop in
+:mod:`spatialnb.training.loop` up to rounding in batched products; they are not bit-identical. Data
+stay on the device, the CPU does not synchronise with it within an epoch, and meanwhile prepares the
+next epoch. Records name the engine that made them; published ones come from the loop.
 """
 
 from __future__ import annotations
@@ -47,28 +46,29 @@ from spatialnb.training.stack.sharing import SGD, by_seed, is_plain, stacks
 from spatialnb.training.stack.written_out import WrittenOut
 
 ENGINE = "stacked"
-"""How records call this engine; without a name they are the loop's."""
+"""Name of this engine in records; records without an engine come from the loop."""
 PRECISIONS = {"float32": "highest", "tf32": "high"}
-"""Of matrix products on CUDA, with torch's word for each: TF32 has 10 bits of a number's 23."""
+"""Precisions of matrix products on CUDA, with torch's name for each. TF32 keeps 10 of the 23 bits
+of the mantissa."""
 THREADS = 8
-"""That draw the networks of different seeds; each has its own generator."""
+"""Number of threads that initialise networks of different seeds; each has its own generator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a stack is trained. What is None is what the device does best.
+    """How a stack is trained. None selects the best choice for the device.
 
     Parameters
     ----------
-    device : as torch calls it, such as ``cpu`` or ``cuda``.
-    graph : on CUDA, record the operations of one step and replay them, so that the processor does
-        not have to launch each one. The same operations in the same order.
+    device : a torch device, such as ``cpu`` or ``cuda``.
+    graph : on CUDA, record the operations of one step as a graph and replay it, so that the CPU
+        need not launch each operation. Operations and their order are the same.
     adam : one of :data:`spatialnb.training.stack.adam.WAYS`.
-    precision : ``float32``, or ``tf32`` for the matrix products of CUDA: faster, and other numbers.
+    precision : ``float32``, or ``tf32`` for matrix products on CUDA: faster, different numbers.
 
     Raises
     ------
-    ValueError : an unknown word, or what the device cannot do.
+    ValueError : an unknown value, or one that the device does not support.
     """
 
     device: str = "cpu"
@@ -79,25 +79,30 @@ class Options:
     def __post_init__(self) -> None:
         kind = torch.device(self.device).type
         if self.graph and kind != "cuda":
-            raise ValueError(f"graph: only CUDA records graphs, got the device {self.device!r}")
+            raise ValueError(f"graph: supported only on CUDA, got the device {self.device!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"precision: expected {' or '.join(PRECISIONS)}, got {self.precision!r}"
             )
         if self.precision != "float32" and kind != "cuda":
-            raise ValueError(f"precision: {self.precision} is CUDA's, got {self.device!r}")
+            raise ValueError(
+                f"precision: {self.precision} is supported only on CUDA, got the device "
+                f"{self.device!r}"
+            )
         if self.adam not in (None, *WAYS):
             raise ValueError(f"adam: expected {', '.join(WAYS)}, got {self.adam!r}")
         if self.adam == "fused" and kind not in FUSED_ON:
-            raise ValueError(f"adam: fused is for {' and '.join(FUSED_ON)}, got {self.device!r}")
+            raise ValueError(
+                f"adam: fused is supported only on {' and '.join(FUSED_ON)}, got {self.device!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stacked:
-    """What a run of a stack leaves.
+    """The result of one run in a stack.
 
-    `outcome` and `answers` are as :class:`spatialnb.training.loop.Trained` has them; `made` is how
-    the stack was trained: ``runs``, ``adam``, ``graph`` and ``precision``.
+    `outcome` and `answers` are as in :class:`spatialnb.training.loop.Trained`; `made` says how the
+    stack was trained: ``runs``, ``adam``, ``graph`` and ``precision``.
     """
 
     outcome: dict[str, Any]
@@ -112,28 +117,28 @@ def train(
     options: Options | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Stacked]:
-    """Train a stack as :func:`spatialnb.training.stack.sharing.stacks` gives it.
+    """Train one of the stacks that :func:`spatialnb.training.stack.sharing.stacks` returns.
 
     Parameters
     ----------
-    runs : of one architecture.
+    runs : runs of one architecture.
     data : the data set that they name.
-    on_epoch : called with the number of epochs done after each.
-    options : how; the processor in the way of the loop without them.
-    say : told in a sentence where something of the options cannot be had, and what is done instead.
+    on_epoch : called after each epoch with the number of epochs done.
+    options : how to train; by default on the CPU.
+    say : receives a sentence if an option is not available, and what is done instead.
 
     Returns
     -------
-    What each run leaves, in their order.
+    The result of each run, in order.
 
     Raises
     ------
-    ValueError : runs that do not share a program, or data of another edition.
+    ValueError : the runs do not share a program, or the data are another edition.
     """
     if len(stacks(runs, len(runs) or 1)) != 1:
         raise ValueError("these runs do not share a program; group them by stacks() first")
     if data.name != runs[0].dataset:
-        raise ValueError(f"the runs ask for {runs[0].dataset!r}, the data given is {data.name!r}")
+        raise ValueError(f"the runs need the data {runs[0].dataset!r}, got {data.name!r}")
     how = options or Options()
     with deterministic(), _products(how.precision), torch.no_grad():
         return _Stack(runs, data.scaled(runs[0].input_scaling), how, say).train(
@@ -143,10 +148,10 @@ def train(
 
 @contextmanager
 def _products(precision: str) -> Iterator[None]:
-    """Products in this precision inside, as before afterwards."""
+    """Set the precision of matrix products inside, and restore it afterwards."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(PRECISIONS[precision])
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"  # put back by deterministic()
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"  # restored by deterministic()
     try:
         yield
     finally:
@@ -154,7 +159,7 @@ def _products(precision: str) -> Iterator[None]:
 
 
 class _Epoch(NamedTuple):
-    """What an epoch needs from the processor: orders (S, images), rates, and kernels by run."""
+    """What the CPU prepares for an epoch: orders (S, images), learning rates, kernels by run."""
 
     orders: Tensor
     tables: Any
@@ -162,7 +167,7 @@ class _Epoch(NamedTuple):
 
 
 class _Stack:
-    """R runs of S seeds, those of a seed together."""
+    """R runs of S seeds, with the runs of each seed adjacent."""
 
     def __init__(
         self, runs: Sequence[Run], data: Dataset, how: Options, say: Callable[[str], None]
@@ -187,7 +192,7 @@ class _Stack:
         each = self.runs[:: len(self.runs) // self.seeds]
         self.generators = [generator(run.seed, "order") for run in each]
         self.precision, self.say = how.precision, say
-        # What a step reads and changes. The processor knows none of it while an epoch goes on.
+        # State that a step reads and changes. The CPU does not read it during an epoch.
         self.orders = torch.zeros(self.seeds, self.images, dtype=torch.int64, device=self.device)
         self.places = torch.arange(self.batch, device=self.device)
         self.at = torch.zeros(1, dtype=torch.int64, device=self.device)
@@ -198,7 +203,7 @@ class _Stack:
         names = ("train_loss", f"{self.name}_loss", f"{self.name}_accuracy")
         histories = [History(names) for _ in self.runs]
         answers: list[list[int]] = []
-        # Not kept: with a step of this object in it, its memory would not be free at once.
+        # Local, not an attribute: its reference to this object would delay freeing memory.
         steps = Steps(self._step, self.device, self.graph, self.say)
         coming = self._prepare(0)
         for epoch in range(length):
@@ -227,7 +232,7 @@ class _Stack:
         answers: Sequence[list[int]],
         made: dict[str, Any],
     ) -> list[Stacked]:
-        """What every run leaves, in the order that they were given in."""
+        """The result of every run, in the order in which the runs were given."""
         left = []
         shares = self.kernels.sparsities()
         for place, (run, sparsity, given) in enumerate(
@@ -263,11 +268,11 @@ class _Stack:
     def _train_epoch(self, steps: Steps) -> None:
         with recompiling(self.optimizer.way):
             steps.run(self.images // self.batch)
-            if self.images % self.batch:  # the last, smaller batch is in no graph
+            if self.images % self.batch:  # the last, smaller batch is not part of the graph
                 self._step(self.images % self.batch)
 
     def _step(self, size: int | None = None) -> None:
-        """Train on the next batch; its losses are added to the epoch's."""
+        """Train on the next batch, and add its losses to the epoch's totals."""
         places = self.places[:size] + self.at * self.batch
         index = self.orders.index_select(1, places)
         x = self.inputs(index.flatten()).view(*index.shape, -1)
@@ -278,7 +283,7 @@ class _Stack:
         self.at += 1
 
     def _measure(self, answer: bool) -> dict[str, Tensor]:
-        """Of every run the mean losses and the accuracy (R,); with `answer`, classes (R, n)."""
+        """Mean losses and accuracy of every run, (R,); with `answer`, also predictions (R, n)."""
         split, count = self.measured_on, len(self.measured_on.y)
         loss = torch.zeros(len(self.runs), dtype=torch.float64, device=self.device)
         right = torch.zeros(len(self.runs), dtype=torch.int64, device=self.device)
@@ -303,9 +308,9 @@ class _Stack:
 def _initial(
     runs: Sequence[Run], data: Dataset, device: torch.device
 ) -> tuple[nn.Module, dict[str, Tensor]]:
-    """A network of these runs, and the first weights of all of them by name, (R, ...).
+    """A network of these runs, and the initial weights of all runs by name, (R, ...).
 
-    Runs that start from the same weights have them drawn once.
+    Initial weights that runs share are drawn once.
     """
     starts = [_start(run) for run in runs]
     different = dict(zip(starts, runs, strict=True))
@@ -322,13 +327,13 @@ def _initial(
 
 
 def _start(run: Run) -> tuple[int, str | None, float | None, Place | None]:
-    """The same for runs that start from the same weights."""
+    """A key that is equal for runs with the same initial weights."""
     place = place_of(run) if run.sparse else None
     return run.seed, run.initialisation, run.initial_std, place
 
 
 def _drawn(run: Run, data: Dataset) -> nn.Module:
-    """The network of a run with its first weights, zero where a mask has them."""
+    """The network of a run with its initial weights, with a sparse run's mask applied."""
     model = networks.initialise(run, data.shape, data.classes)
     sparse = SparseWeights.asked_by(run)
     if sparse is not None:
@@ -339,7 +344,7 @@ def _drawn(run: Run, data: Dataset) -> nn.Module:
 def _networks(
     runs: Sequence[Run], model: nn.Module, weights: dict[str, Tensor], kernels: Kernels, seeds: int
 ) -> WrittenOut | Functional:
-    """The networks of a stack: gradients written out where the loop's are, torch's elsewhere."""
+    """The networks of a stack: explicit gradients if the loop has them, else torch's."""
     if not is_plain(runs[0]):
         strengths = dict(zip(kernels.names, kernels.values, strict=False))
         return Functional(runs, model, weights, strengths, seeds)
@@ -353,9 +358,9 @@ def _networks(
 
 
 def _inputs(data: Dataset, once: bool) -> Callable[[Tensor], Tensor]:
-    """What gives the training inputs of an index; with `once` all are standardised beforehand.
+    """A function from an index to training inputs; with `once`, all are standardised beforehand.
 
-    They take four times the memory then, and a lookup reads and writes less.
+    Standardised inputs take four times the memory, but a lookup reads and writes less.
     """
     split = data.train
     if not once or split.x.is_floating_point():
@@ -366,19 +371,19 @@ def _inputs(data: Dataset, once: bool) -> Callable[[Tensor], Tensor]:
 
 
 def _best_adam(device: torch.device, say: Callable[[str], None]) -> str:
-    """The way that a device does best, tried on a few numbers where torch has to compile it."""
+    """The best of Adam's implementations for a device; compilation is tried on a small example."""
     if device.type != "cuda":
         return "fused" if device.type in FUSED_ON else "plain"
     weight, gradient, mean, square, strength, effective = (
         torch.ones(2, 4, device=device)
-        for _ in range(6)  # that share no memory, as in a stack
+        for _ in range(6)  # separate tensors without shared memory, as in a stack
     )
     rate, root = torch.ones(2, 1, device=device), torch.ones((), device=device)
     try:
         for prior in ((strength, effective), (None, None)):
             compiled(update_in_place)(weight, gradient, mean, square, *prior, rate, root, rate)
-    except Exception as error:  # a compiler, or what it needs, is not there: of any kind
+    except Exception as error:  # any error: a compiler, or something it needs, may be missing
         why = str(error).strip().splitlines()[0]
-        say(f"Adam's step is torch's own kernel, once a learning rate: no other compiles ({why})")
+        say(f"Adam uses torch's fused kernel, once per learning rate: compiling failed ({why})")
         return "fused"
     return "compiled"

@@ -1,4 +1,4 @@
-"""The network of a run at progress 0, and how sparse its last kernel is by the log's measure."""
+"""Build the network of a run at progress 0, and measure its final kernel's sparsity."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from spatialnb.training.interventions import table
 
 
 def build(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
-    """The network of a run, initialised from its seed, with what its interventions make of it.
+    """The network of a run, initialised from its seed and prepared by its interventions.
 
     Parameters
     ----------
     run : the configuration.
-    shape : of one input, as of a data set: (channels, height, width) or (features,).
-    classes : outputs.
+    shape : of one input, (channels, height, width) or (features,).
+    classes : number of outputs.
     """
     model = networks.initialise(run, shape, classes)
     for intervention in table.asked_by(run):
@@ -45,9 +45,9 @@ def prepared(run: Run, data: Dataset) -> Training:
 
 
 def sparsity(run: Run, model: nn.Module, distances: Sequence[Tensor]) -> dict[str, float]:
-    """Share of kernel values under 0.1 in the last epoch, by layer and over all connections.
+    """Fraction of kernel values below 0.1 in the last epoch, by layer and over all connections.
 
-    `distances` are the layers', as :func:`spatialnb.training.networks.distances` gives them.
+    `distances` are those of the layers, from :func:`spatialnb.training.networks.distances`.
     """
     kernel = run.schedule.at(1.0)
     names = [name for name, _ in networks.prior_layers(model)]

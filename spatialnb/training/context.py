@@ -1,4 +1,4 @@
-"""A run in training: what the loop works on, and what interventions see of it."""
+"""The state of a run in training, shared by the loop and the interventions."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Training:
     data : the data set, on the device.
     model, optimizer : the network, and the optimiser of all its parameters.
     distances : distances (out, in) of every layer that the prior acts on.
-    order : where the order of each epoch is drawn from.
-    generator : for the random numbers of interventions.
+    order : generator for the batch order.
+    generator : generator for the random numbers of interventions.
     """
 
     run: Run
@@ -37,35 +37,35 @@ class Training:
 
     @property
     def images(self) -> int:
-        """Training samples an epoch."""
+        """Number of training samples per epoch."""
         return training_images(self.run, self.data)
 
     @property
     def measured(self) -> tuple[str, Split]:
-        """The split that is measured after every epoch, with its name."""
+        """The split that is evaluated after every epoch, with its name."""
         return measured_split(self.run, self.data)
 
     @property
     def device(self) -> torch.device:
-        """Where data and network are."""
+        """The device of the data and the network."""
         return self.data.train.y.device
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of an epoch, the smaller last one among them."""
+        """Number of batches per epoch, including a smaller last one."""
         return math.ceil(self.images / self.run.batch_size)
 
     @property
     def steps(self) -> int:
-        """Batches of the whole training."""
+        """Number of batches in the whole training."""
         return self.run.epochs * self.steps_per_epoch
 
     def shuffled(self) -> Tensor:
-        """The training samples in a new order."""
+        """Indices of the training samples in a new random order."""
         return torch.randperm(self.images, generator=self.order).to(self.device)
 
     def accuracy(self, model: nn.Module) -> float:
-        """Accuracy in [0, 1] of a network on the split that is measured."""
+        """Accuracy in [0, 1] of a network on the split that is evaluated."""
         return evaluate(model, self.data, self.measured[1])[1]
 
 
@@ -74,20 +74,20 @@ def training_images(run: Run, data: Dataset) -> int:
 
     Raises
     ------
-    ValueError : it asks for more than there are.
+    ValueError : the run needs more training samples than the data set has.
     """
     there, held_out = len(data.train.y), run.validation_size or 0
     needed = (run.train_size or 1) + held_out
     if needed > there:
         sizes = [size for size in ("train_size", "validation_size") if getattr(run, size)]
         raise ValueError(
-            f"{' and '.join(sizes)}: {data.name} has {there} training samples, not {needed}"
+            f"{' and '.join(sizes)}: {data.name} has only {there} training samples, not {needed}"
         )
     return run.train_size or there - held_out
 
 
 def measured_split(run: Run, data: Dataset) -> tuple[str, Split]:
-    """The split that a run measures after every epoch, with its name: held-out images, or test."""
+    """The split on which a run is evaluated, with its name: held-out training images, or test."""
     if not run.validation_size:
         return "test", data.test
     first = len(data.train.y) - run.validation_size

@@ -1,4 +1,4 @@
-"""What makes a run the same bit for bit: one thread, no chance but that of its own generators."""
+"""Bit-for-bit reproducibility: one thread, and random numbers only from a run's own generators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _one_at_a_time = threading.RLock()
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
-    """The generator of a run's seed for one purpose; no two purposes share a stream.
+    """The random generator for a seed and a purpose; every purpose has a separate stream.
 
     Random numbers are drawn on the CPU for every device, so a run has the same initialisation and
     batch order everywhere.
@@ -27,13 +27,12 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
-    """One thread and deterministic algorithms inside, what was set before afterwards.
+    """Use one thread and deterministic algorithms inside; restore the settings afterwards.
 
-    Convolutions on CUDA are those of single precision, where torch would round their inputs to
-    TF32.
+    Convolutions on CUDA use single precision, whereas torch's default rounds their inputs to TF32.
 
     These settings, and the cache of :func:`spatialnb.training.evaluation.parametrized_once`, are
-    one for the whole process, so runs that are trained in threads wait for each other here.
+    global to the process, so runs in different threads wait for each other here.
     """
     with _one_at_a_time:
         threads, algorithms = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -43,9 +42,9 @@ def deterministic() -> Iterator[None]:
         rounds: bool = torch.backends.cudnn.allow_tf32
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
-        # Asked for by cuBLAS, before it starts, where the bits are to be the same every time.
+        # cuBLAS requires this, before it starts, for deterministic results.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # Else every new tensor is filled before it is written; nothing here reads one before that.
+        # By default every new tensor is filled first; nothing here reads uninitialised memory.
         memory.fill_uninitialized_memory = False
         torch.backends.cudnn.allow_tf32 = False
         try:

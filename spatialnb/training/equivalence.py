@@ -1,6 +1,7 @@
-"""Training with a prior beside training with it folded into the optimiser, step by step.
+"""Compare training with an attached prior and with the prior folded into the optimiser.
 
-A demonstration in double precision on a small data set that needs no download: chapter c1.
+A step-by-step demonstration in double precision, on a small data set that needs no download, for
+chapter c1.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ DATASET, HIDDEN, BATCH = "quick-colours", (32, 16), 64
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two trainings from the same initialisation, with the same batches.
+    """Two training runs from the same initialisation, with the same batches.
 
-    `moved` is the largest change of an effective weight with the prior attached, from the first
-    step to the last; `apart` the largest difference of one between the two trainings, at any step.
+    `moved` is the largest change of any effective weight from the first step to the last, with the
+    prior attached. `apart` is the largest difference of any effective weight between the two, at
+    any step.
     """
 
     schedule: str
@@ -60,7 +62,7 @@ def compare(
     schedules : by name.
     optimizers : names of :data:`OPTIMIZERS`.
     parts : sets of :data:`spatialnb.priors.actions.PARTS`.
-    epochs, steps : how often the kernel moves, and the steps of an epoch.
+    epochs, steps : number of epochs (the kernel changes at the start of each), and steps per epoch.
     """
     with deterministic():
         return list(_compare(schedules, optimizers, parts, epochs, steps))
@@ -87,21 +89,21 @@ def _compare(
 
 
 def mean_strengths(schedule: Schedule, epochs: int, shape: tuple[int, int]) -> list[float]:
-    """The mean strength of a layer (out, in) in every epoch."""
+    """The mean kernel value of a layer (out, in) in every epoch."""
     between = layer_distance(*shape)
     kernels = [schedule.at(progress(epoch, epochs)) for epoch in range(epochs)]
     return [float(kernel.strength(between).mean()) for kernel in kernels]
 
 
 def without_each() -> list[tuple[str, ...]]:
-    """All parts, and then all but one of them."""
+    """The full set of parts, and every set that leaves out one part."""
     return [PARTS, *(tuple(part for part in PARTS if part != out) for out in PARTS)]
 
 
 def _attached(
     schedule: Schedule, optimizer: str, epochs: int, steps: int
 ) -> Iterator[list[Tensor]]:
-    """Effective weights at the start and after every step, with the prior attached."""
+    """Effective weights at initialisation and after every step, with the prior attached."""
     model = parametrization.attach(_network(), schedule)
     torch_optimizer = OPTIMIZERS[optimizer](model)
     yield _weights(model)

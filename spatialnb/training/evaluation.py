@@ -12,11 +12,11 @@ from torch.nn.functional import cross_entropy
 from spatialnb.datasets import Dataset, Split
 
 CHUNK = 2000
-"""Test samples a forward pass."""
+"""Number of test samples per forward pass."""
 
 
 def batches(index: Tensor, size: int) -> Iterator[Tensor]:
-    """An index in pieces of `size`; the last one may be smaller."""
+    """Split an index into pieces of `size`; the last one may be smaller."""
     for start in range(0, len(index), size):
         yield index[start : start + size]
 
@@ -42,7 +42,7 @@ def evaluate(model: nn.Module, data: Dataset, split: Split) -> tuple[float, floa
 
 @torch.no_grad()
 def predictions(model: nn.Module, data: Dataset, split: Split) -> list[int]:
-    """The class that a model gives to every sample of a split."""
+    """The class that a model predicts for every sample of a split."""
     with parametrized_once():
         found = [model(x).argmax(dim=1).cpu() for x in chunks(data, split)]
     classes: list[int] = torch.cat(found).tolist()
@@ -50,5 +50,5 @@ def predictions(model: nn.Module, data: Dataset, split: Split) -> list[int]:
 
 
 def parametrized_once() -> contextlib.AbstractContextManager[None]:
-    """Compute each effective weight once inside, where weights do not change."""
+    """Compute each effective weight only once inside; use it where weights do not change."""
     return nn.utils.parametrize.cached()

@@ -1,8 +1,8 @@
-"""What a run's user-defined parts compute, in a few numbers.
+"""A fingerprint of a run's user-defined parts: a few numbers that their code computes.
 
-The name and the settings of a kernel, a network or an optimiser of your own take part in a run's
-id; its code cannot. So the record of such a run keeps a few numbers that the code gave, and is
-refused where it gives others now.
+The name and settings of a user-defined kernel, network or optimiser are part of a run's id, but its
+code is not. The record of such a run therefore stores a few numbers computed by the code, and is
+refused if the code now computes different ones.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from spatialnb.datasets import Dataset
 
 TOLERANCE = 1e-6
-"""Relative difference of two numbers of a formula that another processor may make."""
+"""Allowed relative difference of a formula's numbers between CPUs."""
 TRAINED_TOLERANCE = 1e-3
-"""The same for losses of a training in single precision."""
+"""Allowed relative difference of the losses of a short training in single precision."""
 SAMPLES, BATCH, EPOCHS = 8, 4, 2
-"""Training samples of that training, its batches and its epochs."""
+"""Training samples, batch size and epochs of that short training."""
 
 
 def definition(run: Run) -> dict[str, list[float]] | list[float] | None:
-    """Numbers that a run's formulas give, where any is user-defined; None where none is.
+    """Numbers computed by a run's user-defined parts; None if no part is user-defined.
 
     Returns
     -------
-    Of kernels, schedules and actions, a list: sums of effective weights. Where a network, an
-    activation, an optimiser, a learning rate's decay or an intervention is user-defined, an object
-    that has this list as ``formulas``, and as ``losses`` those of a short training on made data.
+    For kernels, schedules and actions, a list: sums of effective weights. If a network, activation,
+    optimiser, learning-rate decay or intervention is user-defined, a dict with this list as
+    ``formulas``, and the losses of a short training on random data as ``losses``.
     """
     formulas = user_definitions.formulas_of(run)
     parts = user_definitions.parts_of(run)
@@ -45,7 +45,7 @@ def definition(run: Run) -> dict[str, list[float]] | list[float] | None:
 
 
 def same_definition(run: Run, recorded: Any) -> bool:
-    """Whether the code behind a run gives what it gave when the run was recorded."""
+    """Whether the code behind a run computes the same numbers as when the run was recorded."""
     now = definition(run)
     if now is None:
         return True
@@ -68,7 +68,7 @@ def _close(recorded: Any, now: list[float], tolerance: float) -> bool:
 
 
 def _effective(run: Run) -> list[float]:
-    import torch  # here, as below: to say that nothing is user-defined needs none
+    import torch  # here, as below: runs without user-defined parts do not need it
 
     from spatialnb.priors.geometry import layer_distance
 
@@ -85,7 +85,7 @@ def _effective(run: Run) -> list[float]:
 
 
 def _losses(run: Run) -> list[float]:
-    """Training losses of a few steps on made samples of the shape of the run's data."""
+    """Training losses of a few steps on random samples in the shape of the run's data."""
     from spatialnb.training import loop
 
     small = dataclasses.replace(

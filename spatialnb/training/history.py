@@ -1,4 +1,4 @@
-"""What a run measures epoch by epoch, until a number is not finite."""
+"""The measurements of a run after each epoch, until a number is not finite."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 class History:
-    """The outcome of a run as it grows.
+    """Collects the outcome of a run.
 
     Parameters
     ----------
-    names : quantities that stand in the outcome although no epoch may end well.
+    names : quantities that appear in the outcome even if no epoch finishes.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -20,7 +20,7 @@ class History:
         self.failed_epoch: int | None = None
 
     def add(self, epoch: int, measured: Mapping[str, float]) -> bool:
-        """Add an epoch's numbers. False, and nothing is added, where one of them is not finite."""
+        """Add an epoch's numbers. If one is not finite, add nothing and return False."""
         if not all(math.isfinite(value) for value in measured.values()):
             self.failed_epoch = epoch
             return False
@@ -29,7 +29,7 @@ class History:
         return True
 
     def outcome(self, final: Mapping[str, Any]) -> dict[str, Any]:
-        """What is recorded of the run: as ``failed`` with the epoch, or finished with `final`."""
+        """The outcome to record: ``failed`` with the epoch, or ``finished`` with `final`."""
         if self.failed_epoch is not None:
             return {"status": "failed", "failed_epoch": self.failed_epoch, "epochs": self.epochs}
         return {"status": "finished", "epochs": self.epochs, "final": dict(final)}

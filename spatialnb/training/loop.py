@@ -1,7 +1,7 @@
-"""One run: the loop.
+"""The training loop of one run.
 
-Deterministic: explicit generators, one thread, deterministic algorithms. The same configuration
-gives the same numbers bit for bit on the same kind of machine and build of torch.
+It is deterministic: explicit generators, one thread, deterministic algorithms. The same
+configuration gives bit-identical numbers on the same kind of machine and build of torch.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from spatialnb.training.interventions import table
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What a run leaves: its outcome, as recorded, the network, and its answers.
+    """The result of a run: its outcome as recorded, the network, and its answers.
 
-    `outcome` is plain JSON data: ``status``, ``finished`` or ``failed``; ``epochs``, by quantity a
-    list with one number an epoch, such as ``outcome["epochs"]["test_accuracy"]``; and ``final``.
-    `answers` are the class of every sample that is measured, by edition; none where a run failed.
+    `outcome` is plain JSON data: ``status``, which is ``finished`` or ``failed``; ``epochs``, a
+    list per quantity with one number per epoch, such as ``outcome["epochs"]["test_accuracy"]``; and
+    ``final``. `answers` are the predicted classes of all evaluated samples, by edition; empty if
+    the run failed.
     """
 
     outcome: dict[str, Any]
@@ -47,27 +48,27 @@ def train(
     on_epoch: Callable[[int], None] | None = None,
     device: str = "cpu",
 ) -> Trained:
-    """Train one network as its configuration says.
+    """Train one network according to its configuration.
 
     Parameters
     ----------
     run : the configuration.
-    data : the data set, where it is loaded already; it must be the edition that `run` names.
-    on_epoch : called with the number of epochs done after each.
-    device : as torch calls it, such as ``cuda``. Chance is the processor's on every device, so a
-        run has the same start and order everywhere; rounding differs.
+    data : the data set, if already loaded; it must be the edition that `run` names.
+    on_epoch : called after each epoch with the number of epochs done.
+    device : a torch device, such as ``cuda``. Random numbers are drawn on the CPU for every device,
+        so initialisation and batch order are the same everywhere; only rounding differs.
 
     Returns
     -------
-    Trained : per epoch, mean training loss (cross-entropy, over the epoch as it went, without the
-        decay penalty), test loss and test accuracy in [0, 1], called validation loss and accuracy
-        where images are held out, and whatever else the run's interventions measure; at the end,
-        the share of kernel values under 0.1, and what they add to it. A loss that is not finite
-        ends the run as ``failed``, with the epoch.
+    Trained : per epoch, the training loss (mean cross-entropy over the epoch's steps, without
+        penalties), the test loss and the test accuracy in [0, 1] (named validation loss and
+        accuracy if images are held out), and other quantities that the run's interventions measure;
+        at the end, the fraction of kernel values below 0.1, and what interventions add. A loss that
+        is not finite ends the run as ``failed``, with the epoch.
     """
     data = datasets.load(run.dataset) if data is None else data
     if data.name != run.dataset:
-        raise ValueError(f"the run asks for {run.dataset!r}, the data given is {data.name!r}")
+        raise ValueError(f"the run needs the data {run.dataset!r}, got {data.name!r}")
     with deterministic():
         return _train(run, data, on_epoch or (lambda epoch: None), torch.device(device))
 
@@ -103,7 +104,7 @@ def _train(
 
 
 def _one_epoch(training: Training, stepper: _Stepper) -> float:
-    """Train on every sample once; the mean loss over the epoch as it went."""
+    """Train on every sample once; returns the mean loss over the epoch's steps."""
     data, total = training.data, torch.zeros((), dtype=torch.float64, device=training.device)
     for index in batches(training.shuffled(), training.run.batch_size):
         loss = stepper.step(data.inputs(data.train, index), data.train.y[index])
@@ -112,7 +113,7 @@ def _one_epoch(training: Training, stepper: _Stepper) -> float:
 
 
 class _Stepper:
-    """One step of training: gradients, optimiser and learning rate, and the parts that act here."""
+    """A training step: gradients, optimiser, learning rate, and the hooks of the interventions."""
 
     def __init__(self, training: Training, parts: Sequence[Part]) -> None:
         penalties = [part.penalty for part in parts if part.overrides("penalty")]
@@ -125,7 +126,7 @@ class _Stepper:
         self._rate = optimizers.schedule(training.run, training.optimizer, training.steps)
 
     def step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Train on a batch; its mean cross-entropy, without penalties."""
+        """Train on a batch; returns its mean cross-entropy, without penalties."""
         for augment in self._augment:
             x = augment(x)
         loss = self._gradients(x, y)

@@ -1,4 +1,4 @@
-"""One run of two tasks at once: both losses at every step. Report, v7."""
+"""Train one run on two tasks, with both losses in every step. Log, v7."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spatialnb.training.history import History
 from spatialnb.training.loop import Trained
 
 SECOND = ":second"
-"""What the quantities of the second task end in; those of the first have their plain names."""
+"""Suffix of the second task's quantities; those of the first task have no suffix."""
 
 
 def train(
@@ -29,11 +29,11 @@ def train(
     on_epoch: Callable[[int], None] | None = None,
     device: str = "cpu",
 ) -> Trained:
-    """Train one network on two tasks, or two networks side by side, as the configuration says.
+    """Train one network on two tasks, or two separate networks, according to the configuration.
 
-    At every step the network sees a batch of each task, and the losses are added. An epoch is one
-    pass over the larger training split; the smaller one is gone through again, in a new order, as
-    often as that takes. So the tasks see the same samples whether or not they share layers.
+    Every step uses a batch of each task, and the losses are added. An epoch is one pass over the
+    larger training split; the smaller one is repeated, in a new order each time. The tasks see the
+    same samples whether or not they share layers.
 
     Parameters
     ----------
@@ -43,19 +43,19 @@ def train(
 
     Raises
     ------
-    ValueError : no second task, or data of other editions.
+    ValueError : the run has no second task, or the data are other editions.
     """
     second = run.second
     if second is None or (run.dataset, second.dataset) != (data[0].name, data[1].name):
         asked = (run.dataset, second and second.dataset)
-        raise ValueError(f"the run asks for {asked}, the data given are {[d.name for d in data]}")
+        raise ValueError(f"the run needs the data {asked}, got {[d.name for d in data]}")
     with deterministic():
         there = (data[0].to(torch.device(device)), data[1].to(torch.device(device)))
         return _train(run, second, there, on_epoch or (lambda epoch: None))
 
 
 def build(run: Run, second: SecondTask, data: tuple[Dataset, Dataset]) -> networks.TwoTask:
-    """The network of a run; where layers are shared, the prior is attached to those."""
+    """The network of a run; the prior is attached to shared layers, if there are any."""
     model = networks.TwoTask(
         (data[0].train.x.shape[1], data[1].train.x.shape[1]),
         run.hidden,
@@ -122,7 +122,7 @@ def _train(
 def _stream(
     size: int, batch_size: int, order: torch.Generator, device: torch.device
 ) -> Iterator[Tensor]:
-    """Batches without end: pass after pass, each in a new order."""
+    """An endless stream of batches, in a new order for each pass over the data."""
     while True:
         yield from batches(torch.randperm(size, generator=order).to(device), batch_size)
 
@@ -130,7 +130,7 @@ def _stream(
 def _strengths(
     model: nn.Module, run: Run, second: SecondTask, progress: float
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The strengths of the shared layers for each task; empty lists where none are shared."""
+    """The kernel values of the shared layers for each task; empty lists if none are shared."""
     found = []
     for schedule in (run.schedule, second.schedule):
         if second.shared:
@@ -140,9 +140,10 @@ def _strengths(
 
 
 def _use(model: nn.Module, strengths: list[Tensor]) -> None:
-    """Give the shared layers these strengths.
+    """Use these kernel values in the shared layers.
 
-    By exchange, not by copying: the backward pass still needs those of the other task.
+    The tensors are exchanged, not copied into, because the backward pass still needs those of the
+    other task.
     """
     for (_, part), strength in zip(parametrization.spatial_priors(model), strengths, strict=True):
         part.strength = strength

@@ -1,4 +1,4 @@
-"""The networks of the report, and others that a prior can be put on."""
+"""The networks of the log, and other networks for a prior."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from spatialnb.training.determinism import generator
 
 
 def initialise(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
-    """The network of a run as its seed initialises it, without its prior.
+    """The network of a run, initialised from its seed, without the prior.
 
     Parameters
     ----------
     run : the configuration.
-    shape : of one input, as of a data set: (channels, height, width) or (features,).
-    classes : outputs.
+    shape : of one input, (channels, height, width) or (features,).
+    classes : number of outputs.
     """
     random = generator(run.seed, "initialisation")
     if run.network is not None:
@@ -38,11 +38,11 @@ def initialise(run: Run, shape: Sequence[int], classes: int) -> nn.Module:
 
 
 FILTERS = (16, 32)
-"""Filters of the convolutional network's two layers."""
+"""Numbers of filters in the convolutional network's two layers."""
 SIDE = 4
-"""A transformer's image is cut into so many patches a side."""
+"""Number of patches per side of a transformer's image."""
 WIDTH, HEADS = 64, 4
-"""Width of a transformer's tokens, and its heads of attention."""
+"""Width of a transformer's tokens, and its number of attention heads."""
 
 
 def mlp(
@@ -54,19 +54,18 @@ def mlp(
 ) -> nn.Sequential:
     r"""A multilayer perceptron with ReLU, or another activation, between its layers.
 
-    Weights are drawn from $N(0, 2 / \text{fan\_in})$ (Kaiming normal, He et al. 2015); biases
-    are 0.
-    Attach a prior afterwards: initialise first.
+    Weights are drawn from $N(0, 2 / \text{fan\_in})$ (Kaiming normal, He et al. 2015); biases are
+    0. Attach a prior only after this initialisation.
 
     Parameters
     ----------
     features, hidden, classes : widths of the input, the hidden layers and the output.
-    generator : the only source of chance.
-    activation : makes what stands between two layers. Weights are drawn as for ReLU with any.
+    generator : the only source of randomness.
+    activation : creates the module between two layers. Weights are drawn as for ReLU in any case.
 
     Returns
     -------
-    nn.Sequential : (batch, features) to logits (batch, classes).
+    nn.Sequential : from inputs (batch, features) to logits (batch, classes).
     """
     widths = [features, *hidden, classes]
     layers: list[nn.Module] = []
@@ -76,15 +75,15 @@ def mlp(
 
 
 class TwoTask(nn.Module):
-    """Two tasks with hidden layers in common, and an adapter and a head each. Report, v7.
+    """Two tasks with shared hidden layers, and one adapter and one head per task. Log, v7.
 
     Parameters
     ----------
     features, classes : of the first and of the second task.
-    hidden : widths; the adapters lead to the first one, the shared layers go through the others.
-    shared : with False each task has hidden layers of its own: two separate networks.
-    generator : the only source of chance. The second task's own layers are drawn last, so that all
-        other weights are the same either way.
+    hidden : widths; the adapters map to the first one, the shared layers are between the others.
+    shared : if False, each task has its own hidden layers, so there are two separate networks.
+    generator : the only source of randomness. The second task's own layers are drawn last, so that
+        all other weights are the same in both cases.
     """
 
     def __init__(
@@ -119,25 +118,25 @@ class TwoTask(nn.Module):
 def convolutional(
     shape: Sequence[int], hidden: Sequence[int], classes: int, generator: torch.Generator
 ) -> nn.Sequential:
-    """Two convolutions with the report's network as their classifier.
+    """Two convolutional layers with the log's network as the classifier.
 
-    Each convolution has filters of 3 by 3, keeps the size of the image, and is followed by the
-    maximum over 2 by 2 pixels and ReLU. What they give is flattened channel by channel. Initialised
-    as :func:`mlp`; all linear layers are the classifier's.
+    Each convolution has 3 by 3 filters, keeps the size of the image, and is followed by 2 by 2 max
+    pooling and ReLU. The result is flattened channel by channel. Initialised as :func:`mlp`; all
+    linear layers belong to the classifier.
 
     Parameters
     ----------
     shape : of an image, (channels, height, width), at least 4 by 4 pixels.
     hidden, classes : widths of the classifier's hidden layers and of the output.
-    generator : the only source of chance.
+    generator : the only source of randomness.
 
     Returns
     -------
-    nn.Sequential : flattened images (batch, features) to logits (batch, classes).
+    nn.Sequential : from flattened images (batch, features) to logits (batch, classes).
 
     Raises
     ------
-    ValueError : `shape` is not that of an image, or it is too small.
+    ValueError : `shape` is not that of an image, or the image is too small.
     """
     channels, height, width = _image(shape)
     layers: list[nn.Module] = [nn.Unflatten(1, (channels, height, width))]
@@ -150,28 +149,28 @@ def convolutional(
 def convolutional_pooled(
     shape: Sequence[int], hidden: Sequence[int], classes: int, generator: torch.Generator
 ) -> nn.Sequential:
-    """Convolutions whose numbers of filters are `hidden`, the mean over pixels, and a linear layer.
+    """Convolutions with `hidden` filters, global average pooling, and a linear layer.
 
-    Each convolution is as in :func:`convolutional`. Its weights are nearly all in convolutions, so
-    that `hidden` sets how many there are: 195,111 with (47, 94, 180), on colour images. The mean in
-    the place of a wide classifier is that of Lin et al. 2014.
+    Each convolution is as in :func:`convolutional`. Nearly all weights are in the convolutions, so
+    `hidden` sets their number: 195,111 with (47, 94, 180), on colour images. Global average pooling
+    instead of a wide classifier is from Lin et al. 2014.
 
     Parameters
     ----------
     shape : of an image, (channels, height, width), at least 4 by 4 pixels.
-    hidden : filters of each convolution; each halves the sides of the image.
+    hidden : number of filters in each convolution; each one halves the sides of the image.
     classes, generator : as for :func:`convolutional`.
 
     Raises
     ------
-    ValueError : `shape` is not that of an image; no filters; or more layers than the image has
-        sides to halve.
+    ValueError : `shape` is not that of an image, there are no filters, or there are more layers
+        than the image can be halved.
     """
     channels, height, width = _image(shape)
     if not hidden or min(height, width) < 2 ** len(hidden):
         most = int(math.log2(min(height, width)))
         raise ValueError(
-            f"hidden: a pooled convolutional network of images of {height} by {width} has 1 to "
+            f"hidden: a pooled convolutional network on images of {height} by {width} needs 1 to "
             f"{most} layers, got {len(hidden)}"
         )
     layers: list[nn.Module] = [nn.Unflatten(1, (channels, height, width))]
@@ -185,21 +184,21 @@ def convolutional_pooled(
 class Transformer(nn.Module):
     r"""A small vision transformer (Dosovitskiy et al. 2021).
 
-    The image is cut into 4 by 4 patches, which become tokens of width 64 with a learned position
-    each; blocks follow; the tokens are normalised, and their mean is classified. The MLPs' layers
-    are named ``blocks.<number>.mlp.<place>`` and initialised as in :func:`mlp`; the other weights
-    are drawn from $N(0, 1 / \text{fan in})$, positions from $N(0, 0.02^2)$.
+    The image is split into 4 by 4 patches, which become tokens of width 64 with learned position
+    embeddings. After the blocks, the tokens are normalised, and their mean is classified. The MLPs'
+    layers are named ``blocks.<number>.mlp.<index>`` and initialised as in :func:`mlp`; the other
+    weights are drawn from $N(0, 1 / \text{fan in})$, position embeddings from $N(0, 0.02^2)$.
 
     Parameters
     ----------
-    shape : of an image, (channels, height, width), both sides a multiple of 4.
-    hidden : widths of the MLPs' hidden layers, one a block.
-    classes : outputs.
-    generator : the only source of chance.
+    shape : of an image, (channels, height, width), with both sides a multiple of 4.
+    hidden : widths of the MLPs' hidden layers, one per block.
+    classes : number of outputs.
+    generator : the only source of randomness.
 
     Raises
     ------
-    ValueError : `shape` is not that of an image, or its sides are no multiples of 4.
+    ValueError : `shape` is not that of an image, or its sides are not multiples of 4.
     """
 
     def __init__(
@@ -210,7 +209,7 @@ class Transformer(nn.Module):
         channels, height, width = self.shape
         if height % SIDE or width % SIDE:
             raise ValueError(
-                f"shape: a transformer takes images with sides that are multiples of {SIDE}, got "
+                f"shape: a transformer needs images whose sides are multiples of {SIDE}, got "
                 f"{height} by {width}"
             )
         self.patch = (height // SIDE, width // SIDE)
@@ -229,7 +228,7 @@ class Transformer(nn.Module):
 
     @staticmethod
     def takes_prior(name: str) -> bool:
-        """Whether the prior acts on the layer of that name: on those of the MLPs."""
+        """Whether the prior acts on the layer with this name, that is, on layers of the MLPs."""
         return ".mlp." in name
 
     def _patches(self, x: Tensor) -> Tensor:
@@ -240,7 +239,7 @@ class Transformer(nn.Module):
 
 
 class _Block(nn.Module):
-    """Attention and an MLP, each on normalised tokens and added to them."""
+    """A pre-norm transformer block: attention and an MLP, each with a residual connection."""
 
     def __init__(self, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -262,7 +261,7 @@ class _Block(nn.Module):
 def _image(shape: Sequence[int]) -> tuple[int, int, int]:
     if len(shape) != 3 or min(shape[1:]) < SIDE:
         raise ValueError(
-            f"shape: this network takes images of at least {SIDE} by {SIDE} pixels, (channels, "
+            f"shape: this network needs images of at least {SIDE} by {SIDE} pixels, (channels, "
             f"height, width), got {tuple(shape)}"
         )
     channels, height, width = shape
@@ -270,7 +269,7 @@ def _image(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def _projection(into: int, out: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer that no ReLU follows: weights from N(0, 1 / fan in)."""
+    """A linear layer not followed by ReLU, with weights from N(0, 1 / fan in)."""
     layer = linear(into, out, generator)
     with torch.no_grad():
         layer.weight.div_(math.sqrt(2.0))
@@ -278,19 +277,19 @@ def _projection(into: int, out: int, generator: torch.Generator) -> nn.Linear:
 
 
 def _convolution(into: int, out: int, generator: torch.Generator) -> nn.Conv2d:
-    """A convolution of 3 by 3 with Kaiming normal weights and zero biases; see :func:`linear`."""
+    """A 3 by 3 convolution with Kaiming normal weights and zero biases; see :func:`linear`."""
     layer = nn.Conv2d(into, out, 3, padding=1, device="meta").to_empty(device="cpu")
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-    # The same numbers in the order of memory in which a processor is faster, by a third here.
+    # The same numbers in a memory layout that is a third faster on a CPU here.
     layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     return layer
 
 
 def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
     """A linear layer with Kaiming normal weights (out, in) and zero biases."""
-    # Made without storage first: nn.Linear would draw from, and change, torch's global generator.
+    # Created without storage: nn.Linear would draw from, and change, torch's global generator.
     layer = nn.Linear(into, out, device="meta").to_empty(device="cpu")
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
     nn.init.zeros_(layer.bias)
@@ -305,18 +304,18 @@ def linear_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
 def prior_layers(model: nn.Module) -> list[tuple[str, nn.Linear]]:
     """The linear layers that a run's prior acts on, first to last.
 
-    All of them, or those that the model's own ``takes_prior``, from a layer's name to a bool, says.
+    These are all of them, or those for which the model's ``takes_prior`` returns True.
     """
     takes_prior = getattr(model, "takes_prior", lambda name: True)
     return [(name, layer) for name, layer in linear_layers(model) if takes_prior(name)]
 
 
 def distances(run: Run, model: nn.Module, shape: Sequence[int]) -> list[Tensor]:
-    """Distances (out, in) of every layer of a run's network that its prior acts on, first to last.
+    """Distances (out, in) of every layer on which a run's prior acts, first to last.
 
     Raises
     ------
-    ValueError : positions on the plane, and `shape`, that of an input, is not that of an image.
+    ValueError : the run uses the pixel grid, but `shape`, that of an input, is not an image's.
     """
     shapes = [(layer.out_features, layer.in_features) for _, layer in prior_layers(model)]
     if run.positions == "plane":
@@ -325,12 +324,12 @@ def distances(run: Run, model: nn.Module, shape: Sequence[int]) -> list[Tensor]:
 
 
 def effective_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights (out, in) that act, by layer: what a prior makes of the learned ones."""
+    """The effective weights (out, in) by layer, which a prior computes from the learned ones."""
     return {name: layer.weight.detach().clone() for name, layer in linear_layers(model)}
 
 
 @torch.no_grad()
 def zeros(model: nn.Module) -> float:
-    """Share of the effective weights of a model's linear layers that are zero."""
+    """Fraction of the effective weights of a model's linear layers that are zero."""
     weights = [layer.weight for layer in (part for _, part in linear_layers(model))]
     return sum(int((w == 0.0).sum()) for w in weights) / sum(w.numel() for w in weights)

@@ -1,4 +1,4 @@
-"""The optimisers, each of all parameters of a network, biases too."""
+"""The optimisers; each updates all parameters of a network, including biases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spatialnb.config.components import optimizers
 from spatialnb.config.run import Run
 
 MOMENTUM = 0.9
-"""Of SGD, which is without Nesterov's."""
+"""Momentum of SGD, without Nesterov."""
 
 
 def adam(parameters: Iterable[Tensor], run: Run) -> Optimizer:
@@ -34,16 +34,17 @@ def adamw(parameters: Iterable[Tensor], run: Run) -> Optimizer:
 
 
 def madam(parameters: Iterable[Tensor], run: Run) -> Optimizer:
-    """Madam, which multiplies weights: see :class:`Madam`."""
+    """Madam, with multiplicative updates: see :class:`Madam`."""
     return Madam(parameters, lr=run.learning_rate)
 
 
 class Madam(Optimizer):
     r"""Multiplicative updates, $w \leftarrow w\, e^{-\eta\, \mathrm{sign}(w)\, \hat g}$.
 
-    $\hat g$ is the gradient over the root of its mean square, $\beta = 0.999$, within $\pm 10$;
-    $|w|$ is held to three times the root mean square that the layer starts with. No weight changes
-    its sign. Biases, which start at 0 and would stay there, take $b \leftarrow b - \eta \hat g$.
+    $\hat g$ is the gradient divided by the root of its running mean square, $\beta = 0.999$,
+    clipped to $\pm 10$; $|w|$ is clipped to three times the layer's initial root mean square. No
+    weight changes sign. Biases start at 0 and would stay there, so they use
+    $b \leftarrow b - \eta \hat g$.
 
     Source: Bernstein et al. 2020, learning compositional functions via multiplicative weight
     updates.
@@ -56,7 +57,7 @@ class Madam(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step; the gradients stay in place."""
+        """One step; the gradients are not changed."""
         for group in self.param_groups:
             for weight in group["params"]:
                 self._update(weight, group["lr"])
@@ -80,18 +81,18 @@ class Madam(Optimizer):
 
 
 def make(run: Run, model: nn.Module) -> Optimizer:
-    """The optimiser of a run, of all parameters of its network."""
+    """The optimiser of a run, for all parameters of its network."""
     return optimizers.get(run.optimizer)(model.parameters(), run)
 
 
 def schedule(run: Run, optimizer: Optimizer, steps: int) -> LambdaLR | None:
-    """What sets the learning rate of every step, the biases' too; None where it is constant.
+    """The scheduler of the learning rate, for weights and biases; None if it is constant.
 
     Parameters
     ----------
-    run : says how it falls, to zero at the step after the last one; anew in each of its rounds,
-        where it prunes in rounds.
-    steps : of the whole training.
+    run : names the decay, which reaches zero one step after the last; it restarts in each round if
+        the run prunes in rounds.
+    steps : number of steps in the whole training.
     """
     if run.learning_rate_decay is None:
         return None

@@ -1,10 +1,10 @@
-r"""Masks: how many weights a layer keeps, which ones, and training that leaves the others at zero.
+r"""Sparse training: which weights each layer keeps, and optimisers that hold the others at zero.
 
-A share of zeros z stands for the band that a thresholded exponential kernel leaves: each layer
-keeps as many weights as it has connections within the distance $1 - \sqrt z$, about a share 1 - z
-of them (see :meth:`spatialnb.priors.kernels.Kernel.share_below`). Every method keeps so many in
-each layer, so methods differ in which weights they keep, and not in how many. Weights are (out, in)
-throughout.
+The number of kept weights follows the band that a thresholded exponential kernel leaves: at a
+fraction z of zeros, each layer keeps as many weights as it has connections within the distance
+$1 - \sqrt z$, about a fraction 1 - z of them (see
+:meth:`spatialnb.priors.kernels.Kernel.share_below`). All methods keep this number in each layer, so
+they differ in which weights they keep, not in how many. Weights are (out, in) throughout.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from spatialnb.config.sparsity import Sparse
 from spatialnb.priors.geometry import layer_distance
 
 REPLACED = 0.3
-"""Share of a layer's weights that SET replaces, and RigL at first."""
+"""Fraction of a layer's weights that SET replaces, and RigL initially."""
 RIGL_STEPS = 100
-"""Steps from one replacement to the next in RigL."""
+"""Steps between two replacements in RigL."""
 RIGL_UNTIL = 0.75
-"""Share of the training after which RigL's places stay."""
+"""Fraction of training after which RigL's mask is fixed."""
 
 
 def weights_left(shape: Sequence[int], zeros: float) -> int:
@@ -33,7 +33,7 @@ def weights_left(shape: Sequence[int], zeros: float) -> int:
 
 
 def largest(score: Tensor, number: int) -> Tensor:
-    """A mask, True at the so many largest scores. Which of equal ones are kept is left open."""
+    """A mask that is True at the `number` largest scores; ties are broken arbitrarily."""
     mask = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
     mask[score.flatten().topk(number, sorted=False).indices] = True
     return mask.reshape(score.shape)
@@ -42,7 +42,7 @@ def largest(score: Tensor, number: int) -> Tensor:
 def masks(
     weights: Sequence[Tensor], sparse: Sparse, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    """Where the weights of each layer are at the start: True for a weight, False for a zero."""
+    """The initial mask of each layer: True for a weight, False for a zero."""
     made = []
     for weight in weights:
         if sparse.places == "band":
@@ -55,9 +55,9 @@ def masks(
 
 @torch.no_grad()
 def start(weights: Sequence[Tensor], kept: Sequence[Tensor], scale: bool = True) -> None:
-    r"""Set weights to zero where nothing is kept, and scale the others to the inputs that are left.
+    r"""Apply the masks to the initial weights, and rescale the kept weights to the smaller fan-in.
 
-    Weights were drawn from $N(0, 2 / \text{fan in})$; with a share s of them left the fan-in is s
+    Weights were drawn from $N(0, 2 / \text{fan in})$. If a fraction s is kept, the fan-in is s
     times as large, so they are divided by $\sqrt s$. With `scale` False they stay as drawn.
     """
     for weight, mask in zip(weights, kept, strict=True):
@@ -66,13 +66,13 @@ def start(weights: Sequence[Tensor], kept: Sequence[Tensor], scale: bool = True)
 
 
 class Masked:
-    """An optimiser that leaves weights at zero where their mask says so.
+    """An optimiser that holds weights at zero where their mask is False.
 
     Parameters
     ----------
-    optimizer : of these weights, and of others, which it leaves alone.
-    weights : they are set to zero at once where `kept` is False.
-    kept : a mask for each.
+    optimizer : the optimiser of these weights, and possibly of others, which are not masked.
+    weights : the masked weights; set to zero immediately where `kept` is False.
+    kept : a mask for each weight tensor.
     """
 
     def __init__(
@@ -84,29 +84,29 @@ class Masked:
         self._hold()
 
     def step(self) -> None:
-        """One step of the optimiser, from gradients that are zero where the weights are."""
+        """One step of the optimiser, with gradients masked like the weights."""
         if self.before_step():
             self.optimizer.step()
         self.after_step()
 
     @torch.no_grad()
     def before_step(self) -> bool:
-        """Set gradients to zero where the weights are; False where the step is to be left out."""
+        """Apply the mask to the gradients; returns False if the step must be skipped."""
         for weight, mask in zip(self.weights, self.kept, strict=True):
             if weight.grad is not None:
                 weight.grad.mul_(mask)
         return True
 
     def after_step(self) -> None:
-        """Set weights to zero again that the step has moved."""
+        """Apply the mask to the weights again after the step."""
         self._hold()
 
     @torch.no_grad()
     def replace(self, share: float, score: Callable[[Tensor], Tensor]) -> None:
-        """Drop this share of each layer's weights, the smallest, and let as many grow.
+        """Drop the smallest weights of each layer, a fraction `share`, and grow as many new ones.
 
-        They grow at zero where the score of a layer's weight is largest, among the places without a
-        weight and those just dropped. The optimiser's averages start anew there.
+        New weights start at zero, at the largest scores among the connections without a weight,
+        including those just dropped. The optimiser's averages are reset there.
         """
         for place, (weight, mask) in enumerate(zip(self.weights, self.kept, strict=True)):
             left = int(mask.sum())
@@ -121,7 +121,7 @@ class Masked:
 
     @torch.no_grad()
     def keep(self, numbers: Sequence[int]) -> None:
-        """Keep so many of each layer's weights, the largest; the others are zero from here on."""
+        """Keep the largest weights of each layer, as many as `numbers` says; zero the others."""
         for place, (weight, mask) in enumerate(zip(self.weights, self.kept, strict=True)):
             if numbers[place] < int(mask.sum()):
                 self.kept[place] = largest(weight.abs().masked_fill(~mask, -1.0), numbers[place])
@@ -134,13 +134,13 @@ class Masked:
 
 
 class Set(Masked):
-    """SET: after every epoch but the last, weights give way to others at random places.
+    """SET: after every epoch but the last, the smallest weights are replaced by random connections.
 
     Parameters
     ----------
     optimizer, weights, kept : as for :class:`Masked`.
-    epoch, steps : steps of an epoch, and of the whole training.
-    generator : the only source of chance.
+    epoch, steps : number of steps per epoch, and in the whole training.
+    generator : the only source of randomness.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Set(Masked):
         self._done = 0
 
     def after_step(self) -> None:
-        """After the last step of an epoch weights are replaced as well."""
+        """Mask the weights; after the last step of an epoch, also replace some of them."""
         super().after_step()
         self._done += 1
         if self._done % self._epoch == 0 and self._done < self._steps:
@@ -168,14 +168,15 @@ class Set(Masked):
 
 
 class Rigl(Masked):
-    r"""RigL: now and then, instead of a step, weights give way to others with large gradients.
+    r"""RigL: the smallest weights are replaced by connections with large gradients.
 
-    The share replaced before step t of S is $\frac{0.3}{2} (1 + \cos(\pi t / 0.75 S))$.
+    Every 100 steps, a replacement takes the place of a step. The fraction replaced before step t of
+    S is $\frac{0.3}{2} (1 + \cos(\pi t / 0.75 S))$.
 
     Parameters
     ----------
     optimizer, weights, kept : as for :class:`Masked`.
-    steps : of the whole training.
+    steps : number of steps in the whole training.
     """
 
     def __init__(
@@ -191,7 +192,7 @@ class Rigl(Masked):
         self._done = 0
 
     def before_step(self) -> bool:
-        """Now and then replace weights, which takes the place of a step."""
+        """Replace weights if due, instead of a step; otherwise mask the gradients."""
         due = self._done and self._done % RIGL_STEPS == 0 and self._done < self._until
         self._done += 1
         if not due:
@@ -202,18 +203,19 @@ class Rigl(Masked):
 
 
 class Granet(Masked):
-    r"""GraNet: ever fewer weights, and of those that are left some grow anew where gradients ask.
+    r"""GraNet: gradual pruning, while some weights are regrown where gradients are large.
 
-    Every 100 steps until 75 % of the training, and there, instead of a step, each layer keeps its n
-    largest weights, $n = n_1 + (n_0 - n_1) (1 - t / 0.75 S)^3$ before step t of S, from $n_0$ to
-    $n_1$; then a share $\frac14 (1 + \cos(\pi t / 0.75 S))$ of these gives way to weights
-    where the gradient is largest. Liu et al. 2021, by layer.
+    Every 100 steps until 75 % of training, and once at that point, a step is replaced by the
+    following. Each layer keeps its n largest weights, where before step t of S
+    $n = n_1 + (n_0 - n_1) (1 - t / 0.75 S)^3$ goes from $n_0$ to $n_1$. Then a fraction
+    $\frac14 (1 + \cos(\pi t / 0.75 S))$ of these, the smallest, is replaced by connections with the
+    largest gradients. Liu et al. 2021, applied per layer.
 
     Parameters
     ----------
-    optimizer, weights, kept : as for :class:`Masked`; `kept` is the mask at the start.
-    left : how many weights each layer has at the end.
-    steps : of the whole training.
+    optimizer, weights, kept : as for :class:`Masked`; `kept` is the initial mask.
+    left : the number of weights that each layer has at the end.
+    steps : number of steps in the whole training.
     """
 
     def __init__(
@@ -231,7 +233,7 @@ class Granet(Masked):
         self._done = 0
 
     def before_step(self) -> bool:
-        """Now and then keep fewer weights and replace some, which takes the place of a step."""
+        """Prune and replace weights if due, instead of a step; otherwise mask the gradients."""
         step, self._done = self._done, self._done + 1
         regular = step > 0 and step % RIGL_STEPS == 0 and step < self._until
         if not (regular or step == self._until):
@@ -248,17 +250,17 @@ class Granet(Masked):
 
 
 class Iterative(Masked):
-    """Iterative magnitude pruning: trained, pruned, set back to the start, and trained again.
+    """Iterative magnitude pruning: train, prune, rewind, and train again.
 
-    After each round but the last the largest weights of each layer stay, at the values that they
-    started with, and the optimiser starts anew. Their number falls by the same factor each time.
-    Frankle and Carbin 2019; from a little later than the start, Frankle et al. 2020.
+    After each round but the last, the largest weights of each layer are kept and rewound to their
+    initial values, and the optimiser is reset. Their number decreases by the same factor each time.
+    Frankle and Carbin 2019; rewinding to a later step, Frankle et al. 2020.
 
     Parameters
     ----------
-    optimizer, weights, kept : as for :class:`Masked`; `kept` is all of them.
-    left : how many weights each layer has in the last round.
-    rounds : how many there are.
+    optimizer, weights, kept : as for :class:`Masked`; `kept` is True everywhere.
+    left : the number of weights that each layer has in the last round.
+    rounds : the number of rounds.
     """
 
     def __init__(
@@ -276,13 +278,13 @@ class Iterative(Masked):
         self.remember()
 
     def remember(self) -> None:
-        """Let later rounds start from all parameters of the optimiser as they are now."""
+        """Store the current values of all parameters, to which later rounds are rewound."""
         groups = self.optimizer.param_groups
         self._start = {part: part.detach().clone() for group in groups for part in group["params"]}
 
     @torch.no_grad()
     def begin(self, number: int) -> None:
-        """Begin the round of that number, counted from 0."""
+        """Begin round `number`, counted from 0."""
         if number == 0:
             return
         share = number / (self._rounds - 1)
@@ -299,19 +301,20 @@ class Iterative(Masked):
 
 
 def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -> tuple[int, ...]:
-    """Hidden widths of a dense network with as many weights as a sparse one has left.
+    """Hidden widths of a dense network with as many weights as a sparse one keeps.
 
-    Each layer but the last two gets at most as many weights as the sparse one's has left; the last
-    hidden width is the largest for which the whole has at most as many. Biases are not counted.
+    Each layer but the last two has at most as many weights as the same layer of the sparse network
+    keeps; the last hidden width is the largest for which the whole network has at most as many.
+    Biases are not counted.
 
     Parameters
     ----------
-    features, hidden, classes : widths of the sparse network, at least one of them hidden.
-    zeros : its share of zeros.
+    features, hidden, classes : widths of the sparse network, with at least one hidden layer.
+    zeros : its fraction of zeros.
 
     Raises
     ------
-    ValueError : no hidden layer, or too few weights for one neuron a layer.
+    ValueError : no hidden layer, or too few weights for one unit per layer.
     """
     if not hidden:
         raise ValueError("narrowed: expected at least one hidden width, got none")
@@ -324,8 +327,8 @@ def narrowed(features: int, hidden: Sequence[int], classes: int, zeros: float) -
     widths.append(budget // (widths[-1] + classes) if widths[-1] else 0)
     if min(widths[1:]) < 1:
         raise ValueError(
-            f"narrowed: {sum(left)} weights are too few for a neuron in each of {len(hidden)} "
-            "hidden layers; give fewer zeros"
+            f"narrowed: {sum(left)} weights are too few for one unit in each of {len(hidden)} "
+            "hidden layers; use fewer zeros"
         )
     return tuple(widths[1:])
 

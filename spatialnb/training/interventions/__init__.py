@@ -1,1 +1,1 @@
-"""What the package itself can do to a run while it trains, one file each."""
+"""The package's own interventions in training, one per file."""

@@ -1,4 +1,4 @@
-"""The spatial prior as a parametrization of the network's weights, moved before every epoch."""
+"""The spatial prior as a parametrization of the network's weights, updated before every epoch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from spatialnb.training import networks
 
 @dataclass(frozen=True, kw_only=True)
 class AttachedPrior(Intervention):
-    """Kernel values act on the learned weights of the layers that the run's prior is for."""
+    """Attaches the run's prior, so that kernel values act on the learned weights."""
 
     @classmethod
     def asked_by(cls, run: Run) -> AttachedPrior | None:
-        """None where nothing would change: multiplying by one is exact."""
+        """None if the prior would change nothing, since multiplying by one is exact."""
         plain = run.action == "multiply" and run.schedule == Static()
         return None if plain or run.asymmetric or run.folded else cls()
 
@@ -35,7 +35,7 @@ class AttachedPrior(Intervention):
         parametrization.step(self.training.model, self.training.run.schedule, progress)
 
     def measure(self) -> dict[str, float]:
-        """With a cap as action, the share of learned weights that lie beyond it."""
+        """With a cap as action, the fraction of learned weights beyond it."""
         if self.training.run.action not in CAPS:
             return {}
         return {"cap_share": parametrization.capped_share(self.training.model)}

@@ -1,4 +1,4 @@
-"""Training images moved and mirrored at random, as is usual for CIFAR-10."""
+"""Random shifts and horizontal flips of training images, as is usual for CIFAR-10."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from spatialnb.config.intervention import Intervention
 from spatialnb.config.run import Run
 
 PADDING = 4
-"""Pixels that are added at each side before an image is cut out again. He et al. 2016."""
+"""Pixels of padding at each side before an image is cropped. He et al. 2016."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CropAndFlip(Intervention):
-    """Every training image is padded with zeros, cropped at random and mirrored half of the time.
+    """Pads every training image with zeros, crops it at random and flips it with probability 0.5.
 
-    The zeros are those of the network's inputs: the mean of a channel where images are
-    standardised. Test images are left as they are.
+    Zero refers to the network's inputs: for standardised images, it is the mean of the channel.
+    Test images are not changed.
     """
 
     @classmethod
@@ -33,13 +33,13 @@ class CropAndFlip(Intervention):
 
 
 def crop_and_flip(x: Tensor, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Images (batch, features) with each moved by up to 4 pixels and maybe mirrored.
+    """Shift each image of a batch (batch, features) by up to 4 pixels, and flip some of them.
 
     Parameters
     ----------
     x : images, flattened channel by channel.
     shape : of one image, (channels, height, width).
-    generator : the only source of chance, on the processor.
+    generator : the only source of randomness, on the CPU.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Hidden neurons that never fire: how many of a layer give nothing for any sample."""
+"""Dead units: the fraction of each hidden layer's units that output zero for every sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spatialnb.training.evaluation import chunks, parametrized_once
 
 @dataclass(frozen=True, kw_only=True)
 class DeadUnits(Intervention):
-    """Measures the share of dead units of each hidden layer after every epoch."""
+    """Measures the fraction of dead units in each hidden layer after every epoch."""
 
     @classmethod
     def asked_by(cls, run: Run) -> DeadUnits | None:
@@ -30,16 +30,17 @@ class DeadUnits(Intervention):
 
 @torch.no_grad()
 def dead(model: nn.Module, inputs: Iterable[Tensor]) -> list[float]:
-    r"""Share of dead neurons in [0, 1], of each hidden layer, first to last.
+    r"""Fraction of dead units in [0, 1], in each hidden layer, first to last.
 
-    A neuron is dead where $x V^\top + b \le 0$ for every sample. A ReLU then gives 0 and passes no
-    gradient on, so that no step revives the neuron but one of a layer below. Source: Lu et al.
-    2020, who call a network dead.
+    A unit is dead if $x V^\top + b \le 0$ for every sample. Its ReLU then outputs 0 and passes no
+    gradient, so that only a change in an earlier layer can revive the unit. Source: Lu et al. 2020,
+    who define dead networks.
 
     Parameters
     ----------
-    model : linear layers with an activation between, as :func:`spatialnb.training.networks.mlp`
-    makes it. inputs : batches (batch, features) of all samples that count.
+    model : linear layers with activations between them, as from
+        :func:`spatialnb.training.networks.mlp`.
+    inputs : batches (batch, features) of all samples to consider.
     """
     fired: list[Tensor] = []
     for batch in inputs:

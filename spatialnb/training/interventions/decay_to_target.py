@@ -1,4 +1,4 @@
-"""Decay toward a target: a penalty on the distance of the weights to a kernel. Report, v9."""
+"""Decay toward a target: a penalty on the distance of the weights to a kernel. Log, v9."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spatialnb.training.context import Training
 
 @dataclass(frozen=True, kw_only=True)
 class DecayToTarget(Intervention):
-    """Adds the penalty to every batch's loss, and measures the distance that is left."""
+    """Adds the penalty to every batch's loss, and measures the remaining distance."""
 
     decay: Decay
 

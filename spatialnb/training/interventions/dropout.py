@@ -14,7 +14,7 @@ from spatialnb.training.context import Training
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Intervention):
-    """Hidden units are left out at random while the network trains. Srivastava et al. 2014."""
+    """Drops hidden units at random during training. Srivastava et al. 2014."""
 
     share: float
 
@@ -35,10 +35,10 @@ class Dropout(Intervention):
 
 
 class SeededDropout(nn.Module):
-    """Sets a share of its inputs to zero and scales the others by 1 / (1 - share).
+    """Sets a fraction of its inputs to zero, and scales the others by 1 / (1 - share).
 
-    torch's own draws from the global generator. This one draws from `generator`, and only where
-    gradients are recorded: whatever is measured sees the whole network.
+    Unlike torch's dropout, which draws from the global generator, this one draws from `generator`.
+    It acts only when gradients are recorded, so that evaluation uses the whole network.
     """
 
     def __init__(self, share: float) -> None:
@@ -47,7 +47,7 @@ class SeededDropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Inputs (batch, units), of which some are left out."""
+        """Apply dropout to inputs (batch, units)."""
         if not torch.is_grad_enabled():
             return x
         left = torch.rand(x.shape, generator=self.generator).to(x.device) >= self.share

@@ -1,10 +1,10 @@
-r"""A network whose neurons can be told apart: some of their weights are fixed, the same for all.
+r"""Networks without permutation symmetry: some of each unit's weights are fixed, for all seeds.
 
 $W_\text{eff} = M \circ W + (1 - M) \circ F$: in every row of a layer a random subset of the
-entries ($M = 0$) is fixed at values $F$ from $N(0, \kappa^2)$ and never trained. Other neurons have
-other subsets and values, so no two of them can change places. Source: Lim et al. 2024,
-"W-asymmetric" networks. Subsets and values come from a seed of their own, so networks that are
-trained from other seeds have them in common.
+entries ($M = 0$) is fixed at values $F$ from $N(0, \kappa^2)$ and never trained. Units differ in
+these subsets and values, so no two units can be exchanged. Source: Lim et al. 2024, "W-asymmetric"
+networks. Subsets and values come from a separate seed, so networks trained from different seeds
+share them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ SEED_OFFSET = 2**31
 
 
 class FixedPart(nn.Module):
-    """The parametrization: trained weights with the fixed ones in their places.
+    """Parametrization of a weight of which some entries are fixed.
 
     Parameters
     ----------
-    mask : (out, in), true where a weight is fixed.
-    values : (out, in); what stands there.
+    mask : (out, in), True for fixed entries.
+    values : (out, in), the values of the fixed entries.
     """
 
     mask: Tensor
@@ -48,7 +48,7 @@ class FixedPart(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class FixedWeights(Intervention):
-    """Fixes some of every neuron's weights before the training."""
+    """Fixes some of every unit's weights before training."""
 
     asymmetric: Asymmetric
 
@@ -65,14 +65,14 @@ def fix(model: nn.Module, asymmetric: Asymmetric) -> nn.Module:
 
     Raises
     ------
-    ValueError : a weight has a parametrization already.
+    ValueError : a weight is already parametrized.
     """
     generator = torch.Generator().manual_seed(SEED_OFFSET + asymmetric.seed)
     for name, layer in list(model.named_modules()):
         if not isinstance(layer, nn.Linear):
             continue
         if parametrize.is_parametrized(layer, "weight"):
-            raise ValueError(f"asymmetric: layer {name!r} has a parametrized weight already")
+            raise ValueError(f"asymmetric: layer {name!r} already has a parametrized weight")
         weight = layer.weight
         inputs = weight.shape[1]
         draw = torch.rand(weight.shape, generator=generator)

@@ -1,4 +1,4 @@
-"""The spatial prior folded into the optimiser: the effective weights are trained themselves."""
+"""The spatial prior folded into the optimiser, so that effective weights are trained directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spatialnb.training.context import Training
 
 @dataclass(frozen=True, kw_only=True)
 class FoldedPrior(Intervention):
-    """Some of the four parts of what a multiplicative prior does to training."""
+    """Applies some of the four effects of a multiplicative prior on training."""
 
     parts: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""Where the inputs are that the first layer's units keep: measured, against nulls."""
+"""Measure how local the first layer's mask is, compared with null masks."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from spatialnb.training.determinism import generator
 class MaskLocality(Intervention):
     """Measures :mod:`spatialnb.priors.mask_locality` of the first layer's weights.
 
-    The mask is where its effective weights are not zero. After every epoch the measures, by their
-    names; at the end ``mask_nulls``, the nulls' by theirs. Places are those of the run:
-    ``permuted_pixels`` permutes them here too.
+    The mask is True where effective weights are not zero. The measures are recorded after every
+    epoch, and those of the nulls at the end as ``mask_nulls``. Positions are those of the run, so
+    ``permuted_pixels`` applies here as well.
     """
 
     @classmethod
@@ -29,7 +29,7 @@ class MaskLocality(Intervention):
         return cls() if run.mask_locality else None
 
     def prepare(self, model: nn.Module, run: Run, shape: tuple[int, ...]) -> None:
-        pixels(shape)  # raises where there are none
+        pixels(shape)  # raises ValueError unless inputs are images
 
     def measure(self) -> dict[str, float]:
         training = self.training

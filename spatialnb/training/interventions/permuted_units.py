@@ -1,4 +1,4 @@
-"""Hidden units of a trained network permuted, and measured. Log, "Expected effects"."""
+"""Evaluate a trained network with its hidden units permuted. Log, "Expected effects"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spatialnb.training.determinism import generator
 
 @dataclass(frozen=True, kw_only=True)
 class PermutedUnits(Intervention):
-    """Measures the trained network with its hidden units in a random order, `times` times."""
+    """Evaluates the trained network `times` times with its hidden units randomly permuted."""
 
     times: int
 
@@ -39,15 +39,15 @@ class PermutedUnits(Intervention):
 
 @torch.no_grad()
 def permute_units(model: nn.Module, generator: torch.Generator) -> None:
-    """Put the units of every hidden layer in a random order, in place.
+    """Randomly permute the units of every hidden layer, in place.
 
-    The learned weights into a unit, its bias and the learned weights out of it move together. The
-    kernel stays where it is. Without a prior the network computes the same function as before.
+    A unit's learned incoming weights, bias and learned outgoing weights move together. The kernel
+    does not move. Without a prior, the network's function is unchanged.
 
     Parameters
     ----------
-    model : a multilayer perceptron, with a prior or without.
-    generator : of the permutations, one a hidden layer.
+    model : a multilayer perceptron, with or without a prior.
+    generator : source of the permutations, one per hidden layer.
     """
     layers = [part for part in model.modules() if isinstance(part, nn.Linear)]
     for before, after in itertools.pairwise(layers):

@@ -1,4 +1,4 @@
-"""A trained network with weights set to zero: right after, and after one more epoch of training."""
+"""Prune a trained network; evaluate it right away and after one more epoch of training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Tune = Callable[[nn.Module, Masked], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Pruning(Intervention):
-    """Measures copies of the trained network with zeros, at every level that is asked for."""
+    """Evaluates pruned copies of the trained network, at every level of the run."""
 
     prune: Prune
 
@@ -49,7 +49,7 @@ class Pruning(Intervention):
 
 
 def _one_more_epoch(training: Training) -> Tune:
-    """One more epoch, in the same order for every network, at the run's learning rate."""
+    """One more epoch at the run's learning rate, with the same batch order for every network."""
     order = training.shuffled()
 
     def train_on(network: nn.Module, held: Masked) -> None:
@@ -72,23 +72,24 @@ def pruned(
     accuracy: Callable[[nn.Module], float],
     generator: torch.Generator,
 ) -> dict[str, Any]:
-    """Accuracies in [0, 1] of copies of a network with zeros, for every criterion and level.
+    """Accuracies in [0, 1] of pruned copies of a network, for every criterion and level.
 
-    Every copy takes the optimiser's averages with it, is tuned on the same batches, and
-    keeps its zeros while it is.
+    Every copy starts with the optimiser's averages, is fine-tuned on the same batches, and keeps
+    its zeros.
 
     Parameters
     ----------
     prune : criteria and levels.
-    model, optimizer : as the training left them; neither is changed.
-    strengths : (out, in) of each linear layer in the last epoch.
-    tune, accuracy : what one more epoch is, and how a network is measured.
-    generator : of the criterion ``random``.
+    model, optimizer : as they are after training; neither is changed.
+    strengths : kernel values (out, in) of each linear layer in the last epoch.
+    tune, accuracy : functions that train one more epoch, and that evaluate a network.
+    generator : for the criterion ``random``.
 
     Returns
     -------
-    ``tuned_accuracy`` of the network without zeros, and ``levels``: ``by``, ``level`` as asked for,
-    ``zeros`` counted in the effective weights at the end, ``accuracy``, ``tuned_accuracy``.
+    ``tuned_accuracy`` of the unpruned network, and ``levels``, each with ``by``, ``level`` as
+    requested, ``zeros`` counted in the final effective weights, ``accuracy`` and
+    ``tuned_accuracy``.
     """
 
     def measured(kept: Sequence[Tensor]) -> dict[str, float]:
@@ -121,7 +122,7 @@ def pruned(
 def _scores(
     by: str, model: nn.Module, strengths: Sequence[Tensor], generator: torch.Generator
 ) -> list[Tensor]:
-    """What is kept has the largest: one tensor (out, in) a layer."""
+    """Scores by which the largest weights are kept: one tensor (out, in) per layer."""
     if by == "kernel":
         return list(strengths)
     if by == "magnitude":

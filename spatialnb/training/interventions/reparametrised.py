@@ -1,4 +1,4 @@
-"""Other ways to write a weight than the prior's: weight normalisation, and a scalar that learns."""
+"""Reparametrisations other than the prior: weight normalisation, and a learned scalar."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from spatialnb.training import networks
 
 @dataclass(frozen=True, kw_only=True)
 class Reparametrised(Intervention):
-    r"""The weight of every linear layer is written in another way.
+    r"""Reparametrises the weight of every linear layer.
 
-    ``weight_norm``: $W = g\, V / \lVert V \rVert$ by row, g and V learned, torch's own. It starts
-    at the drawn weights. Salimans and Kingma 2016.
+    ``weight_norm``: $W = g\, V / \lVert V \rVert$ by row, with learned g and V (torch's version).
+    It starts at the initial weights. Salimans and Kingma 2016.
 
-    ``learned_scalar``: $W = s V$ with one learned number s a layer, which starts at the mean of the
-    exponential kernel, where the fixed scalar of that kernel stays.
+    ``learned_scalar``: $W = s V$ with one learned scalar s per layer, initialised at the mean of
+    the exponential kernel, which is the value of the corresponding fixed scalar.
     """
 
     kind: str
@@ -46,12 +46,12 @@ class Reparametrised(Intervention):
 
 
 class LearnedScalar(nn.Module):
-    r"""$s V$ with a learned number s, which starts at `start`."""
+    r"""$s V$ with a learned scalar s, initialised at `start`."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
         self.scalar = nn.Parameter(torch.tensor(start))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The effective weight (out, in) of the learned one."""
+        """The effective weight (out, in) of a learned weight."""
         return self.scalar * weight

@@ -1,4 +1,4 @@
-"""How far weight vectors turn, how long they are, and how many weights change their sign."""
+"""Measure the rotation and norm of weight vectors, and the fraction of sign changes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Rotation(Intervention):
     over its units or weights:
 
     - ``angle``: between a unit's vector before and after the epoch, in degrees;
-    - ``angle_from_start``: between its first vector and this one;
+    - ``angle_from_start``: between its initial and its current vector;
     - ``norm``: of the vectors;
-    - ``sign_flips``: the share of weights with another sign than before the epoch.
+    - ``sign_flips``: the fraction of weights that changed sign during the epoch.
 
-    Of the effective weights, and under names that begin with ``learned_`` of the learned ones: of
-    weight normalisation, the direction V. Where there is no prior the two are one.
+    These are recorded for the effective weights and, with the prefix ``learned_``, for the learned
+    weights (with weight normalisation, the direction V). Without a prior the two are equal.
 
     Sources: Kosson, Messmer and Jaggi 2023 for angles as what weight decay sets; Carbonnelle and
     De Vleeschouwer 2019 for the rotation of layers.
@@ -62,7 +62,7 @@ class _Together(Part):
 
 
 class _Measured:
-    """Weights of a network in one sense, by layer, now and before."""
+    """Tracks the effective or the learned weights of a network, by layer."""
 
     def __init__(
         self, prefix: str, model: nn.Module, weights: Callable[[nn.Module], dict[str, Tensor]]
@@ -86,7 +86,7 @@ class _Measured:
 
 
 def learned_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The learned weights (out, in) of linear layers, by name; of weight normalisation, V."""
+    """The learned weights (out, in) of linear layers, by name; with weight normalisation, V."""
     return {name: _learned(layer).detach().clone() for name, layer in networks.linear_layers(model)}
 
 
@@ -102,7 +102,7 @@ def _learned(layer: nn.Linear) -> Tensor:
 def angle(before: Tensor, after: Tensor) -> float:
     """Mean angle between the rows of two weights (out, in), in degrees, 0 to 180.
 
-    A row of zeros is at 90 degrees to any other.
+    A row of zeros counts as 90 degrees from any other.
     """
     cosine = cosine_similarity(before.double(), after.double(), dim=1, eps=1e-300)
     return float(torch.rad2deg(cosine.clamp(-1.0, 1.0).arccos()).mean())

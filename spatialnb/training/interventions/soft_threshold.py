@@ -1,4 +1,4 @@
-"""ST-3: a soft threshold that rises, with gradients that pass straight through it."""
+"""ST-3: a rising soft threshold with straight-through gradients."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from spatialnb.training.context import Training
 from spatialnb.training.sparse_optimizers import RIGL_UNTIL
 
 EVERY = 10
-"""Steps from one threshold to the next; the paper's own code takes every step."""
+"""Steps between updates of the threshold; the paper's code updates it in every step."""
 
 
 class SoftThreshold(nn.Module):
     r"""$\tilde W = c\, \mathrm{sign}(W) \max(|W| - t, 0)$, with the gradient of $W$.
 
-    Every weight is trained, also those that are zero, and crosses zero without a jump. The scale c
-    of a row gives it back the mean size that its zeros take: $c = 1.01 / (s + 0.01)$, s being the
-    share of the row's summed size in the weights that are left. t and c are set by
+    All weights are trained, including those at zero, and the map is continuous. The scale c of a
+    row compensates for the magnitude lost to zeros: $c = 1.01 / (s + 0.01)$, where s is the
+    fraction of the row's summed magnitude in the remaining weights. t and c are set by
     :meth:`raise_to`, and stay until it is called again. Vanderschueren and De Vleeschouwer 2023.
     """
 
@@ -33,14 +33,14 @@ class SoftThreshold(nn.Module):
         self.register_buffer("scale", torch.ones(len(weight), 1))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The effective weight (out, in) of the learned one."""
+        """The effective weight (out, in) of a learned weight."""
         with torch.no_grad():
             soft = self.scale * weight.sign() * (weight.abs() - self.threshold).clamp(min=0.0)
-        return soft + (weight - weight.detach())  # adds a zero, and the gradient
+        return soft + (weight - weight.detach())  # adds zero, but passes the gradient
 
     @torch.no_grad()
     def raise_to(self, weight: Tensor, left: int) -> None:
-        """Leave the so many largest weights, and take the largest of the others as threshold."""
+        """Set the threshold so that the `left` largest weights remain non-zero."""
         size = weight.abs()
         if left >= size.numel():
             return
@@ -56,15 +56,15 @@ def prepare(layers: Sequence[nn.Linear]) -> None:
 
 
 class RisingThreshold(Part):
-    r"""Raises the threshold: a layer has $n_0 + (n_1 - n_0) (1 - (1 - t / 0.75 S)^3)$ weights left.
+    r"""Raises the threshold so that $n_0 + (n_1 - n_0) (1 - (1 - t / 0.75 S)^3)$ weights remain.
 
-    t is the step of S, $n_0$ all weights, $n_1$ those that are left at the end. After 75 % of the
-    training it is $n_1$, and which ones these are may still change.
+    t is the step of S, $n_0$ the number of all weights of the layer, and $n_1$ the number that
+    remain at the end. After 75 % of training, $n_1$ remain, but which ones may still change.
 
     Parameters
     ----------
-    training : whose network :func:`prepare` has been called for.
-    left : how many weights each of these layers has at the end.
+    training : the run; :func:`prepare` has been called for its network.
+    left : the number of weights that remain in each of these layers at the end.
     """
 
     def __init__(self, training: Training, left: Sequence[int]) -> None:

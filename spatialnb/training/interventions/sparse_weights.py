@@ -1,4 +1,4 @@
-"""Zeros from the first step on, at places that stay, or that SET or RigL move."""
+"""Sparse training from the first step on, with a fixed mask or one that a method updates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spatialnb.training.sparse_optimizers import Masked
 
 @dataclass(frozen=True, kw_only=True)
 class SparseWeights(Intervention):
-    """The weights of every linear layer, or of the first, under a mask."""
+    """Trains the weights of every linear layer, or of the first only, under a mask."""
 
     sparse: Sparse
 
@@ -67,7 +67,7 @@ class SparseWeights(Intervention):
         return _Sparse(training.model, held)
 
     def _at_the_start(self, masks: Sequence[Tensor], random: torch.Generator) -> tuple[Tensor, ...]:
-        """The masks that a method starts from, given those of as many weights as it ends with."""
+        """A method's initial masks, given masks with its final number of weights."""
         if self.sparse.method == "imp":
             return tuple(torch.ones_like(mask) for mask in masks)
         if self.sparse.method != "granet":
@@ -83,7 +83,7 @@ class SparseWeights(Intervention):
     def _masks(
         self, model: nn.Module, run: Run, shape: tuple[int, ...], random: torch.Generator
     ) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """The learned weights that are sparse, and the mask of each at the start."""
+        """The sparse layers' learned weights, and the initial mask of each."""
         layers = networks.linear_layers(model)
         weights = [parametrization.learned_weight(layer) for _, layer in layers]
         if self.sparse.layers is None and self.sparse.places in ("random", "band"):
@@ -104,7 +104,7 @@ class SparseWeights(Intervention):
         shape: tuple[int, ...],
         random: torch.Generator,
     ) -> Tensor:
-        """The mask of a layer, the `place`-th, in which every unit keeps as many inputs."""
+        """The mask of the `place`-th layer, in which every unit keeps the same number of inputs."""
         sparse, out, inputs = self.sparse, *weight.shape
         if sparse.places == "window":
             return local_masks.window(shape, out, sparse.zeros, run.permuted_pixels)
@@ -116,7 +116,7 @@ class SparseWeights(Intervention):
 
 
 def first_mask(run: Run, model: nn.Module, shape: Sequence[int]) -> Tensor:
-    """The mask (out, in) of the first layer of a run that is sparse, with places that stay."""
+    """The mask (out, in) of the first layer of a sparse run with a fixed mask."""
     if run.sparse is None:
         raise ValueError(f"run {run.id} has no mask")
     random = generator(run.seed, "mask")
@@ -124,7 +124,7 @@ def first_mask(run: Run, model: nn.Module, shape: Sequence[int]) -> Tensor:
 
 
 class _InRounds(Part):
-    """Iterative magnitude pruning, by the epochs of a round."""
+    """Iterative magnitude pruning, with rounds of several epochs."""
 
     def __init__(
         self, training: Training, held: sparse_optimizers.Iterative, sparse: Sparse
@@ -147,7 +147,7 @@ class _InRounds(Part):
         self._held.after_step()
 
     def measure(self) -> dict[str, float]:
-        """The share of zeros: what stands beside it was measured with so many."""
+        """The fraction of zeros with which this epoch's other quantities were measured."""
         return {"zeros": networks.zeros(self._model)}
 
     def finish(self, outcome: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which interventions a run asks for."""
+"""The interventions of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spatialnb.training.interventions.sparse_weights import SparseWeights
 BUILT_IN = (
     FixedWeights,
     FoldedPrior,
-    SparseWeights,  # before the prior: zeros are made in the learned weights as they were drawn
+    SparseWeights,  # before the prior: the mask is applied to the initial learned weights
     AttachedPrior,
     Reparametrised,
     CropAndFlip,
@@ -31,13 +31,13 @@ BUILT_IN = (
     MaskLocality,
     DeadUnits,
     PermutedUnits,
-    Pruning,  # last: it measures copies of the network that the others have left
+    Pruning,  # last: it evaluates copies of the network after all others have acted
 )
-"""The package's own, each with a setting of :class:`~spatialnb.config.run.Run`, in the order in
-which they act. One that is registered by name needs no line here."""
+"""The package's own interventions, in the order in which they act; each has a setting in
+:class:`~spatialnb.config.run.Run`. Interventions registered by name are not listed here."""
 
 
 def asked_by(run: Run) -> list[Intervention]:
-    """The interventions of a run: the package's own, then those that it names."""
+    """The interventions of a run: the package's own, then those registered by name."""
     own = [kind.asked_by(run) for kind in BUILT_IN]
     return [*(one for one in own if one is not None), *(run.interventions or ())]

@@ -1,1 +1,1 @@
-"""What :mod:`spatialnb.training.batched` is made of: many runs of one architecture at once."""
+"""Components of :mod:`spatialnb.training.batched`, which trains many runs together."""

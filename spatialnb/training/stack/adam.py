@@ -1,9 +1,10 @@
 r"""Adam, or AdamW, over a stack of runs, with a learning rate and a weight decay for each.
 
-In the three ways of :data:`WAYS`, which differ in rounding alone. ``fused`` is torch's own kernel,
-the loop's, called once for all runs of one rate. ``compiled`` is one kernel that torch generates
-for all rates: it multiplies the gradient by the kernel, steps, and writes the effective weight of
-the next step, so every number is read and written once. ``plain`` needs neither.
+There are three implementations, see :data:`WAYS`, which differ only in rounding. ``fused`` is
+torch's fused kernel, as in the loop, called once for all runs with the same learning rate.
+``compiled`` is one kernel that torch generates for all learning rates: it multiplies the gradient
+by the kernel values, updates, and writes the next effective weight, so that every number is read
+and written once. ``plain`` uses ordinary operations.
 
 Source: Kingma and Ba 2015; Loshchilov and Hutter 2019.
 """
@@ -24,11 +25,12 @@ from spatialnb.config import lr_schedules
 from spatialnb.config.run import Run
 
 WAYS = ("fused", "compiled", "plain")
-"""How a step is made."""
+"""Implementations of a step."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
-"""As in the loop."""
+"""Adam's constants, as in the loop."""
 RECOMPILED = 64
-"""Times: a stack of one run, with a prior or without, or with TF32 products is another program."""
+"""Limit on recompilations: a stack of one run, with or without a prior, or with TF32 products needs
+a separate program."""
 FUSED_ON = ("cpu", "cuda")
 """Devices that have torch's fused kernel."""
 
@@ -37,13 +39,13 @@ _fused: Any = torch.ops.aten._fused_adamw_.tensor_lr
 
 @dataclass(kw_only=True, eq=False)
 class Slot:
-    """A parameter of every run, and what acts on it.
+    """One parameter of all runs, with its gradient and kernel values.
 
     Parameters
     ----------
-    weight : (R, ...), what is learned.
-    gradient : of the same shape, by the effective weight where there is one.
-    strength, effective : the kernel values, and the weight times these; or neither.
+    weight : (R, ...), the learned parameter.
+    gradient : of the same shape, with respect to the effective weight if there is one.
+    strength, effective : the kernel values, and the weight times these; or both None.
     """
 
     weight: Tensor
@@ -52,25 +54,24 @@ class Slot:
     effective: Tensor | None = None
 
     def refresh(self) -> None:
-        """Compute the effective weight from weight and kernel values."""
+        """Compute the effective weight from the weight and the kernel values."""
         if self.strength is not None:
             torch.mul(self.weight, self.strength, out=self.effective)
 
 
 def rate(run: Run, done: float) -> float:
-    """The learning rate of a run where this share of its training is done."""
+    """The learning rate of a run after the fraction `done` of its training."""
     if run.learning_rate_decay is None:
         return run.learning_rate
     return run.learning_rate * lr_schedules.decays.get(run.learning_rate_decay)(done)
 
 
 class Tables(NamedTuple):
-    r"""What the steps of an epoch need, a row a step.
+    r"""Per-step constants of an epoch, one row per step.
 
-    `rates` are learning rates $\eta_t$, of every run or of every group of runs; corrected, divided
-    by $1 - \beta_1^t$, where :func:`update_in_place` reads them. `roots` are
-    $\sqrt{1 - \beta_2^t}$, and `shrinks` what weight decay $\lambda$ multiplies weights by,
-    $1 - \eta_t \lambda$.
+    `rates` are learning rates $\eta_t$ of every run or group of runs, divided by $1 - \beta_1^t$
+    (bias correction) for :func:`update_in_place`. `roots` are $\sqrt{1 - \beta_2^t}$, and `shrinks`
+    are the factors of weight decay $\lambda$, $1 - \eta_t \lambda$.
     """
 
     rates: Tensor
@@ -79,13 +80,13 @@ class Tables(NamedTuple):
 
 
 class Adam:
-    """The optimiser of a stack.
+    """Adam or AdamW for a stack.
 
     Parameters
     ----------
     slots : all parameters.
-    runs : in the order of the stack.
-    steps : of an epoch.
+    runs : the runs, in the order of the stack.
+    steps : number of steps per epoch.
     way : one of :data:`WAYS`.
     """
 
@@ -97,13 +98,13 @@ class Adam:
         ]
         device = slots[0].weight.device
         self._on_cpu = device.type == "cpu"
-        self._count = torch.zeros((), device=device)  # of steps made, as torch's kernel counts them
+        self._count = torch.zeros((), device=device)  # number of steps done, for torch's kernel
         self._groups = _groups(runs)
         self._decays = any(run.weight_decay for run in runs)
         self._tables = Tables(*(part.to(device) for part in self.prepare(0)))
 
     def prepare(self, epoch: int) -> Tables:
-        """The tables of an epoch, on the processor."""
+        """Compute the tables of an epoch, on the CPU."""
         first, total = epoch * self._steps, self._runs[0].epochs * self._steps
         every = range(first, first + self._steps)
         fused = self.way == "fused"
@@ -113,7 +114,7 @@ class Adam:
             for kind, run in {_kind(run): run for run in runs}.items()
         }
         rates = torch.tensor([by_kind[_kind(run)] for run in runs], dtype=torch.float64)
-        dtype = torch.float64 if fused and self._on_cpu else torch.float32  # as torch's kernel asks
+        dtype = torch.float64 if fused and self._on_cpu else torch.float32  # for torch's kernel
         decays = torch.tensor([run.weight_decay or 0.0 for run in runs], dtype=torch.float64)
         first_corrections = torch.tensor([1.0 - BETAS[0] ** (step + 1) for step in every]).double()
         roots = torch.tensor([math.sqrt(1.0 - BETAS[1] ** (step + 1)) for step in every])
@@ -122,18 +123,18 @@ class Adam:
         return Tables(corrected.T.to(dtype), roots, shrinks.T.float())
 
     def set(self, prepared: Tables) -> None:
-        """Put the tables of an epoch in place, on the device."""
+        """Copy the tables of an epoch to the device."""
         for there, new in zip(self._tables, prepared, strict=True):
             there.copy_(new)
 
     def step(self, at: Tensor) -> None:
-        """One step from the gradients: that of number `at` (1,) int64 in its epoch."""
+        """One step from the gradients; `at` (1,) int64 is its index within the epoch."""
         rates, root, shrinks = (table.index_select(0, at)[0] for table in self._tables)
         if self.way == "fused":
             self._step_fused(rates)
             return
         update = compiled(update_in_place) if self.way == "compiled" else update_in_place
-        # What is compiled is compiled anew where an argument is missing; multiplying by 1 is exact.
+        # A missing argument would trigger a recompilation, and multiplying by 1 is exact.
         shrink = shrinks[:, None] if self._decays or self.way == "compiled" else None
         for slot, (mean, square) in zip(self._slots, self._averages, strict=True):
             update(
@@ -177,7 +178,7 @@ class Adam:
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Runs of one rate and decay: one of them, and where all are."""
+    """Runs with the same learning rate and decay: one of them, and the slices of all."""
 
     run: Run
     spans: list[slice]
@@ -195,7 +196,7 @@ def _groups(runs: Sequence[Run]) -> list[_Group]:
 
 
 def _spans(places: Sequence[int]) -> list[slice]:
-    """Rising places as slices without gaps."""
+    """Combine increasing indices into contiguous slices."""
     spans: list[slice] = []
     for place in places:
         if spans and spans[-1].stop == place:
@@ -216,7 +217,7 @@ def update_in_place(
     root: Tensor,
     shrink: Tensor | None,
 ) -> None:
-    """One step of Adam on parameters (R, n): what ``plain`` does, and ``compiled`` in one pass.
+    """One step of Adam on parameters (R, n), as used by ``plain`` and, in one pass, ``compiled``.
 
     `rate` (R, 1), `root` () and `shrink` (R, 1), or None without weight decay, are rows of
     :class:`Tables`.
@@ -234,12 +235,12 @@ def update_in_place(
 
 @functools.cache
 def compiled(update: Callable[..., None]) -> Callable[..., None]:
-    """A step as one kernel that torch generates for the device, for any number of runs."""
+    """Compile a step into one kernel for the device, for any number of runs."""
     return torch.compile(update, dynamic=True)
 
 
 def recompiling(way: str) -> contextlib.AbstractContextManager[object]:
-    """Lets torch compile a step as often as stacks differ; it would give up after eight times."""
+    """Raise torch's limit on recompilations; by default it gives up after eight."""
     if way != "compiled":
         return contextlib.nullcontext()
     patched: contextlib.AbstractContextManager[object]

@@ -1,4 +1,4 @@
-"""The work of a stack that no device can do without, to set beside its own rates."""
+"""The minimum work of a stack, in bytes and operations, for comparison with a device's rates."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from spatialnb.training.stack.functional import activations
 from spatialnb.training.stack.kernels import without_prior
 
 MOVED, WITH_PRIOR = 36, 8
-"""Bytes a weight that one step has to move: it is read by the forward pass, the gradient is written
-and read, the weight and two averages are read and written; with a prior, the kernel value is read
-and the effective weight written."""
+"""Bytes per weight that one step must move: the forward pass reads the weight; the gradient is
+written and read; the weight and two averages are read and written. With a prior, also the kernel
+value is read and the effective weight is written."""
 BYTES, LAYERS = 4, 6
-"""Bytes of a number, and how often what a layer gives is read or written in a step."""
+"""Bytes of a number, and how many times a step reads or writes each activation."""
 
 
 def operations(run: Run) -> float:
-    """Operations of the linear layers' products in one epoch, forward and backward.
+    """Operations of the linear layers' matrix products in one epoch, forward and backward.
 
-    The first layer of a multilayer perceptron passes no gradient on.
+    The first layer of a multilayer perceptron needs no gradient with respect to its inputs.
     """
     sizes = [layer[0] * layer[1] for layer in _shapes(run)]
     spared = sizes[0] if run.network is None else 0
@@ -30,7 +30,7 @@ def operations(run: Run) -> float:
 
 
 def moved(run: Run) -> float:
-    """Bytes that the steps of one epoch have to move: weights, and what the layers give."""
+    """Bytes that the steps of one epoch must move: weights and activations."""
     entry = edition(run.dataset)
     weights = sum(layer[0] * layer[1] for layer in _shapes(run))
     a_weight = MOVED + (0 if without_prior(run) else WITH_PRIOR)

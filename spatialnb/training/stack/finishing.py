@@ -1,4 +1,4 @@
-"""What is measured of a trained network, for a run of a stack as for one of the loop."""
+"""Measurements of a trained network at the end, for runs of a stack as for those of the loop."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from spatialnb.training.stack.sharing import FINISHING
 
 
 def measures(run: Run) -> bool:
-    """Whether anything is measured of the run's network once it is trained."""
+    """Whether the run has measurements of its trained network."""
     return any(getattr(run, name) is not None for name in ("sparse", *FINISHING))
 
 
 @torch.no_grad()
 def finish(run: Run, data: Dataset, learned: Mapping[str, Tensor], outcome: dict[str, Any]) -> None:
-    """Add to an outcome what the run's interventions measure of its trained network.
+    """Add the final measurements of the run's interventions to its outcome.
 
     Parameters
     ----------
     run : the configuration.
     data : its data, on the device of the weights.
-    learned : the weights and biases by their names in the network without its prior.
-    outcome : of a run that finished.
+    learned : the weights and biases, by their names in the network without its prior.
+    outcome : the outcome of a finished run.
     """
     training = prepared(run, data)
     for name, layer in networks.linear_layers(training.model):

@@ -1,4 +1,4 @@
-"""Networks of any kind in a stack: gradients by :mod:`torch.func`, one call for all runs."""
+"""Arbitrary networks in a stack, with gradients by :mod:`torch.func`, one call for all runs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Functional:
 
     Parameters
     ----------
-    runs : in the order of the stack; those of a seed stand together, R / S each.
-    model : the network of one of them, whose own weights do not matter.
-    weights : all its parameters by name, (R, ...).
-    strengths : kernel values (R, out, in) by layer; none where no run has a prior.
-    seeds : S.
+    runs : the runs, in the order of the stack; the R / S runs of each seed are adjacent.
+    model : the network of one of them; its own weights are not used.
+    weights : all parameters of all runs by name, (R, ...).
+    strengths : kernel values (R, out, in) by layer; empty if no run has a prior.
+    seeds : the number of seeds, S.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Functional:
         self._penalties = torch.tensor(penalties, device=device)
 
     def losses_and_gradients(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean losses (R,) of a batch (S, b, features) with labels (S, b); leaves the gradients."""
+        """Mean losses (R,) of a batch (S, b, features) with labels (S, b); stores the gradients."""
         weights, strengths, targets = (
             {name: self._by_seed(part) for name, part in parts.items()}
             for parts in (self._weights(), self._strengths, self._targets)
         )
         penalties = self._by_seed(self._penalties)
         each = vmap(grad_and_value(self._loss, has_aux=True), in_dims=(0, 0, 0, 0, None, None))
-        with sdpa_kernel(SDPBackend.MATH):  # the others add up in no fixed order
+        with sdpa_kernel(SDPBackend.MATH):  # other backends sum in no fixed order
             gradients, (_, losses) = vmap(each)(weights, strengths, targets, penalties, x, y)
         for name, slot in self.named.items():
             slot.gradient = gradients[name].flatten(0, 1).contiguous()
@@ -66,14 +66,14 @@ class Functional:
         return found
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits (R, b, classes) of inputs (b, features) that all runs have in common."""
+        """Logits (R, b, classes) of inputs (b, features) shared by all runs."""
         with sdpa_kernel(SDPBackend.MATH):
             every = vmap(self._logits, in_dims=(0, 0, None))
             found: Tensor = every(self._weights(), self._strengths, x)
         return found
 
     def measure(self) -> dict[str, Tensor]:
-        """What the loop measures of a cap and of a decay after every epoch, (R,) each."""
+        """The loop's measurements of caps and decay targets after every epoch, (R,) each."""
         found: dict[str, Tensor] = {}
         if self._run.action in CAPS:
             beyond = [
@@ -90,7 +90,7 @@ class Functional:
         return found
 
     def _by_seed(self, part: Tensor) -> Tensor:
-        """What is (R, ...) as (S, R / S, ...)."""
+        """Reshape (R, ...) to (S, R / S, ...)."""
         return part.view(self._seeds, -1, *part.shape[1:])
 
     def _weights(self) -> dict[str, Tensor]:
@@ -105,10 +105,10 @@ class Functional:
         x: Tensor,
         y: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Of one run what is minimised, and the cross-entropy that is recorded."""
+        """The minimised loss of one run, and the cross-entropy that is recorded."""
         logs = log_softmax(self._logits(weights, strengths, x), dim=1)
         right = y[:, None] == torch.arange(logs.shape[1], device=y.device)
-        # As cross_entropy has it, whose lookup of a class torch turns round in no fixed order.
+        # Equals cross_entropy, whose class lookup has a nondeterministic backward pass in torch.
         loss = -torch.where(right, logs, 0.0).sum(dim=1).mean()
         recorded = loss.detach()
         if self._run.label_smoothing:
@@ -135,7 +135,7 @@ class Functional:
 
 
 def _targets(runs: Sequence[Run], model: nn.Module, device: torch.device) -> dict[str, Tensor]:
-    """What the weights of every linear layer decay to, (R, out, in)."""
+    """The decay targets of every linear layer, (R, out, in)."""
     kernels = [run.decay.target for run in runs if run.decay is not None]
     found = {}
     for name, layer in networks.linear_layers(model):
@@ -147,7 +147,7 @@ def _targets(runs: Sequence[Run], model: nn.Module, device: torch.device) -> dic
 
 
 def activations(model: nn.Module, shape: Sequence[int]) -> int:
-    """Numbers that the layers of a network give for one input, added up."""
+    """The total number of activations in a network for one input."""
     found = 0
 
     def count(_: nn.Module, __: object, out: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The steps of an epoch: launched one by one, or on CUDA recorded once as a graph and replayed."""
+"""The steps of an epoch, launched one by one, or recorded as a CUDA graph and replayed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import torch
 
 
 class Steps:
-    """Makes equal steps, one after the other.
+    """Runs identical steps one after another.
 
-    A step reads and changes tensors alone, and no number of it is known on the processor. So the
-    first ones warm up whatever has to be, as torch asks before a graph is recorded, and count as
-    any other.
+    A step only reads and changes tensors, and the CPU reads none of its results. The first steps
+    are ordinary training steps, and also serve as the warm-up that torch requires before recording
+    a graph.
 
     Parameters
     ----------
     step : one step.
-    device : where its tensors are.
+    device : the device of its tensors.
     graph : record the operations of one step, so that they need not be launched one by one.
-    say : told in a sentence where nothing can be recorded; steps are then launched one by one.
+    say : receives a sentence if recording fails; steps are then launched one by one.
     """
 
     WARM = 3
-    """Steps before one is recorded."""
+    """Number of steps before recording."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Steps:
         return self._recorded is not None
 
     def run(self, count: int) -> None:
-        """Make that many steps. Nothing waits for the device."""
+        """Run `count` steps, without waiting for the device."""
         for _ in range(count):
             if self._recorded is not None:
                 self._recorded.replay()
@@ -58,13 +58,13 @@ class Steps:
             self._done += 1
 
     def _aside(self) -> contextlib.AbstractContextManager[object]:
-        """The stream that steps before a graph are made on: not the one that is the default."""
+        """The stream for steps before recording, which must not be the default stream."""
         if not self._wanted:
             return contextlib.nullcontext()
         return _on_stream(self._device)
 
     def _record(self) -> None:
-        """Record a step. Recording runs nothing, so where it fails nothing is lost."""
+        """Record a step. Recording executes nothing, so a failure loses nothing."""
         try:
             recorded = torch.cuda.CUDAGraph()
             with torch.cuda.graph(recorded):
@@ -73,7 +73,7 @@ class Steps:
         except RuntimeError as error:
             self._wanted = False
             why = str(error).strip().splitlines()[0]
-            self._say(f"no graph of a step can be recorded ({why}); each is launched by itself")
+            self._say(f"a CUDA graph cannot be recorded ({why}); steps are launched one by one")
 
 
 @contextlib.contextmanager

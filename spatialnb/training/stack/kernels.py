@@ -18,35 +18,35 @@ from spatialnb.training.interventions.sparse_weights import first_mask
 
 
 class Place(NamedTuple):
-    """Where the neurons of a run are, and which weights of the first layer it has."""
+    """Positions of a run's units, and the mask of its first layer."""
 
     positions: str | None
     permuted_pixels: int | None
     sparse: Sparse | None
     seed: int | None
-    """Of the run, where its mask is drawn by chance."""
+    """The run's seed if its mask is random, else None."""
 
 
 Key = tuple[Kernel, Place]
-"""The same for runs with the same kernel values."""
+"""A key that is equal for runs with the same kernel values."""
 
 
 def without_prior(run: Run) -> bool:
-    """Whether nothing acts on the weights: multiplying by one is exact."""
+    """Whether nothing acts on the run's weights, since multiplying by one is exact."""
     return run.action == "multiply" and run.schedule == Static() and run.sparse is None
 
 
 class Kernels:
-    """Kernel values (R, out, in) of every layer that takes the prior; none where no run has one.
+    """Kernel values (R, out, in) of every layer with a prior; empty if no run has one.
 
-    Where a run's first layer is sparse, they are zero where its weights are.
+    If a run's first layer is sparse, the kernel values include its mask.
 
     Parameters
     ----------
-    runs : in the order of the stack.
+    runs : the runs, in the order of the stack.
     model : the network of one of them.
     shape : of an input.
-    device : where the values are.
+    device : the device of the values.
     """
 
     def __init__(
@@ -72,9 +72,10 @@ class Kernels:
             self.values = [torch.ones(len(runs), *one, device=device) for one in shapes]
 
     def prepare(self, progress: float) -> list[Key]:
-        """Compute on the processor what is needed at this progress, and return each run's kernel.
+        """Compute the kernel values at this progress on the CPU, and return each run's key.
 
-        In float64, rounded as the loop does; what the last call computed is not computed again.
+        They are computed in float64 and rounded as in the loop; values from the last call are
+        reused.
         """
         if not self.values:
             return []
@@ -85,7 +86,7 @@ class Kernels:
         return keys
 
     def set(self, prepared: list[Key]) -> bool:
-        """Put what was prepared last in place, on the device; whether anything changed."""
+        """Copy the prepared values to the device; returns whether anything changed."""
         if prepared == self._current:
             return False
         rows = {key: row for row, key in enumerate(self._computed)}
@@ -97,7 +98,7 @@ class Kernels:
         return True
 
     def sparsities(self) -> list[dict[str, float]]:
-        """Of every run, the shares of kernel values under 0.1 in the last epoch."""
+        """The fractions of kernel values below 0.1 in the last epoch, for every run."""
         found: dict[Key, dict[str, float]] = {}
         for run in self._runs:
             key = (run.schedule.at(1.0), place_of(run))
@@ -113,6 +114,6 @@ class Kernels:
 
 
 def place_of(run: Run) -> Place:
-    """The same for runs with the same distances and the same mask."""
+    """A key that is equal for runs with the same distances and the same mask."""
     drawn = run.sparse is not None and run.sparse.places == "random"
     return Place(run.positions, run.permuted_pixels, run.sparse, run.seed if drawn else None)

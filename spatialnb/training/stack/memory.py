@@ -1,4 +1,4 @@
-"""How much memory a stack takes on its device, and how many runs fit."""
+"""Memory of a stack on its device, and how many runs fit."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from spatialnb.training.stack.kernels import without_prior
 from spatialnb.training.stack.sharing import is_plain
 
 BYTES, WHOLE_NUMBER = 4, 8
-"""Bytes of a number in single precision, and of a place in an order of images."""
+"""Bytes of a number in single precision, and of an index in the order of images."""
 COPIES, WITH_PRIOR = 4, 2
-"""Of a weight: itself, its gradient and Adam's two averages; kernel value and effective weight."""
+"""Numbers per weight: the weight, its gradient and Adam's two averages; with a prior, also the
+kernel value and the effective weight."""
 PASSES, BY_AUTOGRAD = 3, 8
-"""Copies of what the layers give for a batch, where gradients are written out and where not."""
+"""Copies of the activations of a batch, with explicit gradients and with autograd."""
 MEASURED = 2**28
-"""Numbers that the layers may give at once while a stack is measured: 1 GiB."""
+"""Maximum number of activations at a time during evaluation of a stack: 1 GiB."""
 SHARE = 0.8
-"""Of the memory that is free; the rest is for what torch keeps aside."""
+"""Fraction of the free memory that is used; the rest is for torch's own cache."""
 
 
 def bytes_per_run(run: Run) -> int:
-    """Bytes of device memory that one more run takes."""
+    """Bytes of device memory per run."""
     entry = edition(run.dataset)
     model = networks.initialise(run, entry.shape, entry.classes)
     weights = sum(parameter.numel() for parameter in model.parameters())
@@ -40,18 +41,18 @@ def bytes_per_run(run: Run) -> int:
 
 
 def fitting(run: Run, free: int) -> int:
-    """How many runs like this one fit into so many bytes of free memory, at least one."""
+    """How many runs like this one fit into `free` bytes of memory; at least one."""
     left = SHARE * free - data_bytes(edition(run.dataset)) - 3 * BYTES * MEASURED
     return max(1, int(left) // bytes_per_run(run))
 
 
 def data_bytes(entry: Edition) -> int:
-    """Bytes of an edition on a device, where its inputs stand in single precision."""
+    """Bytes of an edition on a device, with inputs in single precision."""
     return BYTES * entry.features * (entry.train + entry.test)
 
 
 def chunk(model: nn.Module, shape: Sequence[int], runs: int, most: int) -> int:
-    """How many samples a stack is measured on at once, `most` or fewer."""
+    """The number of samples per forward pass when a stack is evaluated, at most `most`."""
     return max(1, min(most, MEASURED // (runs * activations(model, shape))))
 
 

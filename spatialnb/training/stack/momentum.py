@@ -1,8 +1,8 @@
 r"""SGD with momentum over a stack of runs, with a learning rate for each.
 
-The way ``compiled`` is one kernel that torch generates; any other is plain operations.
+The implementation ``compiled`` is one kernel that torch generates; any other uses plain operations.
 
-Source: Sutskever et al. 2013, as torch has it and without Nesterov's.
+Source: Sutskever et al. 2013, in torch's form and without Nesterov momentum.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from spatialnb.training.stack.adam import Slot, compiled, rate
 
 
 class Momentum:
-    """The optimiser of a stack.
+    """SGD with momentum for a stack.
 
     Parameters
     ----------
     slots : all parameters.
-    runs : in the order of the stack.
-    steps : of an epoch.
-    way : ``compiled``, or another of :data:`spatialnb.training.stack.adam.WAYS`, which is plain.
+    runs : the runs, in the order of the stack.
+    steps : number of steps per epoch.
+    way : ``compiled``; any other of :data:`spatialnb.training.stack.adam.WAYS` means ``plain``.
     """
 
     def __init__(self, slots: Sequence[Slot], runs: Sequence[Run], steps: int, way: str) -> None:
@@ -35,17 +35,17 @@ class Momentum:
         self._rates = self.prepare(0).to(slots[0].weight.device)
 
     def prepare(self, epoch: int) -> Tensor:
-        """The learning rates of an epoch (steps, R), on the processor."""
+        """Compute the learning rates of an epoch (steps, R), on the CPU."""
         first, total = epoch * self._steps, self._runs[0].epochs * self._steps
         every = range(first, first + self._steps)
         return torch.tensor([[rate(run, step / total) for run in self._runs] for step in every])
 
     def set(self, prepared: Tensor) -> None:
-        """Put the rates of an epoch in place, on the device."""
+        """Copy the learning rates of an epoch to the device."""
         self._rates.copy_(prepared)
 
     def step(self, at: Tensor) -> None:
-        """One step from the gradients: that of number `at` (1,) int64 in its epoch."""
+        """One step from the gradients; `at` (1,) int64 is its index within the epoch."""
         rates = self._rates.index_select(0, at)[0]
         update = compiled(update_in_place) if self.way == "compiled" else update_in_place
         for slot, average in zip(self._slots, self._averages, strict=True):
@@ -67,7 +67,7 @@ def update_in_place(
     effective: Tensor | None,
     rate: Tensor,
 ) -> None:
-    """One step on parameters (R, n), with rates (R, 1)."""
+    """One step of SGD on parameters (R, n), with learning rates (R, 1)."""
     if strength is not None:
         gradient = gradient * strength
     average.mul_(MOMENTUM).add_(gradient)

@@ -1,4 +1,4 @@
-"""Which runs can be trained as one program, and in which groups. Found without torch."""
+"""Group runs that can be trained as one program. Does not need torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from spatialnb.registry import encode
 T = TypeVar("T")
 
 SGD = "sgd"
-"""The optimiser that a stack has for itself: the others are Adam's."""
+"""The optimiser whose runs form separate stacks; all others are variants of Adam."""
 FINISHING = ("permuted_units",)
-"""Settings that measure a network once it is trained, one run after the other."""
+"""Settings that measure the trained network, one run at a time."""
 OWN = (
     "seed",
     "schedule",
@@ -32,8 +32,8 @@ OWN = (
     "sparse",
     *FINISHING,
 )
-"""Settings that each run of a stack may have for itself; of a decay, whether it keeps signs is one
-that all have in common."""
+"""Settings that may differ between the runs of a stack; of ``decay``, ``keep_sign`` must be the
+same in all."""
 SHARED = (
     "dataset",
     "train_size",
@@ -47,18 +47,18 @@ SHARED = (
     "batch_size",
     "epochs",
 )
-"""Settings that a stack has in common."""
+"""Settings that all runs of a stack share."""
 KNOWN: dict[str, tuple[str | None, ...]] = {
     "optimizer": ("adam", "adamw", SGD),
     "action": ("multiply", "normalise", *CAPS),
     "network": (None, "convolutional", "transformer"),
     "activation": (None, "leaky_relu"),
 }
-"""Of these settings the values that a stack knows: one of your own is the loop's."""
+"""Values of these settings that a stack supports; user-defined ones are trained by the loop."""
 
 
 def unknown_settings(run: Run) -> list[str]:
-    """What a stack does not know of a run: the names of settings, in order."""
+    """Names of a run's settings that a stack does not support, sorted."""
     plain = Run()
     asked = {name for name, value in vars(run).items() if value != getattr(plain, name)}
     unknown = asked - {*OWN, *SHARED}
@@ -67,14 +67,14 @@ def unknown_settings(run: Run) -> list[str]:
 
 
 def stackable(run: Run) -> bool:
-    """Whether a stack knows everything that the run asks for: other runs are the loop's."""
+    """Whether a stack supports all settings of the run; other runs are trained by the loop."""
     return not unknown_settings(run)
 
 
 def _is_masked(run: Run) -> bool:
-    """Whether a sparse run has a mask that stays, of its first layer, and a prior that multiplies.
+    """Whether a sparse run has a fixed mask in its first layer only, and a multiplicative prior.
 
-    A mask is then part of the kernel values.
+    The mask can then be part of the kernel values.
     """
     sparse = run.sparse
     stays = sparse is not None and sparse.method == "static" and sparse.layers == "first"
@@ -82,26 +82,27 @@ def _is_masked(run: Run) -> bool:
 
 
 def is_plain(run: Run) -> bool:
-    """Whether a stackable run is a multilayer perceptron with ReLU and a prior that multiplies.
+    """Whether a stackable run is a multilayer perceptron with ReLU and a multiplicative prior.
 
-    Its gradients are written out; those of other runs are :mod:`torch.func`'s.
+    Its gradients are explicit; those of other runs are computed by :mod:`torch.func`.
     """
     others = (run.network, run.activation, run.label_smoothing, run.decay)
     return run.action == "multiply" and all(other is None for other in others)
 
 
 def stacks(runs: Iterable[Run], most: int) -> list[list[Run]]:
-    """Runs that can share a program, in groups of at most `most` and of about one size.
+    """Group runs that can share a program, into stacks of at most `most` and of similar size.
 
-    Every run of a seed stands in one group, and every group has as many runs of each of its seeds,
-    where that makes no group more: such runs share their batches, see :func:`by_seed`.
+    If it takes no more than one extra group, all runs of a seed are put in the same group, and
+    every group has the same number of runs per seed, so that these share their batches, see
+    :func:`by_seed`.
 
     Raises
     ------
-    ValueError : a run that is not :func:`stackable`, or `most` is less than 1.
+    ValueError : a run is not :func:`stackable`, or `most` is less than 1.
     """
     if most < 1:
-        raise ValueError(f"a stack has at least 1 run, got {most}")
+        raise ValueError(f"a stack needs at least 1 run, got {most}")
     groups: dict[str, list[Run]] = {}
     for run in runs:
         if not stackable(run):
@@ -111,7 +112,7 @@ def stacks(runs: Iterable[Run], most: int) -> list[list[Run]]:
 
 
 def _shared(run: Run) -> str:
-    """The same for runs that can share a program."""
+    """A key that is equal for runs that can share a program."""
     plain = encode(run)
     shared = {name: plain[name] for name in SHARED if name in plain}
     decay = run.decay and f"keeps signs: {bool(run.decay.keep_sign)}"
@@ -119,7 +120,7 @@ def _shared(run: Run) -> str:
 
 
 def _divided(group: Sequence[Run], most: int) -> list[list[Run]]:
-    """The runs of one program in as few stacks as can be, whole seeds together where it is so."""
+    """Divide the runs of one program into as few stacks as possible, if possible by whole seeds."""
     seeds: dict[int, list[Run]] = {}
     for run in group:
         seeds.setdefault(run.seed, []).append(run)
@@ -133,17 +134,17 @@ def _divided(group: Sequence[Run], most: int) -> list[list[Run]]:
 
 
 def _evenly(things: Sequence[T], most: int) -> list[list[T]]:
-    """The things in order, in as few parts of at most `most` as can be, of about one size."""
+    """Divide things, in order, into as few parts of at most `most` as possible, of similar size."""
     parts = math.ceil(len(things) / most)
     size = math.ceil(len(things) / max(parts, 1))
     return [list(things[start : start + size]) for start in range(0, len(things), max(size, 1))]
 
 
 class BySeed(NamedTuple):
-    """An order of runs in which those of one seed stand together.
+    """An order of runs in which those of the same seed are adjacent.
 
-    `order` are places among the runs that were given. `seeds` is how many seeds share their
-    batches; where seeds have not as many runs each, every run counts as a seed of its own.
+    `order` are indices into the given runs. `seeds` is the number of seeds; if seeds have different
+    numbers of runs, every run counts as a separate seed.
     """
 
     order: list[int]
@@ -151,9 +152,9 @@ class BySeed(NamedTuple):
 
 
 def by_seed(runs: Sequence[Run]) -> BySeed:
-    """The runs ordered so that those of one seed share their batches.
+    """Order the runs so that those of the same seed share their batches.
 
-    One gather and one wide product of the first layer then serve all runs of a seed.
+    One gather and one wide product in the first layer then serve all runs of a seed.
     """
     places: dict[int, list[int]] = {}
     for place, run in enumerate(runs):

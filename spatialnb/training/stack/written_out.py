@@ -1,7 +1,7 @@
-"""Multilayer perceptrons of a stack: losses and gradients written out, as in the loop.
+"""Multilayer perceptrons in a stack: explicit losses and gradients, as in the loop.
 
-The formulas are those of :mod:`spatialnb.training.backprop`, for R runs of S seeds at once. All
-runs of a seed share their inputs, so the first layer is one wide product a seed.
+The formulas are those of :mod:`spatialnb.training.backprop`, for R runs of S seeds together. All
+runs of a seed share their inputs, so the first layer is one wide product per seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from spatialnb.training.stack.adam import Slot
 
 _aten: Any = torch.ops.aten
-_EACH, _IGNORE = 0, -100  # how cross_entropy itself calls the operations below it
+_EACH, _IGNORE = 0, -100  # the arguments with which cross_entropy calls the underlying operations
 
 
 class WrittenOut:
@@ -23,10 +23,10 @@ class WrittenOut:
 
     Parameters
     ----------
-    layers : their names, first to last.
+    layers : the layers' names, first to last.
     learned : weights (R, out, in) and biases (R, out) by name.
-    strengths : kernel values of each layer (R, out, in), or none for any.
-    seeds : S; the runs of a seed stand together, R / S each.
+    strengths : kernel values of each layer (R, out, in), or an empty sequence.
+    seeds : the number of seeds, S; the R / S runs of each seed are adjacent.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class WrittenOut:
         self.named = dict(zip(names, self.slots, strict=True))
 
     def losses_and_gradients(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean losses (R,) of a batch (S, b, features) with labels (S, b); leaves the gradients."""
+        """Mean losses (R,) of a batch (S, b, features) with labels (S, b); stores the gradients."""
         inputs: list[Tensor] = []
         for depth, bias in enumerate(self._biases):
             inputs.append(x)
@@ -75,7 +75,7 @@ class WrittenOut:
         return losses
 
     def logits(self, x: Tensor) -> Tensor:
-        """Logits (R, b, classes) of inputs (b, features) that all runs have in common."""
+        """Logits (R, b, classes) of inputs (b, features) shared by all runs."""
         every = self._effective(0)
         out = torch.addmm(self._biases[0].weight.flatten(), x, every.flatten(0, 1).t())
         x = out.view(len(out), self._runs, -1).transpose(0, 1)
@@ -84,7 +84,7 @@ class WrittenOut:
         return x
 
     def measure(self) -> dict[str, Tensor]:
-        """What the loop measures of such networks besides loss and accuracy: nothing."""
+        """Measurements besides loss and accuracy: none for these networks."""
         return {}
 
     def _effective(self, depth: int) -> Tensor:
@@ -92,7 +92,7 @@ class WrittenOut:
         return slot.weight if slot.effective is None else slot.effective
 
     def _first(self, x: Tensor, bias: Slot) -> Tensor:
-        """What the first layer gives, (R, b, out), of inputs (S, b, features)."""
+        """Pre-activations (R, b, out) of the first layer for inputs (S, b, features)."""
         seeds, batch, features = x.shape
         wide = self._effective(0).view(seeds, -1, features)
         out = torch.baddbmm(bias.weight.view(seeds, 1, -1), x, wide.transpose(1, 2))
@@ -100,19 +100,19 @@ class WrittenOut:
         return by_run.reshape(self._runs, batch, -1)
 
     def _next(self, x: Tensor, depth: int) -> Tensor:
-        """What another layer gives of (R, b, in)."""
+        """Pre-activations of a later layer for inputs (R, b, in)."""
         bias = self._biases[depth].weight[:, None]
         return torch.baddbmm(bias, x, self._effective(depth).transpose(1, 2))
 
     def _first_gradient(self, gradient: Tensor, x: Tensor, into: Tensor) -> None:
-        """The first layer's weight gradient of output gradients (R, b, out)."""
+        """The gradient of the first layer's weights from output gradients (R, b, out)."""
         seeds, batch, features = x.shape
         by_seed = gradient.view(seeds, -1, *gradient.shape[1:])
         wide = by_seed.permute(0, 1, 3, 2).reshape(seeds, -1, batch)
         torch.bmm(wide, x, out=into.view(seeds, -1, features))
 
     def _loss(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean losses (R,), and their gradient by the logits (R, b, classes)."""
+        """Mean losses (R,), and their gradient with respect to the logits (R, b, classes)."""
         runs, batch, classes = logits.shape
         labels = y[:, None].expand(-1, runs // len(y), -1).reshape(-1)
         logs = _aten._log_softmax(logits.reshape(-1, classes), 1, False)

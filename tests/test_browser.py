@@ -422,6 +422,64 @@ def test_claims_keep_their_order_when_the_ledger_is_sorted_and_asked_for_it_agai
     assert names.all_inner_texts() == first
 
 
+SIDEWAYS = """() => [...document.querySelectorAll("main .wide")]
+  .filter(one => one.scrollWidth > one.clientWidth + 1)
+  .map(one => `${one.ariaLabel}: ${one.scrollWidth} in ${one.clientWidth} px`)"""
+
+
+def test_no_table_of_numbers_scrolls_sideways_on_a_phone(opened: Opened) -> None:
+    opened.resize(min(WIDTHS))
+    assert opened.page.evaluate(SIDEWAYS) == []
+
+
+def heard(opened: Opened, selector: str) -> list[tuple[str, str]]:
+    """What Chromium tells those who listen of the first such part: roles and names, in order."""
+    session = opened.page.context.new_cdp_session(opened.page)
+    found = session.send(
+        "Runtime.evaluate", {"expression": f"document.querySelector('{selector}')"}
+    )
+    there = {"objectId": found["result"]["objectId"]}
+    nodes = session.send("Accessibility.queryAXTree", there)["nodes"]
+    session.detach()
+    return [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in nodes
+        if not node["ignored"]
+    ]
+
+
+@pytest.mark.parametrize("page", ["v05_cifar10", "ledger"])
+@built
+def test_a_table_of_cards_is_a_table_for_those_who_listen_and_sorts_by_key(
+    fresh: Opened, page: str
+) -> None:
+    fresh.show(f"book/{page}.html")
+    parts = {}
+    for width in (max(WIDTHS), min(WIDTHS)):
+        fresh.resize(width)
+        roles = [role for role, _ in heard(fresh, "main table.cards")]
+        kinds = ("table", "row", "columnheader", "rowheader", "cell", "gridcell")
+        parts[width] = {kind: roles.count(kind) for kind in kinds}
+    assert parts[min(WIDTHS)] == parts[max(WIDTHS)]
+    assert all(parts[min(WIDTHS)][kind] for kind in ("table", "row", "columnheader", "rowheader"))
+    table = fresh.page.locator("main table.cards").first
+    cell = table.locator("tbody td[data-label=ours]").first
+    assert cell.evaluate("one => getComputedStyle(one, '::before').content").startswith('"ours"')
+    assert table.locator("tbody tr").first.bounding_box()["height"] > 100  # type: ignore[index]
+    head = table.locator("thead th", has_text="ours").first
+    head.focus()
+    assert head.bounding_box()["height"] >= 24  # type: ignore[index]
+    fresh.page.keyboard.press("Enter")
+    table.locator("th[aria-sort=ascending]").wait_for()
+    fresh.page.wait_for_timeout(50)
+    sorts = table.locator("tbody td[data-label=ours]").evaluate_all(
+        "all => all.map(one => parseFloat(one.dataset.sort)).filter(one => !isNaN(one))"
+    )
+    assert sorts == sorted(sorts)
+    assert grave(fresh, min(WIDTHS)) == []
+    assert fresh.complaints == []
+
+
 VERDICTS_HIDDEN = """() => [...document.querySelectorAll("table.findings .verdict")]
   .filter(one => one.getBoundingClientRect().right
     > one.closest(".wide").getBoundingClientRect().right)

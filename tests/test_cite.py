@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import synthetic
 from bs4 import BeautifulSoup
 from py_mini_racer import mini_racer
 
 from spatialnb import report, studies
+from spatialnb.config.run import Run
+from spatialnb.priors.kernels import Linear, Uniform
+from spatialnb.priors.schedules import Static
 from spatialnb.report.summary import summarise
 
 SCRIPT = Path(__file__).parents[1] / "book" / "_static" / "cite.js"
@@ -76,6 +80,78 @@ def test_signs_that_latex_reads_are_written_out(rows: dict[str, dict[str, object
     entry = cited({**rows["linear"], "what": r"a_b \ ~ ^ $ # {"}, "bibtex")
     words = r"a\_b \textbackslash{} \textasciitilde{} \textasciicircum{} \$ \# \{"
     assert words in entry
+
+
+def cells_of(shown: report.Shown) -> list[dict[str, object]]:
+    """The citations of a table, a number each, as the page takes them apart."""
+    soup = BeautifulSoup(shown.html, "html.parser")
+    ids = [str(one["id"]) for one in soup.select("[data-cite]")]
+    assert len(set(ids)) == len(ids)
+    with mini_racer() as engine:
+        engine.eval(SCRIPT.read_text("utf-8"))
+        found = [
+            json.loads(str(engine.eval(f"JSON.stringify(cite.numbers({one['data-cite']}))")))
+            for one in soup.select("[data-cite]")
+        ]
+    return [number for numbers in found for number in numbers]
+
+
+def test_a_row_of_several_numbers_cites_each_with_its_own_records() -> None:
+    results = synthetic.results()
+    names = ["accuracy", "test_loss"]
+    found = cells_of(report.side_by_side(results, names))
+    assert len(found) == len(names) * len(results.arms)
+    assert len({one["id"] for one in found}) == len(found)
+    for one in found:
+        (arm,) = one["arms"]  # type: ignore[misc]
+        assert one["records"] == [record.id for record in results.records[arm].values()][:3]
+        assert one["count"] == one["n"] == 6
+    row = next(one for one in summarise(results, "accuracy") if one.arm == "linear")
+    values = [one for one in found if one["arms"] == ["linear"] and "accuracy" in str(one["what"])]
+    assert [one["value"] for one in values] == [f"{row.ours.estimate:.2f} ± {row.ours.sd:.2f} %"]
+    text = cited(values[0], "text")
+    assert text.startswith("v01, linear, test accuracy: ")
+    assert "Records: " in text
+    assert "(all: " not in text  # this table has no list of records below it
+
+
+def test_a_number_of_a_search_names_its_panel_its_rate_and_its_records() -> None:
+    arms = {
+        f"{name}, {rate:g}": Run(
+            dataset="mnist",
+            epochs=5,
+            validation_size=1000,
+            learning_rate=rate,
+            schedule=Static(kernel=kernel),
+        )
+        for name, kernel in {"none": Uniform(), "linear": Linear()}.items()
+        for rate in (0.001, 0.002)
+    }
+    results = synthetic.results(
+        synthetic.study(
+            arms=arms, labels={}, baseline="none, 0.001", reported=(), claims=(), pairs=False
+        )
+    )
+    lines = {
+        "constant": {name: [arm for arm in arms if name in arm] for name in ("none", "linear")}
+    }
+    found = cells_of(report.rate_table(results, lines))
+    assert [one["arms"] for one in found] == [
+        [f"{name}, {rate}"] for rate in (0.001, 0.002) for name in ("none", "linear")
+    ]
+    assert "v01, linear, constant, learning rate 0.002, validation accuracy" in [
+        one["what"] for one in found
+    ]
+    best = cells_of(report.chosen_table(results, lines))
+    assert [one["what"] for one in best] == [
+        f"v01, {name} at its best setting, validation accuracy" for name in ("none", "linear")
+    ]
+
+
+def test_a_share_of_small_kernel_values_is_cited() -> None:
+    found = cells_of(report.shares(synthetic.results()))
+    assert [one["what"] for one in found]
+    assert all(one["count"] for one in found)
 
 
 def test_one_record_and_one_seed_are_said_so(rows: dict[str, dict[str, object]]) -> None:

@@ -2,7 +2,8 @@
 
    The parts of a citation: {id, what, value, interval, level, n, of, also, arms, records, count, list,
    commits, anchor}. A row of a results table has them in data-cite, its id being the first and the last;
-   a claim's card hands them over.
+   a claim's card hands them over. A row of several numbers has `numbers`, each with a name and with what
+   it does not share with the others: the dialog lets one be chosen.
    Where the page stands, and how the book is called, is told by its head. */
 "use strict";
 
@@ -34,6 +35,10 @@ const cite = (() => {
     const version = book.version ? `, version ${book.version}` : "";
     return `${claimText(parts)} ${book.author}: ${book.title}${version}, ${book.year}. ${book.address}`;
   }
+
+  /* Every number of a row, with its parts. */
+  const numbers = ({ numbers: several, ...shared }) => (
+    several ? several.map((one) => ({ ...shared, ...one })) : [shared]);
 
   const escaped = (words) => words.replace(/[\\{}%&#_$^~]/g, (sign) => (
     { "\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}" }[sign]
@@ -89,39 +94,57 @@ const cite = (() => {
     }
   }
 
-  function field(id, label, words, status) {
+  function field(id, label, status) {
     const area = made("textarea", { id, readonly: "", rows: "6", spellcheck: "false" });
-    area.value = words;
     const button = made("button", { type: "button" }, `Copy ${label === "Text" ? "text" : label}`);
     button.addEventListener("click", () => copy(area, status));
     return made("div", {}, made("label", { for: id }, label), area, button);
   }
 
+  /* A list of the numbers of a row; nothing where it has one. */
+  function choice(several) {
+    if (several.length < 2) return [];
+    const options = several.map(
+      (one, place) => made("option", { value: String(place) }, `${one.name}: ${one.value}`),
+    );
+    const chosen = made("select", { id: "cite-number" }, ...options);
+    return [made("label", { for: "cite-number" }, "Number"), chosen];
+  }
+
   /* Show the citation; the focus goes back to where it was when the dialog is closed. */
   function open(parts) {
+    const several = numbers(parts);
     const book = here(parts.anchor);
-    if (parts.list) parts = { ...parts, list: new URL(parts.list, book.page).href };
     const status = made("p", { role: "status" });
     const close = made("button", { type: "submit" }, "Close");
     const dialog = made(
       "dialog", { class: "cite-dialog", "aria-labelledby": "cite-title" },
       made("p", { id: "cite-title", class: "cite-title" }, "Cite this number"),
-      field("cite-text", "Text", text(parts, book), status),
-      field("cite-bibtex", "BibTeX", bibtex(parts, book), status),
+      ...choice(several),
+      field("cite-text", "Text", status),
+      field("cite-bibtex", "BibTeX", status),
       status, made("form", { method: "dialog" }, close),
     );
+    const areas = [...dialog.querySelectorAll("textarea")];
+    const fill = (one) => {
+      const list = one.list && new URL(one.list, book.page).href;
+      [text, bibtex].forEach((form, place) => { areas[place].value = form({ ...one, list }, book); });
+      for (const area of areas) area.setSelectionRange(0, 0);
+      status.textContent = "";
+    };
+    fill(several[0]);
+    dialog.addEventListener("change", (event) => fill(several[Number(event.target.value)]));
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
-    for (const area of dialog.querySelectorAll("textarea")) area.setSelectionRange(0, 0);
   }
 
   /* A button in each row that can be cited. Its sign is drawn by the style sheet: a row's name stays
      what it is for those who sort or copy it. */
   function offer() {
     for (const name of document.querySelectorAll("[data-cite]")) {
-      const parts = { ...JSON.parse(name.dataset.cite), id: name.id, anchor: name.id };
-      const label = `Cite ${name.textContent.trim()}`;
+      const parts = { id: name.id, ...JSON.parse(name.dataset.cite), anchor: name.id };
+      const label = `Cite ${parts.numbers ? "a number of " : ""}${name.textContent.trim()}`;
       const button = made("button", {
         type: "button", class: "cite-row", "aria-label": label, title: "Cite this number",
       });
@@ -130,7 +153,7 @@ const cite = (() => {
     }
   }
 
-  return { text, bibtex, open, offer };
+  return { text, bibtex, numbers, open, offer };
 })();
 
 if (typeof document !== "undefined") document.addEventListener("DOMContentLoaded", cite.offer);

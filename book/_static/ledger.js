@@ -245,6 +245,8 @@ document.addEventListener("DOMContentLoaded", () => {
       cell.colSpan = one.row.cells.length;
       one.card = element("tr", "claim-card", "");
       one.card.id = `card-${one.id.replace("/", "-")}`;
+      cell.setAttribute("role", "cell");
+      one.card.setAttribute("role", "row");
       one.card.append(cell);
       load().then(() => one.card && showCard(one), (error) => object(error.message));
     } else {

@@ -98,6 +98,7 @@
       made("thead", "", made("tr", "", ...heads)),
       made("tbody", "", ...rows.map((row) => rowOf(row, about))),
     );
+    tables.asCards(table);
     const wide = made("div", "wide", table);
     wide.role = "region";
     wide.tabIndex = 0;

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from spatialnb.report.citation import cited_row, number_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import plain, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
@@ -22,11 +24,17 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     """
     study = results.study
     cells, numbers = {}, []
+    cites: dict[tuple[str, str], dict[str, Any]] = {}
     summaries = {name: summarise(results, name) for name in names}
     counts = {row.ours.n for rows in summaries.values() for row in rows}
     for name, rows in summaries.items():
         wanted = metrics.metric(name)
         unit = f" ({wanted.unit})" if wanted.unit else ""
+        for row in rows:
+            if row.ours.n:
+                label = study.label(row.arm)
+                about = number_parts(results, name, [row.arm], row.ours, f"{study.id}, {label}")
+                cites[f"{wanted.title}{unit}", label] = about
         cells[f"{wanted.title}{unit}"] = {
             study.label(row.arm): Cell(
                 spread(row.ours.estimate, row.ours.sd, wanted.digits)
@@ -44,6 +52,18 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     data = pd.DataFrame.from_dict(cells, orient="index")
     if len(data.columns) > len(data):
         data = data.T  # a long table is read more easily than a wide one
+        cites = {(arm, metric): parts for (metric, arm), parts in cites.items()}
+    key = f"{study.id}-beside-{slug(names[0])}-{slug(names[-1])}"
+    data.index = pd.Index(
+        [
+            cited_row(
+                row,
+                f"{key}-{slug(row)}",
+                {column: parts for (at, column), parts in cites.items() if at == row},
+            )
+            for row in data.index
+        ]
+    )
     shared = f", n = {counts.pop()}" if len(counts) == 1 else ""
     title = f"Mean ± standard deviation{shared}: {setting(results)}"
     stem = f"{study.id}-side-by-side-{slug(names[0].partition('@')[0])}"

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from spatialnb.records.store import published_folder
+from spatialnb.report.citation import cited_row, number_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import bounds, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
@@ -109,6 +110,13 @@ def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
             for share in shares
         }
     )
+    key = f"{results.study.id}-zeros-{slug(what)}"
+    data.index = pd.Index(
+        [
+            cited_row(name, f"{key}-{slug(name)}", _cites(results, lines[name], name))
+            for name in rows
+        ]
+    )
     long = [
         {"line": name, "zeros": share, "mean": ours.estimate, "sd": ours.sd}
         | {"low": ours.low, "high": ours.high, "n": ours.n}
@@ -163,6 +171,18 @@ def latency_table(path: Path | None = None) -> Shown:
 def _ratio(row: Mapping[str, Any], name: str) -> Cell:
     blocks = row["blocks"] if name == "time_ratio" else None
     return Cell(f"{row[name]:.2f}", f"{blocks} blocks" if blocks else "", sort=row[name])
+
+
+def _cites(results: Results, points: Sequence[Point], name: str) -> dict[str, dict[str, Any]]:
+    """The parts of a citation of each point, by its column."""
+    found = _intervals(results, points)
+    return {
+        f"{share:g} %": number_parts(
+            results, metric, [arm], found[share], f"{results.study.id}, {name}, {share:g} % zeros"
+        )
+        for share, arm, metric in points
+        if share in found
+    }
 
 
 def _intervals(results: Results, points: Sequence[Point]) -> dict[float, Interval]:

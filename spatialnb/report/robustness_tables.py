@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -10,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from spatialnb.report.citation import LEVEL, cited
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link, mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, number
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.summary import summarise
 from spatialnb.report.tables import json_number
+from spatialnb.study import metrics
 from spatialnb.study.claims import Finding
 from spatialnb.study.results import Results
 from spatialnb.study.robustness import (
@@ -65,12 +68,7 @@ def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | Non
     data = pd.DataFrame(
         [_cells(one) for one in found],
         index=[
-            Cell(
-                f"{one.finding.claim.chapter}. {one.finding.claim.words}",
-                sort=place,
-                markup=chapter_link(one.finding.claim.chapter, pages or {})
-                + escape(one.finding.claim.words),
-            )
+            dataclasses.replace(_named(one, pages or {}), sort=place)
             for place, one in enumerate(found)
         ],
     )
@@ -164,6 +162,31 @@ def power_numbers(findings: Sequence[Finding]) -> dict[str, str]:
         said[f"power-family-{n}"] = number(row["difference in a family of ten"], 2)
         said[f"power-margin-{n}"] = number(row["margin"], 2)
     return said
+
+
+def _named(one: Robustness, pages: Mapping[str, str]) -> Cell:
+    """A claim, with what a citation of the margin that flips its verdict says."""
+    finding, claim, flip = one.finding, one.finding.claim, one.flip_margin
+    name = f"{claim.chapter}. {claim.words}"
+    link = chapter_link(claim.chapter, pages)
+    if flip is None:
+        return Cell(name, markup=link + escape(claim.words))
+    parts = {
+        "what": f"{claim.chapter}, {claim.words} Margin nearest to its own at which the verdict "
+        "changes",
+        "value": f"{flip:.2g} {claim.unit}".rstrip(),
+        "interval": "",
+        "level": LEVEL,
+        "n": finding.interval.n,
+        "of": "pairs of seeds" if metrics.metric(claim.metric).kind == "pair" else "seeds",
+        "also": f"Verdict at {claim.margin:g}: {finding.verdict}",
+        "arms": list(claim.arms),
+        "records": [],
+        "count": 0,
+        "commits": [],
+    }
+    found = cited(name, f"robust-{claim.chapter}-{claim.key}", parts, escape(claim.words))
+    return dataclasses.replace(found, markup=link + found.markup)
 
 
 def _cells(one: Robustness) -> dict[str, Cell]:

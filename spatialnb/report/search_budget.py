@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from spatialnb.datasets import edition
+from spatialnb.report.citation import cited, number_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import failures, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
@@ -96,6 +97,12 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
             },
         }
     data = pd.DataFrame.from_dict(cells, orient="index")
+    named = []
+    for name, draw in best_draws(results, grid).items():
+        arm, about = grid[name][draw - 1], f"{results.study.id}, {name}, the best draw"
+        parts = number_parts(results, ACCURACY, [arm], rows[arm], about)
+        named.append(cited(name, f"{results.study.id}-draw-{slug(name)}", parts))
+    data.index = pd.Index(named)
     title = f"The draw with the highest {wanted.title}: {setting(results)}"
     notes = [
         f"Of {_counts(grid)} draws an arm; a draw that failed counts as chance.",

@@ -8,10 +8,12 @@ from html import escape
 
 import pandas as pd
 
+from spatialnb.report.citation import LEVEL, cited
 from spatialnb.report.display import Shown, details
 from spatialnb.report.findings import mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, banner, bounds, number
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.sources import sources
 from spatialnb.study.inference import Interval
 from spatialnb.study.registration import registered
 from spatialnb.study.results import Results
@@ -71,7 +73,7 @@ def spread_verdicts(results: Results, claims: Sequence[SpreadClaim]) -> Shown:
     found = spread_findings(results, claims)
     data = pd.DataFrame(
         [_cells(one) for one in found],
-        index=[one.claim.words for one in found],
+        index=[_named(results, one) for one in found],
         columns=["verdict", "ratio", "p", "n", "suggested by"],
     )
     title = "Claims about the spread over seeds"
@@ -98,6 +100,25 @@ def spread_verdicts(results: Results, claims: Sequence[SpreadClaim]) -> Shown:
     if warning is None:
         return Shown(html, text)
     return Shown(f"{warning.html}\n{html}", f"{warning.text}\n{text}")
+
+
+def _named(results: Results, one: SpreadFinding) -> Cell:
+    claim, study = one.claim, results.study.id
+    if not one.n:
+        return Cell(claim.words)
+    arms = [claim.arm, claim.against]
+    parts = {
+        "what": f"{study}, {claim.words} Ratio of the standard deviations of accuracy over seeds",
+        "value": number(one.ratio, 2),
+        "interval": bounds(_interval(one), 2, empty=""),
+        "level": LEVEL,
+        "n": one.n,
+        "of": "seeds",
+        "also": f"Verdict: {one.verdict}",
+        "arms": arms,
+        **sources(results, arms, "accuracy"),
+    }
+    return cited(claim.words, f"{study}-spread-{claim.key}", parts)
 
 
 def _why(one: SpreadFinding, study: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -10,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from spatialnb.report.citation import attribute, cited, number_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.engines import made_by_results
 from spatialnb.report.formatting import (
@@ -24,7 +24,7 @@ from spatialnb.report.formatting import (
 )
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.record_table import behind, seed_text
-from spatialnb.report.sources import records_anchor, sources
+from spatialnb.report.sources import records_anchor
 from spatialnb.report.sparklines import sparks
 from spatialnb.report.summary import EMPTY, Row, grouped, log_count, summarise, values
 from spatialnb.study import metrics
@@ -256,7 +256,7 @@ def _own_run(results: Results, metric: str) -> str:
         "arms": {results.study.label(arm): arm for arm in results.arms},
         "rule": RULE,
     }
-    return f"<div data-own-run={_attribute(about)}></div>"
+    return f"<div data-own-run={attribute(about)}></div>"
 
 
 def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
@@ -268,27 +268,12 @@ def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
         return Cell(label)
     arms = [one.arm for one in group]
     key = f"{study.id}-{slug(metric)}-{slug(row.arm)}"
-    unit = f" {wanted.unit}" if wanted.unit else ""
-    data = {
-        "what": f"{study.id}, {label}, {wanted.title}",
-        "value": spread(row.ours.estimate, row.ours.sd, wanted.digits) + unit,
-        "interval": bounds(row.ours, wanted.digits, empty=""),
-        "level": "95 %",
-        "n": row.ours.n,
-        "of": "pairs of seeds" if wanted.kind == "pair" else "seeds",
+    parts = {
+        **number_parts(results, metric, arms, row.ours, f"{study.id}, {label}"),
         "also": _difference_text(row, study.label(study.baseline), wanted.digits),
-        "arms": arms,
         "list": f"#{records_anchor(metric)}",
-        **sources(results, arms, metric),
     }
-    markup = f'<span id="{key}" data-cite={_attribute(data)}>{escape(label)}</span>'
-    return Cell(label, markup=markup)
-
-
-def _attribute(data: Mapping[str, Any]) -> str:
-    """JSON data as the value of an attribute, in single quotes: it has many double ones."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return "'" + escape(text, quote=False).replace("'", "&#x27;") + "'"
+    return cited(label, key, parts)
 
 
 def _difference_text(row: Row, base: str, digits: int) -> str:

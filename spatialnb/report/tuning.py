@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from spatialnb.report.citation import cited, cited_row, number_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.formatting import capital, failures, number, setting, slug, spread
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.style import SMALL, WIDTH, figure, grid, legend, look, looks
 from spatialnb.report.summary import summarise
 from spatialnb.study import metrics
+from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 ACCURACY = "validation_accuracy"
@@ -62,6 +65,16 @@ def chosen_table(results: Results, lines: Lines) -> Shown:
             "n": Cell(str(ours.n)),
         }
     data = pd.DataFrame.from_dict(cells, orient="index")
+    data.index = pd.Index(
+        [
+            cited(
+                name,
+                f"{results.study.id}-chosen-{slug(name)}",
+                _parts(results, arm, rows[arm], f"{name} at its best setting"),
+            )
+            for name, arm in chosen(results, lines).items()
+        ]
+    )
     title = f"The setting with the highest {wanted.title}: {setting(results)}"
     taken = [
         {"arm": name, "setting": arm, "learning_rate": results.study.arms[arm].learning_rate}
@@ -96,6 +109,7 @@ def rate_table(results: Results, lines: Lines) -> Shown:
     html, texts = [], []
     for panel, line_of in lines.items():
         cells: dict[str, dict[str, Cell]] = {}
+        cites: dict[str, dict[str, Any]] = {}
         for name, members in line_of.items():
             arms = list(members)
             top = best(results, arms)
@@ -107,7 +121,17 @@ def rate_table(results: Results, lines: Lines) -> Shown:
                 )
                 for arm in arms
             }
+            for arm in arms:
+                rate = f"{results.study.arms[arm].learning_rate:g}"
+                if rows[arm].n:
+                    about = f"{name}, {panel}, learning rate {rate}"
+                    of_rate = cites.setdefault(rate, {})
+                    of_rate[name] = _parts(results, arm, rows[arm], about)
         data = pd.DataFrame(cells)
+        key = f"{results.study.id}-rates-{slug(panel)}"
+        data.index = pd.Index(
+            [cited_row(rate, f"{key}-{slug(rate)}", cites.get(rate, {})) for rate in data.index]
+        )
         title = f"{capital(wanted.title)} ({wanted.unit}), {panel}: {setting(results)}"
         html.append(as_html(data, title, corner="learning rate"))
         texts.append(as_text(data, title))
@@ -120,6 +144,10 @@ def rate_table(results: Results, lines: Lines) -> Shown:
     links = downloads(f"{results.study.id}-learning-rates", long)
     below = [f"<p>{escape(note)}</p>" for note in notes]
     return Shown("\n".join([*html, *below, links]), "\n\n".join([*texts, "\n".join(notes)]))
+
+
+def _parts(results: Results, arm: str, ours: Interval, about: str) -> dict[str, Any]:
+    return number_parts(results, ACCURACY, [arm], ours, f"{results.study.id}, {about}")
 
 
 def rate_figure(results: Results, lines: Lines) -> Shown:

@@ -530,7 +530,7 @@ def test_runs_of_an_earlier_recipe_are_stale(one_chapter, monkeypatch):
     assert row["stale_recipes"] == {"1": 12}
     said = call("status").output.splitlines()[-1]
     assert said.startswith("v01: 12 of its 12 runs are not recorded; 12 recorded under recipe 1 ")
-    assert "as recipe 2 gives other numbers" in said
+    assert "because recipe 2 gives different numbers" in said
     assert said.endswith("`spatialnb train v01` trains them.")
 
 

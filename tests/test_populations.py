@@ -195,7 +195,7 @@ def test_a_claim_about_an_earlier_epoch_has_no_answers() -> None:
         0
     ][0]
     assert found.verdict == "not judged"
-    assert "after the last epoch alone" in found.reason
+    assert "only after the last epoch" in found.reason
 
 
 # ── From the answers of trained runs ────────────────────────────────────────────────────────────
@@ -314,7 +314,9 @@ def test_answers_that_are_not_the_runs_are_refused(
         record = records_store.read(path)
         other = {"data": {"edition": run.dataset, "sha256": "0" * 64}}
         path.write_text(replace(record, provenance=other).to_json(), encoding="utf-8")
-    message = "true classes of other data" if how == "other data" else "do not give the accuracy"
+    message = (
+        "true classes of other data" if how == "other data" else "do not give the recorded accuracy"
+    )
     with pytest.raises(RecordError, match=message):
         replace(trained, store=store).correct("none", 0)
     assert len(replace(trained, store=store).correct("less", 1)) if how != "other data" else True

@@ -429,7 +429,7 @@ def test_the_narrower_networks_of_the_book() -> None:
 
 
 def test_a_network_that_would_have_no_neurons_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"narrowed: .* weights are too few .* give fewer zeros"):
+    with pytest.raises(ValueError, match=r"narrowed: .* weights are too few .* use fewer zeros"):
         narrowed(3072, (4, 4), 10, 0.99)
     with pytest.raises(ValueError, match="narrowed: expected at least one hidden width"):
         narrowed(3072, (), 10, 0.5)

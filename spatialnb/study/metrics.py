@@ -412,15 +412,15 @@ METRICS: dict[str, _Known] = {
         read=_of_mask("input_distance"),
     ),
     "input_distance_share": _Known(
-        title="distance between the inputs of a unit, of a null's",
+        title="distance between the inputs of a unit, relative to a null",
         with_part="{}, {}",
         unit="%",
         digits=1,
         read=_against_null("input_distance"),
     ),
     "plane_overlap": _Known(
-        title="weights that the plane's mask has too",
-        title_at="weights that the plane's mask has too after epoch {}",
+        title="weights shared with the local mask",
+        title_at="weights shared with the local mask after epoch {}",
         with_part="{}, {} null",
         unit="%",
         digits=1,
@@ -428,9 +428,8 @@ METRICS: dict[str, _Known] = {
         read=_of_mask("plane_overlap", 100.0),
     ),
     "plane_overlap_best": _Known(
-        title="weights that the plane's mask has too, units at their best places",
-        title_at="weights that the plane's mask has too, units at their best places, after epoch "
-        "{}",
+        title="weights shared with the local mask, units at their best positions",
+        title_at="weights shared with the local mask, units at their best positions, epoch {}",
         with_part="{}, {} null",
         unit="%",
         digits=1,

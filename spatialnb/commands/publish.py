@@ -33,8 +33,8 @@ def candidates(
 ) -> Checked:
     """Records of the studies' published grids that are in the working store only.
 
-    Answers are included only for test images and for studies that have claims; a search's answers
-    for held-out images stay in the working store.
+    Answers are included only for test images, and not for studies that any engine may train, such
+    as searches: no claim uses them.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def candidates(
     for study in studies:
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
-            # Other answers decide no claim, and those runs are many.
-            judged = [run for run in configs if study.claims and not run.validation_size]
+            # No claim uses the other answers, and there are many of them.
+            judged = [run for run in configs if not (study.any_engine or run.validation_size)]
             ids += [(answers_id(run), "answer") for run in judged]
             ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]

@@ -1,5 +1,6 @@
 from .accelerator_table import beside_the_published
 from .claims_across import (
+    Across,
     across,
     across_numbers,
     across_rows,
@@ -79,6 +80,7 @@ from .universe_parts import part_numbers, part_table
 from .weight_figures import weights_figure, weights_numbers
 
 __all__ = [
+    "Across",
     "Compared",
     "Shown",
     "across",

@@ -594,6 +594,35 @@ def test_a_number_is_cited_without_the_clipboard_and_the_focus_comes_back(fresh:
 
 
 @built
+def test_one_of_the_numbers_of_a_row_is_chosen_and_cited(fresh: Opened) -> None:
+    fresh.show("book/c2c_learning_rates.html")
+    page = fresh.page
+    row = page.locator("main table.data tbody tr:has(.cite-row)").first
+    values = [text.strip(" *") for text in row.locator("td").all_inner_texts()]
+    name = row.locator("th > [data-cite]")
+    button = row.get_by_role("button", name=f"Cite a number of learning rate {name.inner_text()}")
+    button.press("Enter")
+    chosen = page.get_by_label("Number", exact=True)
+    options = chosen.locator("option").all_inner_texts()
+    assert len(options) == len(values) > 3
+    assert chosen.evaluate("one => one === document.activeElement")
+    cited = []
+    for place, value in enumerate(values):
+        chosen.select_option(str(place))
+        text = page.locator("#cite-text").input_value()
+        assert f": {value} " in text
+        assert "Record" in text
+        assert text.endswith(f"#{name.get_attribute('id')}")
+        cited.append(page.locator("#cite-bibtex").input_value().splitlines()[0])
+    assert len(set(cited)) == len(values)
+    for width in (min(WIDTHS), max(WIDTHS)):
+        assert grave(fresh, width) == []
+    page.keyboard.press("Escape")
+    assert button.evaluate("one => one === document.activeElement")
+    assert fresh.complaints == []
+
+
+@built
 def test_claims_are_filtered_and_the_address_keeps_it(fresh: Opened) -> None:
     fresh.show("book/ledger.html", "?chapter=v05&find=exponential")
     page, rows = fresh.page, fresh.page.locator("main table.findings tbody tr:visible")

@@ -144,7 +144,8 @@ const cite = (() => {
   function offer() {
     for (const name of document.querySelectorAll("[data-cite]")) {
       const parts = { id: name.id, ...JSON.parse(name.dataset.cite), anchor: name.id };
-      const label = `Cite ${parts.numbers ? "a number of " : ""}${name.textContent.trim()}`;
+      const row = [name.closest("th")?.dataset.label, name.textContent.trim()].filter(Boolean).join(" ");
+      const label = `Cite ${parts.numbers ? "a number of " : ""}${row}`;
       const button = made("button", {
         type: "button", class: "cite-row", "aria-label": label, title: "Cite this number",
       });

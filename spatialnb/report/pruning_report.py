@@ -126,7 +126,7 @@ def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
     title = f"Test accuracy (%) {what} by share of zeros: {setting(results)}"
     note = "Mean ± standard deviation over seeds; in brackets the 95 % interval of the mean."
     links = downloads(f"{results.study.id}-table-{slug(what)}", pd.DataFrame(long))
-    html = f"{as_html(data, title, corner='zeros')}\n<p>{note}</p>\n{links}"
+    html = f"{as_html(data, title, corner='arm')}\n<p>{note}</p>\n{links}"
     return Shown(html, f"{as_text(data, title)}\n{note}")
 
 

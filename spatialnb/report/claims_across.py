@@ -170,10 +170,11 @@ def across_table(
     )
     title = f"Claims over {len(codes)} protocols"
     notes = [
+        "Over protocols: the verdict; ~ depends on the protocol. In the ledger: that on the same "
+        "claim under the reference protocol, with its chapter; a dash where no claim is the same. "
         "Holds in: the universes in which the claim holds. Same sign: the share of universes "
         "whose difference has the more frequent sign. Difference: the median over universes, in "
-        "points, and the lowest and highest. In the ledger: the verdict on the same claim under "
-        "the reference protocol, with its chapter; a dash where no claim is the same.",
+        "points, and the lowest and highest.",
         made_by_results(results),
     ]
     html = (
@@ -193,13 +194,13 @@ def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
     beats = one.claim.rule == "beats"
     return {
-        "verdict": _verdict(one.verdict),
+        "over protocols": _verdict(one.verdict),
+        "in the ledger": NO_FINDING if finding is None else _finding(finding),
         "holds in": Cell(
             f"{one.holding} of {one.n}", below="above 0" if beats else "equal", sort=one.holding
         ),
         "same sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
         "difference": Cell(number(one.median, DIGITS, True), below=ends, sort=one.median),
-        "in the ledger": NO_FINDING if finding is None else _finding(finding),
     }
 
 
@@ -217,7 +218,7 @@ def _finding(finding: Finding) -> Cell:
 
 def _verdict(verdict: str) -> Cell:
     if verdict == DEPENDS:
-        shown = f'<span class="verdict undecided">~ {DEPENDS}</span>'
+        shown = f'<span class="verdict undecided" title="{DEPENDS}">~ depends</span>'
         return Cell(f"~ {DEPENDS}", sort=2, markup=shown)
     order = {"holds": 1, "contradicted": 3}.get(verdict, 4)
     return Cell(f"{SYMBOLS[verdict]} {verdict}", sort=order, markup=mark(verdict))

@@ -192,15 +192,17 @@ def across_table(
 def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     sign = "+" if one.above * 2 >= one.n else "−"
     ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
-    beats = one.claim.rule == "beats"
     return {
         "over protocols": _verdict(one.verdict),
         "in the ledger": NO_FINDING if finding is None else _finding(finding),
-        "holds in": Cell(
-            f"{one.holding} of {one.n}", below="above 0" if beats else "equal", sort=one.holding
+        "holds in | same sign": Cell(
+            f"{one.holding} of {one.n}",
+            below=f"{100 * one.same_sign:.0f} % {sign}",
+            sort=one.holding,
         ),
-        "same sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
-        "difference": Cell(number(one.median, DIGITS, True), below=ends, sort=one.median),
+        "difference | over protocols": Cell(
+            number(one.median, DIGITS, True), below=ends, sort=one.median
+        ),
     }
 
 

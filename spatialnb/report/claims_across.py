@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -170,9 +171,10 @@ def across_table(
     )
     title = f"Claims over {len(codes)} protocols"
     notes = [
-        "Over protocols: the verdict; ~ depends on the protocol. In the ledger: that on the same "
+        "Over protocols: the verdict, where ~ means that it depends on the protocol, and in how "
+        "many universes the claim holds. In the ledger: that on the same "
         "claim under the reference protocol, with its chapter; a dash where no claim is the same. "
-        "Holds in: the universes in which the claim holds. Same sign: the share of universes "
+        "Same sign: the share of universes "
         "whose difference has the more frequent sign. Difference: the median over universes, in "
         "points, and the lowest and highest.",
         made_by_results(results),
@@ -193,14 +195,12 @@ def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     sign = "+" if one.above * 2 >= one.n else "−"
     ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
     return {
-        "over protocols": _verdict(one.verdict),
-        "in the ledger": NO_FINDING if finding is None else _finding(finding),
-        "holds in | same sign": Cell(
-            f"{one.holding} of {one.n}",
-            below=f"{100 * one.same_sign:.0f} % {sign}",
-            sort=one.holding,
+        "over protocols": dataclasses.replace(
+            _verdict(one.verdict), below=f"in {one.holding} of {one.n}"
         ),
-        "difference | over protocols": Cell(
+        "in the ledger": NO_FINDING if finding is None else _finding(finding),
+        "same | sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
+        "difference | low to high": Cell(
             number(one.median, DIGITS, True), below=ends, sort=one.median
         ),
     }

@@ -172,11 +172,10 @@ def across_table(
     title = f"Claims over {len(codes)} protocols"
     notes = [
         "Over protocols: the verdict, where ~ means that it depends on the protocol, and in how "
-        "many universes the claim holds. In the ledger: that on the same "
-        "claim under the reference protocol, with its chapter; a dash where no claim is the same. "
-        "Same sign: the share of universes "
-        "whose difference has the more frequent sign. Difference: the median over universes, in "
-        "points, and the lowest and highest.",
+        "many universes the claim holds. In the ledger: that on the same claim under the reference "
+        "protocol, with its chapter; a dash where no claim is the same. "
+        "Difference: the median over universes, in points, and the lowest and highest. Same sign: "
+        "the share of universes whose difference has the more frequent sign.",
         made_by_results(results),
     ]
     html = (
@@ -193,16 +192,16 @@ def across_table(
 
 def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     sign = "+" if one.above * 2 >= one.n else "−"
-    ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
+    ends = f"{number(one.low, 1, True)} to {number(one.high, 1, True)}"
     return {
         "over protocols": dataclasses.replace(
             _verdict(one.verdict), below=f"in {one.holding} of {one.n}"
         ),
         "in the ledger": NO_FINDING if finding is None else _finding(finding),
-        "same | sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
         "difference | low to high": Cell(
             number(one.median, DIGITS, True), below=ends, sort=one.median
         ),
+        "same | sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
     }
 
 

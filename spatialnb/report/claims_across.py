@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -170,10 +171,11 @@ def across_table(
     )
     title = f"Claims over {len(codes)} protocols"
     notes = [
-        "Holds in: the universes in which the claim holds. Same sign: the share of universes "
-        "whose difference has the more frequent sign. Difference: the median over universes, in "
-        "points, and the lowest and highest. In the ledger: the verdict on the same claim under "
-        "the reference protocol, with its chapter; a dash where no claim is the same.",
+        "Over protocols: the verdict, where ~ means that it depends on the protocol, and in how "
+        "many universes the claim holds. In the ledger: that on the same claim under the reference "
+        "protocol, with its chapter; a dash where no claim is the same. "
+        "Difference: the median over universes, in points, and the lowest and highest. Same sign: "
+        "the share of universes whose difference has the more frequent sign.",
         made_by_results(results),
     ]
     html = (
@@ -190,16 +192,16 @@ def across_table(
 
 def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     sign = "+" if one.above * 2 >= one.n else "−"
-    ends = f"{number(one.low, DIGITS, True)} to {number(one.high, DIGITS, True)}"
-    beats = one.claim.rule == "beats"
+    ends = f"{number(one.low, 1, True)} to {number(one.high, 1, True)}"
     return {
-        "verdict": _verdict(one.verdict),
-        "holds in": Cell(
-            f"{one.holding} of {one.n}", below="above 0" if beats else "equal", sort=one.holding
+        "over protocols": dataclasses.replace(
+            _verdict(one.verdict), below=f"in {one.holding} of {one.n}"
         ),
-        "same sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
-        "difference": Cell(number(one.median, DIGITS, True), below=ends, sort=one.median),
         "in the ledger": NO_FINDING if finding is None else _finding(finding),
+        "difference | low to high": Cell(
+            number(one.median, DIGITS, True), below=ends, sort=one.median
+        ),
+        "same | sign": Cell(f"{100 * one.same_sign:.0f} %", below=sign, sort=one.same_sign),
     }
 
 
@@ -217,7 +219,7 @@ def _finding(finding: Finding) -> Cell:
 
 def _verdict(verdict: str) -> Cell:
     if verdict == DEPENDS:
-        shown = f'<span class="verdict undecided">~ {DEPENDS}</span>'
+        shown = f'<span class="verdict undecided" title="{DEPENDS}">~ depends</span>'
         return Cell(f"~ {DEPENDS}", sort=2, markup=shown)
     order = {"holds": 1, "contradicted": 3}.get(verdict, 4)
     return Cell(f"{SYMBOLS[verdict]} {verdict}", sort=order, markup=mark(verdict))

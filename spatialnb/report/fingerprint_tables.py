@@ -81,15 +81,13 @@ def nearest_table(
     data = pd.DataFrame(
         [
             {
-                "distance": Cell(number(far, 2), sort=far),
-                "by seeds | alone": number(
-                    expected_distance(results, code, fingerprint, epochs), 2
-                ),
+                "distance | by seeds alone": Cell(
+                    number(far, 2),
+                    below=number(expected_distance(results, code, fingerprint, epochs), 2),
+                    sort=far,
+                )
             }
-            | {
-                choice: values[int(digit)]
-                for digit, (choice, values) in zip(code, choices.items(), strict=True)
-            }
+            | _two_a_cell(code, choices)
             for _, (code, far) in shown
         ],
         index=[
@@ -114,6 +112,16 @@ def nearest_table(
         + downloads(f"{results.study.id}-nearest", pd.DataFrame(rows))
     )
     return Shown(html, as_text(data, title) + "\n" + note)
+
+
+def _two_a_cell(code: str, choices: Choices) -> dict[str, Cell]:
+    """A universe's choices, two a cell, so that all of them fit beside each other."""
+    values = [words[int(digit)] for digit, words in zip(code, choices.values(), strict=True)]
+    heads, cells = [*choices, ""], [*values, ""]
+    return {
+        " | ".join(filter(None, heads[place : place + 2])): Cell(*cells[place : place + 2])
+        for place in range(0, len(values), 2)
+    }
 
 
 def by_epoch_table(

@@ -72,7 +72,7 @@ def specification_curve(
             marker = "^" if estimates[i].mean > 0.0 else "v"
             top.plot(i, _inside(estimates[i].mean), ls="", marker=marker, color=style.color)
         top.set_ylabel("difference (points)")
-        top.legend(loc="best", fontsize=SMALL)
+        top.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL)
         for level, (digit, value, _) in zip(levels, rows, strict=True):
             at = [i for i in places if int(estimates[i].code[digit]) == value]
             below.plot(at, [level] * len(at), ls="", marker="|", color=INK, ms=6.0)

@@ -26,9 +26,9 @@ def at_its_best_draw(name: str, **changes: Any) -> Run:
 
 STUDY = Study(
     id="c7f",
-    title="What false positions give",
+    title="What wrong positions give",
     section="",
-    question="Beside the usual recipe a kernel with false positions gains about one point. Is that "
+    question="Under the usual recipe a kernel with wrong positions gains about one point. Is that "
     "the gain of a scalar?",
     changes="Changes relative to c7: a static scalar, the mean of the kernel on the plane, and the "
     "log's static kernel, each with settings chosen for it in c7e.",

@@ -9,6 +9,7 @@ every page. This runs over the finished pages and leaves what they use:
 - styles of cards and grids, and of notebooks' cells, where there are some;
 - the scripts of tables of results where there are some;
 - data that a page offers to download in files of their own, instead of in the page;
+- the style that every output of a notebook brings, but once;
 - of a letter that several formulas show one outline;
 - literals as text: Sphinx wraps each word of them, which doubles the reference and keeps long names
   from being broken on a phone.
@@ -25,6 +26,7 @@ import io
 import logging
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -41,6 +43,8 @@ FOLD = re.compile(
     r'(<a class="[^"]*reference internal"[^>]*>)((?:(?!</a>).)*)</a><details([^>]*)><summary>', re.S
 )
 """A page in the contents that has others below it; the theme's fold has no name."""
+STYLES = re.compile(r"<style>\n.*?</style>\n?", re.S)
+"""The style that every output brings, for notebooks that are read elsewhere."""
 UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/fontawesome.js")
 """Parts of ``_static`` that no page loads, or need load."""
 
@@ -63,10 +67,23 @@ def without_ballast(page: Path) -> str:
     if 'class="cell' not in text:  # no cell of a notebook
         text = NOTEBOOKS.sub("", text)
     text = re.sub("|".join(map(tag, dropped)), "", text)
+    text = STYLES.sub(_once(), text)
     text = FOLD.sub(_named, text)
     text = re.sub(r'<span class="pre">([^<]*)</span>', r"\1", text)
     text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     return text.replace(' role="doc-biblioentry"', "")
+
+
+def _once() -> Callable[[re.Match[str]], str]:
+    """Keep the first of those that are the same."""
+    seen: set[str] = set()
+
+    def first(found: re.Match[str]) -> str:
+        again = found[0].strip() in seen
+        seen.add(found[0].strip())
+        return "" if again else found[0]
+
+    return first
 
 
 def _named(fold: re.Match[str]) -> str:

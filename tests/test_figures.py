@@ -6,9 +6,11 @@ import io
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from synthetic import results, study
 
 from spatialnb import report
@@ -17,7 +19,7 @@ from spatialnb.config.run import Run
 from spatialnb.priors.kernels import Exponential
 from spatialnb.priors.schedules import Static
 from spatialnb.records.store import Record, RecordError, Store
-from spatialnb.report import weight_figures
+from spatialnb.report import style, weight_figures
 from spatialnb.report.style import COLOURS, INK, LINES, PAGES, PALE
 from spatialnb.studies import c4_sparse_or_small
 from spatialnb.study.inference import mean_interval
@@ -152,6 +154,20 @@ def test_an_svg_is_written_without_waste(shown):
         assert "<g>" not in drawing
         assert "\n" not in drawing
         assert not re.search(r'(?:d|points)="[^"]*\.\d{3}', drawing)
+        assert "> <" not in drawing
+        marks = re.findall(r'<use [^>]*style="([^"]*)"/>(?=<use [^>]*style="([^"]*)"/>)', drawing)
+        assert all(first != second for first, second in marks)
+
+
+def test_a_picture_has_a_palette_and_the_same_pixels():
+    colours = np.array([[0, 34, 78, 255], [254, 232, 56, 255]], dtype=np.uint8)
+    pixels = colours[np.arange(48 * 48).reshape(48, 48) % 7 % 2]
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    small = base64.b64decode(style._with_palette(base64.b64encode(written.getvalue()).decode()))
+    picture = Image.open(io.BytesIO(small))
+    assert picture.mode == "P"
+    assert np.array_equal(np.asarray(picture.convert("RGBA")), pixels)
 
 
 def test_a_figure_leaves_letters_and_their_colour_to_the_page(shown):

@@ -42,7 +42,8 @@ class Cell:
         if self.sort is None:
             return ' data-sort=""' if self.text == NOTHING else ""
         missing = isinstance(self.sort, float) and math.isnan(self.sort)
-        return f' data-sort="{"" if missing else escape(str(self.sort))}"'
+        value = "" if missing else str(self.sort)  # all digits: own_run.js compares them
+        return "" if value == self.text else f' data-sort="{escape(value)}"'
 
 
 def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "") -> str:

@@ -23,7 +23,8 @@ RECORDS = "../records"
 def behind(results: Results, metric: str) -> str:
     """A folded table, a row a run (or a pair of runs); links where the records are published.
 
-    The link leads to the record itself, which holds the whole configuration and every number.
+    The link leads to the record itself, which holds the whole configuration and every number. The
+    files below have commits in full.
     """
     wanted = metrics.metric(metric)
     source = results.pairs if wanted.kind == "pair" else results.records
@@ -63,7 +64,7 @@ def _link(record: Record, kind: str) -> Cell:
 def _commit(provenance: dict[str, Any]) -> Cell:
     whole = str(provenance.get("commit", "unknown"))
     short = whole[:7] + ("+" if whole.endswith("+") else "")
-    return Cell(short, markup=f'<code title="{escape(whole)}">{escape(short)}</code>')
+    return Cell(short, markup=f"<code>{escape(short)}</code>")
 
 
 def _seconds(provenance: dict[str, Any]) -> str:

@@ -267,7 +267,7 @@ def _lighter(svg: str) -> str:
     svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
     svg = re.sub(r' (?:d|points|transform|x|y)="[^"]+"', _rounded, svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
-    svg = re.sub(r"> <", "><", re.sub(r"</?g\b[^>]*(?<!/)>", group, svg))
+    svg = re.sub(r">\s+<", "><", re.sub(r"</?g\b[^>]*(?<!/)>", group, svg))
     svg = re.sub(r"(?<=data:image/png;base64,)[^\"]+", lambda found: _with_palette(found[0]), svg)
     return re.sub(r'<use [^>]* style="([^"]*)"/>(?:<use [^>]* style="\1"/>)+', _together, svg)
 

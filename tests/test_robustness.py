@@ -132,7 +132,7 @@ def test_the_numbers_of_the_page_are_those_of_its_table(published: list[Robustne
         changed = sum(name in found.changed_by for found in published)
         assert int(said[f"robust-by-{key}"]) == changed
     shown = report.robustness_table(published, studies.PAGES)
-    assert shown.html.count("<tr>") == 173
+    assert shown.html.count("<tr>") == 183
     rows = report.robustness_rows(published)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
 

@@ -5,7 +5,8 @@ every page. This runs over the finished pages and leaves what they use:
 
 - of the theme's icons those that are shown, from a font that stands in the stylesheet, as a browser
   may refuse one in another folder to a page opened from disk;
-- the index of the search where there is a search;
+- the index of the search where there is a search, and in it the numbers of tables, which are
+  three words of four there and nothing that anyone looks for;
 - styles of cards and grids, and of notebooks' cells, where there are some;
 - the scripts of tables of results where there are some;
 - data that a page offers to download in files of their own, instead of in the page;
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 import re
 import shutil
@@ -45,6 +47,9 @@ FOLD = re.compile(
 """A page in the contents that has others below it; the theme's fold has no name."""
 STYLES = re.compile(r"<style>\n.*?</style>\n?", re.S)
 """The style that every output brings, for notebooks that are read elsewhere."""
+INDEX = re.compile(r"Search\.setIndex\((.*)\)\s*", re.S)
+WORD = re.compile(r"[^\W\d]+\d{0,3}|[^\W\d]\d[^\W\d]?")
+"""A word of the search: letters, and at most a short number after them, such as cifar10 or c7f."""
 UNUSED = ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "scripts/fontawesome.js")
 """Parts of ``_static`` that no page loads, or need load."""
 
@@ -145,6 +150,19 @@ def icons(static: Path, shown: set[str]) -> None:
     sheet.write_text(FONT.sub(f'{url} format("woff")', text), "utf-8")
 
 
+def without_numbers(index: str) -> str:
+    """The script of the search index without words that are numbers or run-together cells."""
+    found = INDEX.fullmatch(index)
+    if found is None:
+        return index
+    content = json.loads(found[1])
+    content["terms"] = {
+        word: pages for word, pages in content["terms"].items() if WORD.fullmatch(word)
+    }
+    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return f"Search.setIndex({written})"
+
+
 def lighten(app: Sphinx, exception: Exception | None) -> None:
     """Go over the finished pages."""
     if exception is not None or app.builder.format != "html":
@@ -157,6 +175,9 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
             text = apart(with_one_outline_each(without_ballast(page)), page)
             shown |= set(re.findall(r"\bfa-[\w-]+", text))
             page.write_text(text, "utf-8")
+    searched = root / "searchindex.js"
+    if searched.is_file():
+        searched.write_text(without_numbers(searched.read_text("utf-8")), "utf-8")
     for part in UNUSED:
         path = static / part
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -13,10 +14,12 @@ from spatialnb.study.multiverse import MARGIN, ClaimAcross, Estimate
 
 DIGITS = 2
 """Decimal places of a difference in points."""
-ROW = 0.19
+ROW = 0.2
 """Inches of a row of choices."""
 GAP = 0.5
 """Rows between two choices."""
+TICK = 0.35
+"""Rows that a tick reaches up and down."""
 FARTHEST = 12.0
 """Points: a universe with a larger difference is drawn at the edge, as a triangle."""
 
@@ -60,7 +63,7 @@ def specification_curve(
         top.axhline(0.0, color=INK, lw=0.8)
         lows = [_inside(min(one.differences)) for one in estimates]
         highs = [_inside(max(one.differences)) for one in estimates]
-        top.vlines(places, lows, highs, color=INK, alpha=PALE, lw=0.8)
+        top.plot(*_strokes(places, lows, highs), color=INK, alpha=PALE, lw=0.8)
         for kept, place in ((True, 0), (False, 1)):
             style = line(place)
             at = [i for i in places if holds[i] is kept and i not in beyond]
@@ -75,17 +78,18 @@ def specification_curve(
         top.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=SMALL)
         for level, (digit, value, _) in zip(levels, rows, strict=True):
             at = [i for i in places if int(estimates[i].code[digit]) == value]
-            below.plot(at, [level] * len(at), ls="", marker="|", color=INK, ms=6.0)
-        below.set_yticks(levels, [label for _, _, label in rows], fontsize=SMALL - 1.5)
+            ends = ([level - TICK] * len(at), [level + TICK] * len(at))
+            below.plot(*_strokes(at, *ends), color=INK, lw=1.0)
+        below.set_yticks(levels, [label for _, _, label in rows], fontsize=SMALL)
         below.invert_yaxis()
         below.set_xticks([])
         below.set_xlabel(f"{len(estimates)} universes, sorted by the difference")
     count = f"{sum(holds)} of {len(estimates)}"
-    ends = f"{number(estimates[0].mean, DIGITS)} to {number(estimates[-1].mean, DIGITS)}"
+    extent = f"{number(estimates[0].mean, DIGITS)} to {number(estimates[-1].mean, DIGITS)}"
     edge = f" Triangles: beyond ±{FARTHEST:g} points." if beyond else ""
     return figure(
         fig,
-        f"{claim.words} It holds in {count} universes; differences from {ends} points.",
+        f"{claim.words} It holds in {count} universes; differences from {extent} points.",
         f"{claim.arm} minus {claim.against}, test accuracy in points, in every universe: means "
         f"over seeds, lines from the lowest to the highest seed; the band is ±{MARGIN} points."
         f"{edge} The ticks are the choices that make each universe. The claim holds in {count}.",
@@ -101,3 +105,13 @@ def specification_curve(
 def _inside(difference: float) -> float:
     """The difference, at the edge where it lies beyond."""
     return min(max(difference, -FARTHEST), FARTHEST)
+
+
+def _strokes(
+    places: Sequence[int], lows: Sequence[float], highs: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """Upright strokes as one line with gaps: one path on the page instead of a mark for each."""
+    gap = math.nan
+    across = [value for place in places for value in (place, place, gap)]
+    along = [value for ends in zip(lows, highs, strict=True) for value in (*ends, gap)]
+    return across, along

@@ -565,6 +565,7 @@ def test_a_run_trained_again_is_identical_or_within_the_spread_or_not(
 def test_other_instructions_and_other_pixels_are_said_where_a_run_comes_out_otherwise():
     run = results(ONE).records["none"][0]
     old = {"processor": "A", "instruction_set": "AVX2", "decoded": {"mnist": "1" * 64}}
+    old["engine"] = "stacked"
     new = {"processor": "A", "instruction_set": "AVX512", "decoded": {"mnist": "2" * 64}}
     found = verify.Verified(
         arm="v01/none",
@@ -575,7 +576,8 @@ def test_other_instructions_and_other_pixels_are_said_where_a_run_comes_out_othe
         sd=1.0,
     )
     assert found.says().endswith(
-        "(recorded with instruction set AVX2, now AVX512; decoded mnist 11111111, now 22222222)"
+        "(recorded with instruction set AVX2, now AVX512; engine stacked, now loop; decoded mnist "
+        "11111111, now 22222222)"
     )
     older = dataclasses.replace(found, recorded=dataclasses.replace(run, provenance={}))
     assert "recorded with" not in older.says()

@@ -59,6 +59,7 @@ class Verified:
             (name.replace("_", " "), old.get(name), new.get(name))
             for name in ("processor", "instruction_set", "system")
         ]
+        pairs += [("engine", old.get("engine", "loop"), new.get("engine", "loop"))]
         pixels = old.get("decoded") or {}, new.get("decoded") or {}
         pairs += [
             (f"decoded {name}", *(digests.get(name, "")[:8] for digests in pixels))

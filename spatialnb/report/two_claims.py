@@ -63,7 +63,7 @@ def two_claims(
     parts: Mapping[str, Sequence[str]],
     reported: tuple[float, float],
 ) -> Shown:
-    """A point for each universe, its look by the part that it is in, and the log's as a cross.
+    """A point for each universe, its look by the part that it is in, and the log's as a star.
 
     Parameters
     ----------
@@ -95,8 +95,7 @@ def two_claims(
         caption += f" {far} universes with a difference beyond ±{FARTHEST:g} points are not drawn."
     return figure(
         fig,
-        f"{across} across and {up} up, in every universe. Where one is high the other is low; the "
-        f"log has {log}.",
+        f"{across} across and {up} up, in every universe. The log has {log}.",
         caption,
         name=f"{results.study.id}-two-claims",
         rows=[

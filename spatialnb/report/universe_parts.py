@@ -65,7 +65,8 @@ def part_table(
     ]
     rules = [f"{claim.arm} − {claim.against}" for claim in claims if claim.rule == "equals"]
     note = "The mean difference over these universes, in points, and in how many the claim holds."
-    note += f" Of {' and '.join(rules)}, the claim is that it is within half a point." * bool(rules)
+    if rules:
+        note += f" Of {' and '.join(rules)}, the claim is that it is within half a point."
     html = (
         as_html(data, title, corner=corner)
         + f"<p>{escape(note)}</p>"

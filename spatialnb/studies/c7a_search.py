@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from spatialnb.config.run import Run
@@ -96,6 +97,11 @@ RECIPES = draws(BUDGET)
 def arm(name: str, number: int) -> str:
     """The study's name for an arm at a draw, counted from 1."""
     return f"{name}, draw {number:02}"
+
+
+def at_draw(grid: Mapping[str, Mapping[str, Run]], name: str, number: int) -> Run:
+    """An arm of a search at one of its draws, on all training images and the test images."""
+    return dataclasses.replace(grid[name][arm(name, number)], validation_size=None)
 
 
 GRID = {

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from spatialnb.config.run import Run
 from spatialnb.studies import c7g_convolution_search as search
 from spatialnb.studies import c9_local_and_sparse as c9
 from spatialnb.studies.c7_usual_recipe import at_its_best
-from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c7a_search import at_draw
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 CHOSEN: dict[str, int] = {"as many operations": 17, "as many weights": 14}
 """The draw of c7g that did best on the images held out, for every arm, counted from 1."""
-
-
-def at_best_draw(name: str) -> Run:
-    """An arm of c7g at its best draw, on all training images and the test images."""
-    return replace(search.GRID[name][arm(name, CHOSEN[name])], validation_size=None)
 
 
 STUDY = Study(
@@ -28,10 +20,10 @@ STUDY = Study(
     question="What does a small convolutional network reach with settings of its own?",
     changes="Changes relative to c7c: settings chosen for convolutional networks in c7g, on images "
     "held out; a larger one with as many weights as c9's networks have left. Ten seeds.",
-    arms={name: at_best_draw(name) for name in search.ARMS},
+    arms={name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},
     borrowed_arms={
         "c7/plane, k = 15": at_its_best("plane, k = 15"),
-        "c9/nearest": c9.at_best_draw("nearest"),
+        "c9/nearest": c9.STUDY.arms["nearest"],
     },
     baseline="as many operations",
     metrics=("accuracy", "train_loss", "test_loss"),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from spatialnb.config.run import Run
 from spatialnb.studies import c9a_search as search
 from spatialnb.studies import c9i_scalar_search as with_scalars
 from spatialnb.studies.c7_usual_recipe import at_its_best
-from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c7a_search import at_draw
 from spatialnb.studies.c7e_scalar_search import SCALAR
 from spatialnb.studies.c7f_false_positions import at_its_best_draw
 from spatialnb.study.claims import Claim
@@ -34,18 +31,6 @@ DENSE = ("none", "plane, k = 15")
 """Arms of c7, as they are there."""
 
 
-def at_best_draw(name: str) -> Run:
-    """An arm of c9a at its best draw, on all training images and the test images."""
-    tried = search.GRID[name][arm(name, CHOSEN[name])]
-    return replace(tried, validation_size=None)
-
-
-def with_scalar(name: str) -> Run:
-    """An arm of c9i at its best draw, on all training images and the test images."""
-    tried = with_scalars.GRID[name][arm(name, CHOSEN_WITH_SCALAR[name])]
-    return replace(tried, validation_size=None)
-
-
 STUDY = Study(
     id="c9",
     title="Really local, really sparse",
@@ -57,9 +42,12 @@ STUDY = Study(
     "each arm in c9a, on images held out.",
     arms={
         **{name: at_its_best(name) for name in DENSE},
-        **{name: at_best_draw(name) for name in search.ARMS},
+        **{name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},
         SCALAR: at_its_best_draw(SCALAR),
-        **{name: with_scalar(name) for name in CHOSEN_WITH_SCALAR},
+        **{
+            name: at_draw(with_scalars.GRID, name, draw)
+            for name, draw in CHOSEN_WITH_SCALAR.items()
+        },
     },
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),

@@ -16,7 +16,7 @@ NARROW = (25, 128)
 
 def at_level(name: str, zeros: float) -> str:
     """The name of an arm at a share of zeros."""
-    return f"{name}, {zeros:.1%}".replace("%", " %").replace(".0 ", " ")
+    return f"{name}, {100 * zeros:g} %"
 
 
 ARMS = {

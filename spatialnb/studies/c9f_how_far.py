@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from spatialnb.config.run import Run
 from spatialnb.studies import c9_local_and_sparse as c9
 from spatialnb.studies import c9b_wider_search as wider
 from spatialnb.studies import c9c_levels_search as levels
 from spatialnb.studies import c9i_scalar_search as with_scalars
 from spatialnb.studies.c7_usual_recipe import at_its_best
-from spatialnb.studies.c7a_search import arm
+from spatialnb.studies.c7a_search import at_draw
 from spatialnb.studies.c9c_levels_search import at_level
 from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
@@ -39,23 +36,7 @@ CHOSEN_WIDE: dict[str, int] = {
 CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
     (name for name in with_scalars.ARMS if name.startswith("wide: ")), 1
 )
-"""The same of c9i."""
-
-
-def at_best_draw(name: str) -> Run:
-    """An arm of c9c at its best draw, on all training images and the test images."""
-    return replace(levels.GRID[name][arm(name, CHOSEN[name])], validation_size=None)
-
-
-def wide_at_best_draw(name: str) -> Run:
-    """An arm of c9b at its best draw, on all training images and the test images."""
-    return replace(wider.GRID[name][arm(name, CHOSEN_WIDE[name])], validation_size=None)
-
-
-def with_scalar(name: str) -> Run:
-    """An arm of c9i at its best draw, on all training images and the test images."""
-    tried = with_scalars.GRID[name][arm(name, CHOSEN_WITH_SCALAR[name])]
-    return replace(tried, validation_size=None)
+"""The same of c9i: still to be chosen, the first draw stands in."""
 
 
 def wide(name: str) -> str:
@@ -72,13 +53,16 @@ STUDY = Study(
     "weights; 1,024 units in the first layer with 98 % zeros, with a static scalar and without. "
     "Settings are chosen for each arm in c9c, c9b and c9i, on images held out. Ten seeds.",
     arms={
-        **{name: at_best_draw(name) for name in levels.ARMS},
-        **{wide(name): wide_at_best_draw(name) for name in wider.ARMS},
-        **{name: with_scalar(name) for name in CHOSEN_WITH_SCALAR},
+        **{name: at_draw(levels.GRID, name, draw) for name, draw in CHOSEN.items()},
+        **{wide(name): at_draw(wider.GRID, name, draw) for name, draw in CHOSEN_WIDE.items()},
+        **{
+            name: at_draw(with_scalars.GRID, name, draw)
+            for name, draw in CHOSEN_WITH_SCALAR.items()
+        },
     },
     borrowed_arms={
         "c9/none": at_its_best("none"),
-        "c9/nearest": c9.at_best_draw("nearest"),
+        "c9/nearest": c9.STUDY.arms["nearest"],
     },
     baseline="narrow",
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),

@@ -26,7 +26,7 @@ ARMS = {
         for name, run in {**local(WIDE_ZEROS), "dense": Run()}.items()
     },
 }
-"""c7e shows that a static scalar helps a dense network: sparse and wide ones shall have it, too."""
+"""c7e shows that a static scalar helps a dense network: so sparse and wide ones get it, too."""
 
 DRAWS = (*draws(), *HIGHER)
 """The draws of c9a, and six with higher rates: a choice of the first ones stood at the highest."""

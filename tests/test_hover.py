@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
+import extensions
 import pytest
 
-EXTENSION = Path(__file__).parents[1] / "book" / "_extensions" / "hover.py"
 HEAD = "<p><strong>Question.</strong> Does it\n <em>help</em>?</p>"
 GLANCE = '<aside class="glance" aria-label="Summary"><p class="head">Claims: 2 hold</p></aside>'
 
 
 @pytest.fixture(scope="module")
 def hover() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hover", EXTENSION)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return extensions.load("hover")
 
 
 def test_a_chapter_says_its_question_and_its_answer_or_else_its_verdicts(

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 from types import ModuleType
 
+import extensions
 import pytest
-
-LIGHTER = Path(__file__).parents[1] / "book" / "_extensions" / "lighter.py"
 
 
 @pytest.fixture(scope="module")
 def lighter() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("lighter", LIGHTER)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+    return extensions.load("lighter")
 
 
 def test_numbers_of_tables_are_no_words_of_the_search(lighter: ModuleType) -> None:

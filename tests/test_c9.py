@@ -23,6 +23,8 @@ from spatialnb.studies import (
     c9d_longer_search,
     c9e_digits_search,
     c9f_how_far,
+    c9g_sixty_epochs,
+    c9h_digits,
     c9i_scalar_search,
     get,
 )
@@ -30,36 +32,37 @@ from spatialnb.studies.c7a_search import arm
 from spatialnb.training.build import build
 from spatialnb.training.networks import linear_layers
 
-CHOICES: list[tuple[ModuleType, dict[str, int], str]] = [
-    (c7e_scalar_search, c7f_false_positions.CHOSEN, ""),
-    (c7g_convolution_search, c7h_convolutions.CHOSEN, ""),
-    (c9a_search, c9_local_and_sparse.CHOSEN, ""),
-    (c9b_wider_search, c9f_how_far.CHOSEN_WIDE, "wide: "),
-    (c9i_scalar_search, c9_local_and_sparse.CHOSEN_WITH_SCALAR, ""),
-    (c9c_levels_search, c9f_how_far.CHOSEN, ""),
+CHOICES: list[tuple[ModuleType, ModuleType, dict[str, int], str]] = [
+    (c7e_scalar_search, c7f_false_positions, c7f_false_positions.CHOSEN, ""),
+    (c7g_convolution_search, c7h_convolutions, c7h_convolutions.CHOSEN, ""),
+    (c9a_search, c9_local_and_sparse, c9_local_and_sparse.CHOSEN, ""),
+    (c9b_wider_search, c9f_how_far, c9f_how_far.CHOSEN_WIDE, "wide: "),
+    (c9i_scalar_search, c9_local_and_sparse, c9_local_and_sparse.CHOSEN_WITH_SCALAR, ""),
+    (c9i_scalar_search, c9f_how_far, c9f_how_far.CHOSEN_WITH_SCALAR, ""),
+    (c9c_levels_search, c9f_how_far, c9f_how_far.CHOSEN, ""),
+    (c9d_longer_search, c9g_sixty_epochs, c9g_sixty_epochs.CHOSEN, ""),
+    (c9e_digits_search, c9h_digits, c9h_digits.CHOSEN, ""),
 ]
-"""A search, what was chosen in it, and how the study that trains the choice calls its arms."""
-TRAINED = {"c7e": "c7f", "c7g": "c7h", "c9a": "c9", "c9b": "c9f", "c9c": "c9f", "c9i": "c9"}
-NAMES = [search.STUDY.id for search, _, _ in CHOICES]
+"""A search, the study that trains a choice in it, the choice, and what its arms are called there."""
+NAMES = [f"{search.STUDY.id} for {trained.STUDY.id}" for search, trained, _, _ in CHOICES]
 
 
-@pytest.mark.parametrize(("search", "chosen", "prefix"), CHOICES, ids=NAMES)
+@pytest.mark.parametrize(("search", "trained", "chosen", "prefix"), CHOICES, ids=NAMES)
 def test_every_arm_has_the_draw_that_did_best_on_images_held_out(
-    search: ModuleType, chosen: dict[str, int], prefix: str
+    search: ModuleType, trained: ModuleType, chosen: dict[str, int], prefix: str
 ) -> None:
     grid = {name: list(search.GRID[name]) for name in chosen}
     arms = {one: search.STUDY.arms[one] for names in grid.values() for one in names}
     searched = dataclasses.replace(search.STUDY, arms=arms, baseline=next(iter(arms)))
     assert report.best_draws(searched.run(train=False), grid) == chosen
-    trained = get(TRAINED[search.STUDY.id])
     for name, draw in chosen.items():
         found = search.GRID[name][arm(name, draw)]
-        assert trained.arms[f"{prefix}{name}"] == dataclasses.replace(found, validation_size=None)
+        assert trained.STUDY.arms[f"{prefix}{name}"] == dataclasses.replace(found, validation_size=None)
 
 
-@pytest.mark.parametrize(("search", "chosen", "prefix"), CHOICES, ids=NAMES)
+@pytest.mark.parametrize(("search", "trained", "chosen", "prefix"), CHOICES, ids=NAMES)
 def test_no_choice_stands_at_an_edge_of_what_was_drawn(
-    search: ModuleType, chosen: dict[str, int], prefix: str
+    search: ModuleType, trained: ModuleType, chosen: dict[str, int], prefix: str
 ) -> None:
     runs = [run for arms in search.GRID.values() for run in arms.values()]
     rates = [run.learning_rate for run in runs]

@@ -33,10 +33,13 @@ CHOSEN_WIDE: dict[str, int] = {
     "dense": 22,
 }
 """The same of c9b."""
-CHOSEN_WITH_SCALAR: dict[str, int] = dict.fromkeys(
-    (name for name in with_scalars.ARMS if name.startswith("wide: ")), 1
-)
-"""The same of c9i: still to be chosen, the first draw stands in."""
+CHOSEN_WITH_SCALAR: dict[str, int] = {
+    "wide: nearest, scalar": 16,
+    "wide: permuted, scalar": 16,
+    "wide: random, scalar": 16,
+    "wide: dense, scalar": 10,
+}
+"""The same of c9i."""
 
 
 def wide(name: str) -> str:

@@ -33,8 +33,8 @@ def candidates(
 ) -> Checked:
     """Records of the studies' published grids that are in the working store only.
 
-    Answers are included only for test images, and not for studies that any engine may train, such
-    as searches: no claim uses them.
+    Answers are included only for test images, and not for studies that any engine may train and
+    that have no claims.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def candidates(
         for configs in study.grid(asked or Parsed()).values():
             ids = [(run.id, "run") for run in configs]
             # No claim uses the other answers, and there are many of them.
-            judged = [run for run in configs if not (study.any_engine or run.validation_size)]
+            unjudged = study.any_engine and not study.claims
+            judged = [run for run in configs if not (unjudged or run.validation_size)]
             ids += [(answers_id(run), "answer") for run in judged]
             ids += [(labels_id(name), "answer") for name in {run.dataset for run in configs}]
             ids += [(pair_id(*pair), "pair") for pair in study.pairs_of(configs)]
@@ -73,7 +74,7 @@ def objection(record: Record, any_engine: bool = False) -> str:
 
     Parameters
     ----------
-    any_engine : whether it may have been trained in a stack or on another device, as in a search.
+    any_engine : whether it may have been trained in a stack or on another device.
     """
     if record.config.get("measure") == "labels":
         return ""  # true classes depend on the data alone, not on any code

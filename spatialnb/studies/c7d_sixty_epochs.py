@@ -36,6 +36,7 @@ STUDY = Study(
     metrics=("accuracy", "accuracy@11", "train_loss", "test_loss"),
     seeds=tuple(range(10)),  # a run takes five times as long as one of c7
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=12, seeds=(0, 1)),
     # First what would show that positions stand in for longer training or for more images.
     claims=(

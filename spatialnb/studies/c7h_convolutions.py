@@ -29,6 +29,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     seeds=tuple(range(10)),
     datasets=("cifar10",),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1)),
     # Written after c7c, where the smaller one had the settings that were chosen for no convolution.
     claims=(

@@ -113,6 +113,7 @@ STUDY = Study(
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
     claims=(
         Claim(

@@ -22,6 +22,7 @@ STUDY = Study(
     metrics=("accuracy", "accuracy@11", "train_loss", "test_loss"),
     seeds=tuple(range(10)),  # a run takes five times as long as one of v5
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=12, seeds=(0, 1)),
     claims=(
         Claim(

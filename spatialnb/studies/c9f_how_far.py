@@ -71,6 +71,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),
     seeds=tuple(range(10)),  # a wide run takes four times as long as one of c9
     datasets=("cifar10", "mnist"),
+    any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
     # First what would show that the zeros, or the width, are what gains.
     claims=(

@@ -32,6 +32,7 @@ STUDY = Study(
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),
     datasets=("cifar10-jpeg", "cifar10"),
+    any_engine=True,
     quick=Quick(dataset="quick-digits", epochs=3, seeds=(0, 1)),
     # First what would show that positions matter on photographs alone.
     claims=(

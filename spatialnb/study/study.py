@@ -84,8 +84,9 @@ class Study:
     measure : the measure of a pair, one of :data:`spatialnb.study.metrics.MEASURES`.
     datasets : editions that the chapter can be run on, besides its own and the quick one.
     quick : the quick edition.
-    any_engine : whether published runs may come from stacks and from devices other than a CPU; for
-        searches, whose choices are trained again by the loop, and for the many protocols of m1.
+    any_engine : whether published runs may come from stacks and from devices other than a CPU.
+        Tables then say what trained them. Searches and large studies have it; the runs of v1 to
+        v11 and of the chapters that decide the main claims are the loop's, on a CPU.
     added : arms added by the user, see :meth:`with_arms`.
 
     Raises

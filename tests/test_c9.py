@@ -42,7 +42,7 @@ CHOICES: list[tuple[ModuleType, ModuleType, dict[str, int], str]] = [
     (c9d_longer_search, c9g_sixty_epochs, c9g_sixty_epochs.CHOSEN, ""),
     (c9e_digits_search, c9h_digits, c9h_digits.CHOSEN, ""),
 ]
-"""A search, the study that trains a choice in it, the choice, and what its arms are called there."""
+"""A search, the study that trains its choices, the choices, and a prefix of its arms there."""
 NAMES = [f"{search.STUDY.id} for {trained.STUDY.id}" for search, trained, _, _ in CHOICES]
 
 

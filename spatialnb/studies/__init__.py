@@ -25,23 +25,18 @@ WITHOUT_PAGE = (
     "c7d",
     "c7e",
     "c7g",
-    "c7h",
     "c8",
     "c8b",
     "c8c",
     "c8d",
-    "c9",
     "c9a",
     "c9b",
     "c9c",
     "c9d",
     "c9e",
-    "c9f",
-    "c9g",
-    "c9h",
     "c9i",
 )
-"""Studies whose runs are still to be made: they can be trained and published, and have no page."""
+"""Studies without a page: searches, which other pages show, and those whose runs are to come."""
 
 
 def _modules() -> dict[str, str]:

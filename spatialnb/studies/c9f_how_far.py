@@ -41,6 +41,22 @@ CHOSEN_WITH_SCALAR: dict[str, int] = {
 }
 """The same of c9i."""
 
+MASKS = ("nearest", "permuted", "random")
+"""Which inputs a unit keeps."""
+LINES: dict[str, list[tuple[float, str, str]]] = {
+    "dense": [(0.0, "c9/none", "accuracy")],
+    **{
+        mask: [
+            (81.4, f"{mask}, 81.4 %", "accuracy"),
+            (94.2, f"c9/{mask}", "accuracy"),
+            (98.0, f"{mask}, 98 %", "accuracy"),
+            (99.0, f"{mask}, 99 %", "accuracy"),
+        ]
+        for mask in MASKS
+    },
+}
+"""Lines of the figure: share of zeros in the first layer, arm and metric."""
+
 
 def wide(name: str) -> str:
     """The study's name for an arm of c9b."""
@@ -65,7 +81,7 @@ STUDY = Study(
     },
     borrowed_arms={
         "c9/none": at_its_best("none"),
-        "c9/nearest": c9.STUDY.arms["nearest"],
+        **{f"c9/{name}": c9.STUDY.arms[name] for name in MASKS},
     },
     baseline="narrow",
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),

@@ -67,7 +67,7 @@ format: setup ## put code and notebooks into their stored form
 
 bench: setup ## measure what is fast, and against what
 	@mkdir -p book/speed
-	@for file in $(filter-out benchmarks/accelerator.py,$(wildcard benchmarks/*.py)); do echo "$$file"; \
+	@for file in $(filter-out benchmarks/accelerator.py benchmarks/repeated.py,$(wildcard benchmarks/*.py)); do echo "$$file"; \
 	  $(BIN)/python "$$file" --json "book/speed/$$(basename "$$file" .py).json" || exit 1; done
 
 faults: setup ## break things on purpose, hundreds of times, and write down what came of it

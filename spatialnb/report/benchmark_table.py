@@ -63,3 +63,24 @@ def _written(value: float, form: str) -> str:
 def by(rows: Sequence[Mapping[str, float]], key: str) -> dict[str, Mapping[str, float]]:
     """Rows by the text of one of their figures."""
     return {f"{row[key]:,}": row for row in rows}
+
+
+def by_form(figures: Sequence[Mapping[str, Any]], work: str) -> dict[str, Mapping[str, float]]:
+    """Rows of ``benchmarks/local_layer.py`` on one kind of work, one a device, width and batch.
+
+    Each has the milliseconds of the dense layer, the time of the other forms relative to it, and
+    what dense and compact layers store, in MB.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for row in (row for measured_there in figures for row in measured_there["rows"]):
+        if row["work"] != work:
+            continue
+        device = "GPU" if row["device"] == "cuda" else "CPU"
+        zeros = f"{row['zeros']:.0%} zeros"
+        name = f"{device}, {row['units']:,} units, {zeros}, batch {row['batch']:,}"
+        into = found.setdefault(name, {})
+        into[f"{row['form']}_of_dense"] = row["of_dense"]
+        if row["form"] in ("dense", "compact"):
+            into[f"{row['form']}_ms"] = row["ms"]
+            into[f"{row['form']}_mb"] = row["kilobytes"] / 1e3
+    return dict(found)

@@ -26,8 +26,6 @@ WITHOUT_PAGE = (
     "c7e",
     "c7g",
     "c7h",
-    "c8",
-    "c8b",
     "c8c",
     "c8d",
     "c9",

@@ -509,3 +509,28 @@ def test_the_share_beyond_a_cap_before_training_is_what_initial_weights_give():
             float(mean[place - 1]), abs=near
         )
     assert "v08-multiply-exponential-least" not in said
+
+
+# ── What outputs are connected to, where a kernel has zeros ─────────────────────────────────────
+
+
+def test_an_output_reaches_the_inputs_that_are_near_enough_layer_by_layer():
+    found = STUDIES["c8"].run(progress=False, train=False)
+    said = report.reach_numbers(found)
+    assert set(said) == {
+        f"c8-k-3-to-{k}-real-zeros-{what}"
+        for k in (50, 100, 200, 400)
+        for what in ("zeros", "reach", "idle")
+    }
+    near = math.log(0.95 / 0.05) / 100  # the kernel is 0.1 there
+
+    def inputs(unit: int, *widths: int) -> set[int]:
+        own, into, *further = widths
+        there = {i for i in range(into) if abs(i / (into - 1) - unit / (own - 1)) <= near}
+        return set().union(*(inputs(i, into, *further) for i in there)) if further else there
+
+    reached = [len(inputs(unit, 10, 128, 256, 3072)) / 3072 for unit in range(10)]
+    used = set().union(*(inputs(unit, 10, 128) for unit in range(10)))
+    assert said["c8-k-3-to-100-real-zeros-reach"] == f"{100 * sum(reached) / 10:.1f}"
+    assert said["c8-k-3-to-100-real-zeros-idle"] == f"{100 * (1 - len(used) / 128):.1f}"
+    assert said["c8-k-3-to-100-real-zeros-zeros"] == "94.2"

@@ -41,6 +41,7 @@ from .population_tables import (
 )
 from .protocol_box import protocol
 from .pruning_report import latency_table, zeros_figure, zeros_table
+from .reach import reach_numbers
 from .receptive import receptive_fields
 from .robustness_tables import (
     expected_numbers,
@@ -143,6 +144,7 @@ __all__ = [
     "protocol",
     "rate_figure",
     "rate_table",
+    "reach_numbers",
     "receptive_fields",
     "robustness_numbers",
     "robustness_rows",

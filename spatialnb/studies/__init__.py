@@ -25,8 +25,6 @@ WITHOUT_PAGE = (
     "c7d",
     "c7e",
     "c7g",
-    "c8",
-    "c8b",
     "c8c",
     "c8d",
     "c9a",

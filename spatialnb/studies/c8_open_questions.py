@@ -111,7 +111,7 @@ STUDY = Study(
         **PERMUTED,
     },
     baseline="none",
-    metrics=("accuracy", "train_loss", "test_loss"),
+    metrics=("accuracy", "permuted_accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),

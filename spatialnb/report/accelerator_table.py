@@ -77,10 +77,10 @@ def beside_the_published() -> dict[str, str]:
 def repeated_numbers() -> dict[str, str]:
     """How near the loop on a CPU comes to published runs that a GPU made, for the prose.
 
-    ``repeated-runs`` of ``repeated-of`` such runs were trained again. ``repeated-difference`` is the
-    mean of their accuracy minus the recorded one, in points, with its 95 % interval;
-    ``repeated-furthest`` is the largest distance of any from its arm's mean, in standard deviations
-    over seeds, and ``repeated-sd`` the standard deviation of these distances.
+    ``repeated-runs`` of ``repeated-of`` such runs were trained again. ``repeated-difference`` is
+    the mean of their accuracy minus the recorded one, in points, with its 95 % interval;
+    ``repeated-furthest`` is the largest distance of any from its arm's mean, in standard
+    deviations over seeds, and ``repeated-sd`` the standard deviation of these distances.
     """
     figures = benchmark("repeated")
     rows = figures["rows"]

@@ -76,7 +76,7 @@ def by_form(figures: Sequence[Mapping[str, Any]], work: str) -> dict[str, Mappin
         if row["work"] != work:
             continue
         device = "GPU" if row["device"] == "cuda" else "CPU"
-        zeros = f"{row['zeros']:.0%} zeros"
+        zeros = f"{100.0 * row['zeros']:.0f} % zeros"
         name = f"{device}, {row['units']:,} units, {zeros}, batch {row['batch']:,}"
         into = found.setdefault(name, {})
         into[f"{row['form']}_of_dense"] = row["of_dense"]

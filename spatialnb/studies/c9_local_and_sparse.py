@@ -201,7 +201,7 @@ STUDY = Study(
             arm="line",
             against="random",
             note="Written after the search, in which the line came near the plane, and before the "
-            "runs: 178 inputs in a row are five or six rows of pixels, which is a place in the "
+            "runs: 177 inputs in a row are five or six rows of pixels, which is a place in the "
             "image, too.",
         ),
     ),

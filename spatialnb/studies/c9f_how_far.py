@@ -112,7 +112,7 @@ STUDY = Study(
             chapter="c9f",
             since=2,
             key="99-percent-cost-nothing",
-            words="With 99 % zeros in the first layer, 31 inputs a unit, nearest pixels do at "
+            words="With 99 % zeros in the first layer, 30 inputs a unit, nearest pixels do at "
             "least as well as the dense layer, each at its best.",
             rule="at_least",
             arm=at_level("nearest", 0.99),

@@ -74,4 +74,6 @@ def _made(results: Results) -> str:
     days = sorted({str(record.provenance.get("finished", ""))[:10] for record in records} - {""})
     when = f", made {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") if days else ""
     spent = f"{took:.1f} hours" if took >= 0.1 else f"{60 * took:.1f} minutes"
-    return f"{len(records)} runs, {spent} of one core{when}: {setting(results)}."
+    devices = {record.provenance.get("device", "cpu") for record in records if record.kind == "run"}
+    whose = "of one core" if devices <= {"cpu"} else "of training"
+    return f"{len(records)} runs, {spent} {whose}{when}: {setting(results)}."

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from synthetic import ARMS, CLAIMS, HOSTILE, results, study
 
-from spatialnb import report
+from spatialnb import report, studies
 from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
 from spatialnb.priors.schedules import Sharpen, Static
 from spatialnb.studies import STUDIES
@@ -534,3 +534,11 @@ def test_an_output_reaches_the_inputs_that_are_near_enough_layer_by_layer():
     assert said["c8-k-3-to-100-real-zeros-reach"] == f"{100 * sum(reached) / 10:.1f}"
     assert said["c8-k-3-to-100-real-zeros-idle"] == f"{100 * (1 - len(used) / 128):.1f}"
     assert said["c8-k-3-to-100-real-zeros-zeros"] == "94.2"
+
+
+def test_a_rule_that_several_claims_share_is_told_once() -> None:
+    shown = report.verdicts(studies.get("c9h").run())
+    _, _, why = shown.html.partition("Why, and by which rule")
+    assert why.count("holds if the Holm-corrected") == 1
+    assert why.count("Rule 1: D = ") > 1
+    assert "Rule 2: D = accuracy of random minus none." in why

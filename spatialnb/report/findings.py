@@ -83,9 +83,11 @@ def _shown(
     )
     if not origin:
         data = data.drop(columns=["wins", "written"])
-    rules = "".join(
-        f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding))}</li>"
-        for finding, text in zip(findings, words, strict=True)
+    criteria, rules = _rules(findings)
+    listed = "".join(f"<li>{escape(criterion)}</li>" for criterion in criteria)
+    reasons = "".join(
+        f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding, rule))}</li>"
+        for finding, text, rule in zip(findings, words, rules, strict=True)
     )
     note = (
         "Ours: the estimate with its own 95 % interval. Where a verdict rests on another, "
@@ -109,7 +111,7 @@ def _shown(
         + (f"<p><strong>{warning}</strong></p>" if warning else "")
         + f"<p>{note}</p>"
         + downloads(stem, pd.DataFrame(ledger_rows(findings)))
-        + details("Why, and by which rule", f"<ul>{rules}</ul>")
+        + details("Why, and by which rule", f"<ol>{listed}</ol><ul>{reasons}</ul>")
     )
     text = as_text(data, title)
     return Shown(html, f"{text}\n{warning}" if warning else text)
@@ -268,14 +270,26 @@ def _below(finding: Finding) -> str:
     return "; ".join(said)
 
 
-def _why(finding: Finding) -> str:
+def _rules(findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
+    """Every criterion once, for a numbered list, and the rule of each claim, by that number."""
+    parts = [finding.rule.partition("; ") for finding in findings]
+    criteria = list(dict.fromkeys(criterion for _, _, criterion in parts if criterion))
+    rules = [
+        f"Rule {criteria.index(criterion) + 1}: {difference}"
+        if criterion
+        else f"Rule: {difference}"
+        for difference, _, criterion in parts
+    ]
+    return criteria, rules
+
+
+def _why(finding: Finding, rule: str) -> str:
     """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
     note = f" {finding.claim.note}" if finding.claim.note else ""
     p = "" if finding.p is None else f" p = {p_value(finding.p)}"
     if finding.p_corrected is not None:
         p += f", corrected {p_value(finding.p_corrected)}"
-    rule = f"Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %.{p}"
-    said = f"{finding.reason}.{note} {rule}"
+    said = f"{finding.reason}.{note} {rule}. Interval at {100 * finding.level:.4g} %.{p}"
     if finding.wins is not None:
         said += f" D is above 0 on {100 * finding.wins:.0f} % of seeds."
     known = registration(claim := finding.claim)

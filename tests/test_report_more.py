@@ -186,7 +186,8 @@ def test_the_ledger_has_a_row_a_claim_with_its_chapter_and_its_rule():
     shown = report.ledger(findings)
     assert list(cells_of(shown).index) == [f"v01. {claim.words}" for claim in CLAIMS]
     for finding in findings:
-        assert finding.rule.replace("'", "&#x27;") in shown.html
+        for part in finding.rule.split("; ", 1):
+            assert part.replace("'", "&#x27;") in shown.html
     assert shown.text.startswith("Claims and verdicts")
 
 

@@ -217,7 +217,7 @@ def test_only_the_loops_records_from_a_processor_are_published(made: dict[str, s
 
 
 def test_only_searches_and_large_studies_take_any_engine() -> None:
-    """The log's own chapters, and those that decide what the first page says, are the loop's."""
+    """The log's own chapters, and those behind the first page's findings, are the loop's."""
     any_engine = {name for name in [*STUDIES, *WITHOUT_PAGE] if get(name).any_engine}
     searches = {"c7e", "c7g", "c9a", "c9b", "c9c", "c9d", "c9e", "c9i"}
     assert any_engine == {*searches, "m1", "c7d", "c7h", "c8", "c8b", "c9f", "c9g", "c9h"}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from spatialnb.report import accelerator_table as accelerator_page
 from spatialnb.report import benchmark_table as page
 from spatialnb.report.accelerator_table import accelerator_table
 
@@ -98,3 +99,38 @@ def test_an_accelerator_that_was_cut_off_or_never_there_is_said(tmp_path, monkey
     assert "none of this says how fast it is" in accelerator_table(cut).text
     monkeypatch.setattr(page, "published_folder", lambda: tmp_path / "records")
     assert "No accelerator has been at hand so far" in accelerator_table().text
+
+
+def test_forms_of_a_local_layer_stand_in_one_row_a_device_width_and_batch():
+    layer = {"device": "cuda", "units": 1024, "zeros": 0.98, "batch": 32, "kilobytes": 2000.0}
+    rows = [
+        {**layer, "work": "step", "form": "dense", "ms": 1.0, "of_dense": 1.0},
+        {**layer, "work": "step", "form": "masked", "ms": 1.1, "of_dense": 1.1},
+        {**layer, "work": "step", "form": "compact", "ms": 0.5, "of_dense": 0.5, "kilobytes": 90.0},
+        {**layer, "work": "forward", "form": "dense", "ms": 0.1, "of_dense": 1.0},
+    ]
+    assert page.by_form([{"rows": rows}], "step") == {
+        "GPU, 1,024 units, 98 % zeros, batch 32": {
+            "dense_ms": 1.0,
+            "dense_of_dense": 1.0,
+            "dense_mb": 2.0,
+            "masked_of_dense": 1.1,
+            "compact_ms": 0.5,
+            "compact_of_dense": 0.5,
+            "compact_mb": 0.09,
+        }
+    }
+
+
+def test_runs_that_were_trained_again_are_told_in_points_and_standard_deviations(monkeypatch):
+    rows = [
+        {"recorded": 50.0, "again": 50.5, "mean": 50.0, "sd": 0.5},
+        {"recorded": 40.0, "again": 39.5, "mean": 40.0, "sd": 0.25},
+    ]
+    monkeypatch.setattr(accelerator_page, "benchmark", lambda name: {"of": 7, "rows": rows})
+    said = accelerator_page.repeated_numbers()
+    assert said["repeated-runs"] == "2"
+    assert said["repeated-of"] == "7"
+    assert said["repeated-difference"].startswith("0.00 [−6.35")
+    assert said["repeated-furthest"] == "2.0"
+    assert said["repeated-sd"] == "2.1"

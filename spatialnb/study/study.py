@@ -86,7 +86,7 @@ class Study:
     quick : the quick edition.
     any_engine : whether published runs may come from stacks and from devices other than a CPU.
         Tables then say what trained them. Searches and large studies have it; the runs of v1 to
-        v11 and of the chapters that decide the main claims are the loop's, on a CPU.
+        v11 and of the chapters behind the first page's findings are the loop's, on a CPU.
     added : arms added by the user, see :meth:`with_arms`.
 
     Raises

@@ -64,7 +64,7 @@ def test_a_chapter_of_part_two_stands_after_the_last_one_there(chapter, checkout
     scaffold.new(chapter, TITLE, checkout)
     listed = (checkout / "_toc.yml").read_text().splitlines()
     place = listed.index(f"    - file: book/{chapter}_locality_in_two_dimensions")
-    assert "c6d_other_networks" in listed[place - 1]
+    assert "c8b_sixty_epochs" in listed[place - 1]
     assert f"# {TITLE} [{chapter}]{{.chapter-id}}" in (
         checkout / "book" / f"{chapter}_locality_in_two_dimensions.ipynb"
     ).read_text("utf-8")

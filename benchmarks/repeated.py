@@ -39,6 +39,8 @@ def main() -> None:
     elsewhere = sorted(
         ((arm, run) for arm, run in known if made[run.id] != loop), key=lambda one: one[1].id
     )
+    if not 1 <= options.runs <= len(elsewhere):
+        parser.error(f"--runs: expected 1 to {len(elsewhere)}, got {options.runs}")
     chosen = random.Random(options.seed).sample(elsewhere, options.runs)
     rows = [
         {

@@ -79,7 +79,9 @@ def test_at_least_is_contradicted_only_where_the_whole_interval_lies_below_the_m
 def test_a_difference_on_the_better_side_exceeds_the_claim(
     better: str, difference: float, expected: str
 ) -> None:
-    assert found(claim("equals", better=better), a=around(difference)).verdict == expected
+    finding = found(claim("equals", better=better), a=around(difference))
+    assert finding.verdict == expected
+    assert ("a does better than claimed" in finding.reason) == (expected == "exceeded")
 
 
 def test_a_value_past_the_better_bound_exceeds_the_claim() -> None:

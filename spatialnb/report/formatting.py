@@ -30,7 +30,7 @@ SYMBOLS = {
     "undecided": "?",
     "not judged": NOTHING,
 }
-"""Verdicts by sign. Exceeded: better than claimed. Tied: best together with the runner-up."""
+"""Verdicts by sign. Exceeded: the arm does better than claimed. Tied: shares the first place."""
 
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")

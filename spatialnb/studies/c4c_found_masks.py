@@ -39,8 +39,8 @@ STUDY = Study(
     id="c4c",
     title="The masks that pruning finds",
     section="",
-    question="Do the weights that training keeps lie near one another in the image, as a kernel on "
-    "the plane would have them?",
+    question="Do the weights that training keeps lie near one another in the image, as a kernel "
+    "on the pixel grid would have them?",
     changes="Changes relative to c4b: iterative magnitude pruning has twelve epochs in each of "
     "five rounds, the other methods as many in all; the first layer's mask is measured. Ten seeds.",
     arms=ARMS,
@@ -77,7 +77,7 @@ STUDY = Study(
             chapter="c4c",
             since=2,
             key="permuted-masks-are-not",
-            words="With the places of the pixels permuted they do not: within 1 %.",
+            words="With the pixels permuted they do not: within 1 %.",
             rule="between",
             arm="IMP, places permuted",
             metric=POPULAR,
@@ -90,14 +90,14 @@ STUDY = Study(
             since=2,
             key="far-from-the-planes-mask",
             words="Less than a third of the weights that iterative magnitude pruning keeps are "
-            "those of the plane's mask, each unit at its best place.",
+            "those of the pixel grid's mask, each unit at its best position.",
             rule="between",
             arm="IMP",
             metric="plane_overlap_best",
             low=0.0,
             high=33.3,
             unit="%",
-            note="If so, the kernel on the plane is not what training would choose.",
+            note="If so, the kernel on the pixel grid is not what training would choose.",
         ),
         Claim(
             chapter="c4c",

@@ -52,7 +52,7 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="plane-beats-none",
-            words="The kernel on the plane beats none, each at its best.",
+            words="The kernel on the pixel grid beats the baseline, each at its best.",
             rule="beats",
             arm="plane, k = 15",
             against="none",
@@ -63,8 +63,8 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="plane-beats-permuted",
-            words="The kernel on the plane beats the same kernel with the pixels permuted, each at "
-            "its best.",
+            words="The kernel on the pixel grid beats the same kernel with the pixels permuted, "
+            "each at its best.",
             rule="beats",
             arm="plane, k = 15",
             against="permuted, k = 15",
@@ -74,8 +74,8 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="plane-beats-shuffled",
-            words="The kernel on the plane beats the same kernel values in random order, each at "
-            "its best.",
+            words="The kernel on the pixel grid beats the same kernel values in random order, "
+            "each at its best.",
             rule="beats",
             arm="plane, k = 15",
             against="shuffled, k = 15",
@@ -85,7 +85,8 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="false-positions-give-nothing",
-            words="With the pixels permuted the kernel does as well as none, each at its best.",
+            words="With the pixels permuted the kernel does as well as the baseline, each at its "
+            "best.",
             rule="equals",
             arm="permuted, k = 15",
             against="none",
@@ -95,7 +96,8 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="line-gives-nothing",
-            words="Sharpening on the line does not beat none by half a point, each at its best.",
+            words="Sharpening in index order does not beat the baseline by half a point, each at "
+            "its best.",
             rule="at_least",
             arm="none",
             against="line, k 3 → 50",
@@ -105,7 +107,8 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="scalar-gives-nothing",
-            words="A per-layer scalar does not beat none by half a point, each at its best.",
+            words="A per-layer scalar does not beat the baseline by half a point, each at its "
+            "best.",
             rule="at_least",
             arm="none",
             against="per-layer scalar",
@@ -125,7 +128,7 @@ STUDY = Study(
             chapter="c7",
             since=2,
             key="recipe-helps-the-line-too",
-            words="Sharpening on the line gains from the usual recipe.",
+            words="Sharpening in index order gains from the usual recipe.",
             rule="beats",
             arm="line, k 3 → 50",
             against="line, log's protocol",

@@ -132,8 +132,8 @@ STUDY = Study(
             chapter="c7b",
             since=2,
             key="plane-is-not-rotation",
-            words="The kernel on the plane turns vectors in the last epoch as far as the same "
-            "kernel shuffled, within a tenth.",
+            words="The kernel on the pixel grid turns vectors in the last epoch as far as the "
+            "same kernel shuffled, within a tenth.",
             rule="between",
             arm="plane, k = 15",
             against="shuffled, k = 15",
@@ -168,7 +168,7 @@ STUDY = Study(
             chapter="c7b",
             since=2,
             key="weight-norm-beats-none",
-            words="Weight normalisation beats none.",
+            words="Weight normalisation beats the baseline.",
             rule="beats",
             arm="weight normalisation",
             against="none",
@@ -196,7 +196,7 @@ STUDY = Study(
             chapter="c7b",
             since=2,
             key="multiplicative-update",
-            words="Multiplicative updates (Madam) beat none.",
+            words="Multiplicative updates (Madam) beat the baseline.",
             rule="beats",
             arm="Madam",
             against="none",

@@ -55,7 +55,7 @@ STUDY = Study(
                 chapter="c7c",
                 since=2,
                 key=f"plane-with-{key}",
-                words=f"With {words} the kernel on the plane beats none.",
+                words=f"With {words} the kernel on the pixel grid beats the baseline.",
                 rule="beats",
                 arm=arm("plane, k = 15", added),
                 against=arm("none", added),
@@ -72,12 +72,12 @@ STUDY = Study(
             since=2,
             key="convolution-beats-the-plane",
             words="A small convolutional network with as many operations beats the kernel on the "
-            "plane.",
+            "pixel grid.",
             rule="beats",
             arm=CONVOLUTION,
             against="c7/plane, k = 15",
-            note="It has the recipe that was chosen for none. If so, weights that are shared are "
-            "worth more than positions alone.",
+            note="It has the recipe that was chosen for the baseline. If so, weights that are "
+            "shared are worth more than positions alone.",
         ),
     ),
 )

@@ -44,7 +44,8 @@ STUDY = Study(
             chapter="c7d",
             since=2,
             key="plane-with-crop-and-flip",
-            words="With crop and flip over 60 epochs the kernel on the plane beats none.",
+            words="With crop and flip over 60 epochs the kernel on the pixel grid beats the "
+            "baseline.",
             rule="beats",
             arm=moved("plane, k = 15"),
             against=moved("none"),
@@ -53,8 +54,8 @@ STUDY = Study(
             chapter="c7d",
             since=2,
             key="permuted-with-crop-and-flip",
-            words="With crop and flip over 60 epochs the kernel on the plane beats the same with "
-            "the pixels permuted.",
+            words="With crop and flip over 60 epochs the kernel on the pixel grid beats the same "
+            "with the pixels permuted.",
             rule="beats",
             arm=moved("plane, k = 15"),
             against=moved("permuted, k = 15"),
@@ -63,7 +64,7 @@ STUDY = Study(
             chapter="c7d",
             since=2,
             key="plane-beats-none",
-            words="After 60 epochs the kernel on the plane beats none.",
+            words="After 60 epochs the kernel on the pixel grid beats the baseline.",
             rule="beats",
             arm="plane, k = 15",
             against="none",
@@ -72,7 +73,7 @@ STUDY = Study(
             chapter="c7d",
             since=2,
             key="plane-beats-permuted",
-            words="After 60 epochs the kernel on the plane beats the same with the pixels "
+            words="After 60 epochs the kernel on the pixel grid beats the same with the pixels "
             "permuted.",
             rule="beats",
             arm="plane, k = 15",
@@ -82,7 +83,7 @@ STUDY = Study(
             chapter="c7d",
             since=2,
             key="scalar-gives-nothing",
-            words="After 60 epochs a per-layer scalar does not beat none by half a point.",
+            words="After 60 epochs a per-layer scalar does not beat the baseline by half a point.",
             rule="at_least",
             arm="none",
             against="per-layer scalar",

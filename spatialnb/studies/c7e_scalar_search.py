@@ -34,8 +34,8 @@ STUDY = Study(
     section="",
     question="Which learning rate, decay and weight decay suits a static scalar, and a static "
     "kernel in index order?",
-    changes="Changes relative to c7a: a static scalar, the mean of the kernel on the plane; k = 15 "
-    "in index order.",
+    changes="Changes relative to c7a: a static scalar, the mean of the kernel on the pixel grid; "
+    "k = 15 in index order.",
     arms={name: run for runs in GRID.values() for name, run in runs.items()},
     baseline=arm(SCALAR, 1),
     metrics=("validation_accuracy", "train_loss"),

@@ -30,8 +30,8 @@ STUDY = Study(
     section="",
     question="Under the usual recipe a kernel with wrong positions gains about one point. Is that "
     "the gain of a scalar?",
-    changes="Changes relative to c7: a static scalar, the mean of the kernel on the plane, and the "
-    "log's static kernel, each with settings chosen for it in c7e.",
+    changes="Changes relative to c7: a static scalar, the mean of the kernel on the pixel grid, "
+    "and the log's static kernel, each with settings chosen for it in c7e.",
     arms={
         **{name: at_its_best(name) for name in COMPARED},
         **{name: at_its_best_draw(name) for name in search.ARMS},
@@ -46,8 +46,8 @@ STUDY = Study(
             chapter="c7f",
             since=2,
             key="scalar-equals-permuted",
-            words="A static scalar, the kernel's mean, does as well as the kernel on the plane "
-            "with permuted pixels, each at its best.",
+            words="A static scalar, the kernel's mean, does as well as the kernel on the pixel "
+            "grid with permuted pixels, each at its best.",
             rule="equals",
             arm=search.SCALAR,
             against="permuted, k = 15",
@@ -67,7 +67,7 @@ STUDY = Study(
             chapter="c7f",
             since=2,
             key="scalar-beats-none",
-            words="A static scalar, the kernel's mean, beats none, each at its best.",
+            words="A static scalar, the kernel's mean, beats the baseline, each at its best.",
             rule="beats",
             arm=search.SCALAR,
             against="none",
@@ -87,7 +87,8 @@ STUDY = Study(
             chapter="c7f",
             since=2,
             key="plane-beats-scalar",
-            words="The kernel on the plane beats the static scalar, its mean, each at its best.",
+            words="The kernel on the pixel grid beats the static scalar, its mean, each at its "
+            "best.",
             rule="beats",
             arm="plane, k = 15",
             against=search.SCALAR,

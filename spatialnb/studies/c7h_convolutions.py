@@ -38,7 +38,7 @@ STUDY = Study(
             since=2,
             key="convolution-beats-the-plane",
             words="A small convolutional network with as many operations as the multilayer "
-            "perceptron beats the kernel on the plane, each at its best.",
+            "perceptron beats the kernel on the pixel grid, each at its best.",
             rule="beats",
             arm="as many operations",
             against="c7/plane, k = 15",

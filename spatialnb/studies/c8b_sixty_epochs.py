@@ -29,7 +29,7 @@ STUDY = Study(
             chapter="c8b",
             since=2,
             key="exponential-still-beats-none",
-            words="After 60 epochs the exponential kernel beats none.",
+            words="After 60 epochs the exponential kernel beats the baseline.",
             rule="beats",
             arm="exponential",
             against="none",
@@ -58,7 +58,8 @@ STUDY = Study(
             chapter="c8b",
             since=2,
             key="adding-still-helps",
-            words="After 60 epochs both kernels that are added over the training beat none.",
+            words="After 60 epochs both kernels that are added over the training beat the "
+            "baseline.",
             rule="beats",
             arm=("none → exponential", "none → linear"),
             against="none",
@@ -68,8 +69,8 @@ STUDY = Study(
             chapter="c8b",
             since=2,
             key="removing-still-hurts",
-            words="After 60 epochs none beats the exponential kernel that is removed over the "
-            "training.",
+            words="After 60 epochs the baseline beats the exponential kernel that is removed over "
+            "the training.",
             rule="beats",
             arm="none",
             against="exponential → none",

@@ -38,7 +38,7 @@ STUDY = Study(
     question="The log hoped for locality and for sparsity. What do true positions and real zeros "
     "give together?",
     changes="Changes relative to c7: 94.2 % of the first layer's weights are zero from the first "
-    "step on, at places that stay; learning rate, its fall, weight decay and start as chosen for "
+    "step on, at fixed positions; learning rate, its fall, weight decay and start as chosen for "
     "each arm in c9a, on images held out.",
     arms={
         **{name: at_its_best(name) for name in DENSE},
@@ -110,8 +110,8 @@ STUDY = Study(
             chapter="c9",
             since=2,
             key="zeros-as-good-as-small-weights",
-            words="Nearest pixels do at least as well as all pixels under the kernel on the plane, "
-            "each at its best.",
+            words="Nearest pixels do at least as well as all pixels under the kernel on the pixel "
+            "grid, each at its best.",
             rule="at_least",
             arm="nearest",
             against="plane, k = 15",
@@ -131,7 +131,8 @@ STUDY = Study(
             chapter="c9",
             since=2,
             key="nearest-beats-the-line",
-            words="Nearest pixels beat the nearest inputs on the log's line, each at its best.",
+            words="Nearest pixels beat the nearest inputs in the log's index order, each at its "
+            "best.",
             rule="beats",
             arm="nearest",
             against="line",
@@ -140,8 +141,8 @@ STUDY = Study(
             chapter="c9",
             since=2,
             key="nearest-beats-sparse-training",
-            words="Nearest pixels beat SET and RigL, which look for places while they train, each "
-            "at its best.",
+            words="Nearest pixels beat SET and RigL, which look for positions while they train, "
+            "each at its best.",
             rule="beats",
             arm="nearest",
             against=("SET", "RigL"),
@@ -196,13 +197,14 @@ STUDY = Study(
             chapter="c9",
             since=2,
             key="line-beats-random",
-            words="The nearest inputs on the log's line beat as many at random, each at its best.",
+            words="The nearest inputs in the log's index order beat as many at random, each at "
+            "its best.",
             rule="beats",
             arm="line",
             against="random",
-            note="Written after the search, in which the line came near the plane, and before the "
-            "runs: 177 inputs in a row are five or six rows of pixels, which is a place in the "
-            "image, too.",
+            note="Written after the search, in which index order came near the pixel grid, and "
+            "before the runs: 177 inputs in a row are five or six rows of pixels, which is a "
+            "neighbourhood in the image, too.",
         ),
     ),
 )

@@ -74,7 +74,7 @@ STUDY = Study(
             since=2,
             key="zeros-as-good-as-small-weights",
             words="On MNIST nearest pixels do at least as well as all pixels under the kernel on "
-            "the plane, each at its best.",
+            "the pixel grid, each at its best.",
             rule="at_least",
             arm="nearest",
             against="plane, k = 15",

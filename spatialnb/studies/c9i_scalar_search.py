@@ -41,7 +41,7 @@ STUDY = Study(
     question="Which learning rate, decays and start suit sparse and wide first layers with a "
     "static scalar?",
     changes="Changes relative to c9a and c9b: a static scalar, the mean of the kernel on the "
-    "plane.",
+    "pixel grid.",
     arms={name: run for runs in GRID.values() for name, run in runs.items()},
     baseline=arm("nearest, scalar", 1),
     metrics=("validation_accuracy", "train_loss"),

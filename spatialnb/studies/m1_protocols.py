@@ -96,13 +96,13 @@ UNIVERSES = tuple(Universe(code=code) for code in DESIGN)
 CLAIMS = (
     ClaimAcross(
         key="exponential-beats-none",
-        words="The exponential kernel beats none.",
+        words="The exponential kernel beats the baseline.",
         arm="exponential",
         against="none",
     ),
     ClaimAcross(
         key="shuffled-beats-none",
-        words="A shuffled kernel beats none.",
+        words="A shuffled kernel beats the baseline.",
         arm="shuffled",
         against="none",
     ),
@@ -115,7 +115,7 @@ CLAIMS = (
     ),
     ClaimAcross(
         key="sharpening-beats-none",
-        words="Sharpening from 3 to 50 beats none.",
+        words="Sharpening from 3 to 50 beats the baseline.",
         arm="k 3 → 50",
         against="none",
     ),

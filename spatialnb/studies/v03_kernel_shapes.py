@@ -53,7 +53,7 @@ STUDY = Study(
             against=("none", "linear", "exponential", "gaussian"),
             each=True,
             reported=0.23,
-            note="The reported size is its lead over the runner-up, none.",
+            note="The reported size is its lead over the runner-up, the baseline.",
             best_of=True,
         ),
         Claim(
@@ -65,7 +65,8 @@ STUDY = Study(
             against=("exponential", "gaussian"),
             each=True,
             reported=0.23,
-            note="The reported size is none's lead over exponential, the smaller of the two.",
+            note="The reported size is the baseline's lead over exponential, the smaller of the "
+            "two.",
         ),
         Claim(
             chapter="v03",

@@ -19,8 +19,8 @@ from spatialnb.study.inference import Interval
 Rule = Literal["beats", "equals", "at_least", "between"]
 """What a claim states about D; :class:`Claim` explains each rule."""
 Verdict = Literal["holds", "exceeded", "tied", "contradicted", "undecided", "not judged"]
-"""Verdicts. ``exceeded``: better than claimed. ``tied``: the best arm, but equivalent to the
-runner-up. The first edition of the rules has neither."""
+"""Verdicts. ``exceeded``: the arm does better than claimed. ``tied``: the best arm, but equivalent
+to the runner-up. The first edition of the rules has neither."""
 Size = Literal["as reported", "larger", "smaller", "other sign"]
 """How an estimate compares with the effect size that the log reports."""
 Better = Literal["", "higher", "lower"]

@@ -7,7 +7,8 @@ the verdicts of the first were known, so both are kept, and the ledger shows bot
   edition, an estimate beyond the margin with an interval that excludes 0 was enough.
 - *beats*: contradicted by equivalence only if the difference's uncorrected interval does not lie
   above 0; and a difference that holds but lies within the margin is marked.
-- *exceeded*: better than claimed. *tied*: the best, but equivalent to the runner-up.
+- *exceeded*: the arm that is claimed to do as well does better. *tied*: the best, but equivalent
+  to the runner-up.
 
 Source: Schuirmann 1987 for the two one-sided tests.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from spatialnb.study import inference
-from spatialnb.study.claims import Claim, Finding, Verdict
+from spatialnb.study.claims import Claim, Finding, Verdict, arms_of
 from spatialnb.study.inference import Interval, Sample
 
 Decision = tuple[Verdict, float | None, str]
@@ -93,6 +94,11 @@ def _exceeded(claim: Claim, condition: str) -> str:
     return f"; exceeded if {condition}" if claim.better else ""
 
 
+def _exceeds(claim: Claim) -> str:
+    """Name the arm: where it is a control, its doing better speaks against the prior."""
+    return f"{' and '.join(arms_of(claim.arm))} does better than claimed"
+
+
 def _beats_first(claim: Claim, values: Sample, interval: Interval, alpha: float) -> Decision:
     p = inference.t_test(values)
     if interval.low > 0.0:
@@ -129,9 +135,9 @@ def _equals(claim: Claim, values: Sample, interval: Interval, alpha: float) -> D
     if p < alpha:
         return "holds", p, f"the difference lies within ±{claim.size}"
     if claim.better == "higher" and interval.low > 0.0:
-        return "exceeded", p, "the interval lies above 0: better than claimed"
+        return "exceeded", p, f"the interval lies above 0: {_exceeds(claim)}"
     if claim.better == "lower" and interval.high < 0.0:
-        return "exceeded", p, "the interval lies below 0: better than claimed"
+        return "exceeded", p, f"the interval lies below 0: {_exceeds(claim)}"
     if interval.low > claim.margin or interval.high < -claim.margin:
         return "contradicted", p, f"the whole interval lies beyond ±{claim.size}"
     return "undecided", p, "neither equal within the margin nor clearly beyond it"
@@ -172,7 +178,8 @@ def _between(claim: Claim, values: Sample, interval: Interval, alpha: float) -> 
     above = claim.better == "higher" and interval.low > claim.high
     below = claim.better == "lower" and interval.high < claim.low
     if above or below:
-        return "exceeded", p, f"the interval lies {_side(claim)} the bounds: better than claimed"
+        reason = f"the interval lies {_side(claim)} the bounds: {_exceeds(claim)}"
+        return "exceeded", p, reason
     return verdict, p, reason
 
 

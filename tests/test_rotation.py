@@ -17,6 +17,7 @@ from spatialnb.records.store import Record
 from spatialnb.study import metrics
 from spatialnb.training import networks
 from spatialnb.training.build import build
+from spatialnb.training.interventions.reparametrised import WeightCompander
 from spatialnb.training.interventions.rotation import angle, learned_weights
 from spatialnb.training.loop import train
 from spatialnb.training.optimizers import Madam
@@ -56,6 +57,7 @@ def test_what_is_recorded_is_that_of_the_effective_weights(schedule: Static) -> 
         {"schedule": Static(kernel=Exponential(k=15.0))},
         {"reparametrisation": "learned_scalar"},
         {"reparametrisation": "weight_norm"},
+        {"reparametrisation": "weight_compander"},
     ],
 )
 def test_learned_weights_are_measured_beside_the_effective_ones(settings: dict[str, Any]) -> None:
@@ -71,7 +73,8 @@ def test_learned_weights_are_measured_beside_the_effective_ones(settings: dict[s
         old, new = before[layer], after[layer]
         assert metrics.measure(record, f"learned_angle:{layer}") == pytest.approx(angle(old, new))
         assert found[f"learned_norm:{layer}"] == [pytest.approx(new.norm(dim=1).mean().item())]
-        same = "schedule" not in settings  # a scalar, or a row's, turns nothing
+        # A scalar, or one per row, turns nothing.
+        same = settings.get("reparametrisation") in ("weight_norm", "learned_scalar")
         turned = found[f"angle:{layer}"][0]
         assert (found[f"learned_angle:{layer}"][0] == pytest.approx(turned, abs=1e-3)) == same
     if "reparametrisation" not in settings:
@@ -114,6 +117,28 @@ def test_a_learned_scalar_starts_where_the_fixed_one_stays_and_learns() -> None:
     after = train(run, data).model.state_dict()
     name = "0.parametrizations.weight.0.scalar"
     assert not torch.equal(before[name], after[name])
+
+
+def test_a_weight_compander_leaves_small_weights_and_limits_large_ones() -> None:
+    compander = WeightCompander(0.5)
+    weight = torch.tensor([[0.001, -0.001, 100.0, -100.0]])
+    effective = compander(weight)
+    assert torch.allclose(effective[0, :2], weight[0, :2], rtol=1e-4)
+    limit = 0.5 * math.pi / 2.0
+    assert torch.allclose(effective[0, 2:], torch.tensor([limit, -limit]), rtol=1e-2)
+    assert (effective.abs() < limit).all()
+
+
+def test_the_compander_of_a_layer_bends_by_its_fan_in_and_learns() -> None:
+    run = replace(QUICK, reparametrisation="weight_compander")
+    data = datasets.load(run.dataset)
+    model = build(run, data.shape, data.classes)
+    fan_in = learned_weights(model)["2"].shape[1]
+    before, after = model.state_dict(), train(run, data).model.state_dict()
+    for name in ("height", "width"):
+        name = f"2.parametrizations.weight.0.{name}"
+        assert before[name].item() == pytest.approx(3.0 / math.sqrt(fan_in))
+        assert not torch.equal(before[name], after[name])
 
 
 def test_madam_multiplies_weights_and_keeps_their_signs() -> None:

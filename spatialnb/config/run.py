@@ -38,7 +38,7 @@ POSITIONS = ("plane",)
 """Positions of units other than 1-D index order."""
 AUGMENTATIONS = ("crop_flip",)
 """Augmentations of training images."""
-REPARAMETRISATIONS = ("weight_norm", "learned_scalar")
+REPARAMETRISATIONS = ("weight_norm", "learned_scalar", "weight_compander")
 """Reparametrisations of a weight without a prior."""
 INPUT_SCALINGS = ("unit", "centred")
 """Scalings of images other than standardisation."""
@@ -121,7 +121,7 @@ class Run:
         ones.
     mask_locality : record how local the non-zero weights of the first layer are, see
         :mod:`spatialnb.priors.mask_locality`.
-    reparametrisation : ``weight_norm`` or ``learned_scalar`` instead of a prior, see
+    reparametrisation : a name in :data:`REPARAMETRISATIONS` instead of a prior, see
         :mod:`spatialnb.training.interventions.reparametrised`.
     action : how a kernel value acts on a weight: ``multiply``, ``normalise``, ``cap``,
         ``soft_cap``, ``cap_scaled_gradient``.

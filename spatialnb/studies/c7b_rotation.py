@@ -22,6 +22,7 @@ ARMS = {
     "fixed scalar": Run(schedule=Static(kernel=Averaged(kernel=Exponential()))),
     "learned scalar": Run(reparametrisation="learned_scalar"),
     "weight normalisation": Run(reparametrisation="weight_norm"),
+    "weight compander": Run(reparametrisation="weight_compander"),
     "linear decay": Run(learning_rate_decay="linear"),
     "AdamW, linear decay": c6c.STUDY.arms["AdamW, linear decay"],
     "Madam": Run(optimizer="madam", learning_rate=MADAM_RATE),
@@ -171,6 +172,15 @@ STUDY = Study(
             words="Weight normalisation beats the baseline.",
             rule="beats",
             arm="weight normalisation",
+            against="none",
+        ),
+        Claim(
+            chapter="c7b",
+            since=2,
+            key="weight-compander-beats-none",
+            words="A weight compander, a smooth limit on weights, beats the baseline.",
+            rule="beats",
+            arm="weight compander",
             against="none",
         ),
         Claim(

@@ -1,7 +1,8 @@
-"""Reparametrisations other than the prior: weight normalisation, and a learned scalar."""
+"""Reparametrisations other than the prior: weight normalisation, learned scalar, compander."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,9 @@ from spatialnb.priors.geometry import layer_distance
 from spatialnb.priors.kernels import Averaged, Exponential
 from spatialnb.training import networks
 
+BEND = 3.0
+"""Where a weight compander starts to bend, in units of 1 / sqrt(fan in); as soft caps do."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reparametrised(Intervention):
@@ -24,6 +28,10 @@ class Reparametrised(Intervention):
 
     ``learned_scalar``: $W = s V$ with one learned scalar s per layer, initialised at the mean of
     the exponential kernel, which is the value of the corresponding fixed scalar.
+
+    ``weight_compander``: $W = a \arctan(V / b)$ with a and b learned per layer. It limits large
+    weights smoothly. Cakaj, Mehnert and Yang 2023; both start at $3 / \sqrt{\text{fan in}}$, our
+    choice, where small weights are unchanged.
     """
 
     kind: str
@@ -36,6 +44,9 @@ class Reparametrised(Intervention):
         for _, layer in networks.linear_layers(model):
             if self.kind == "weight_norm":
                 parametrizations.weight_norm(layer, dim=0)
+            elif self.kind == "weight_compander":
+                bend = BEND / math.sqrt(layer.weight.shape[1])
+                parametrize.register_parametrization(layer, "weight", WeightCompander(bend))
             else:
                 kernel = Averaged(kernel=Exponential()).strength(
                     layer_distance(*layer.weight.shape)
@@ -55,3 +66,16 @@ class LearnedScalar(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         """The effective weight (out, in) of a learned weight."""
         return self.scalar * weight
+
+
+class WeightCompander(nn.Module):
+    r"""$a \arctan(V / b)$ with learned a and b, both initialised at `bend`."""
+
+    def __init__(self, bend: float) -> None:
+        super().__init__()
+        self.height = nn.Parameter(torch.tensor(bend))
+        self.width = nn.Parameter(torch.tensor(bend))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The effective weight (out, in) of a learned weight."""
+        return self.height * torch.atan(weight / self.width)

@@ -1,6 +1,7 @@
 """Sphinx extension: every result in one file and every claim in another, beside the pages.
 
-They are written again where the package or the records changed since they were.
+They are written for a book with the page that describes them, and again where the package or the
+records changed since they were.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from spatialnb.report.all_results import write_all
 
 FOLDER = "results"
 """In the built book."""
+PAGE = "book/all_results"
+"""It links to the files, and describes them."""
 
 
 def write(app: Sphinx, exception: Exception | None) -> None:
     """Write the files, unless those that are there are made from the same."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or PAGE not in app.env.found_docs:
         return
     folder, known = Path(app.outdir) / FOLDER, Path(app.doctreedir) / "results.key"
     key = _key(Path(spatialnb.__file__).parent, Path(app.srcdir) / "book" / "records")

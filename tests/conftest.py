@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +14,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     shown = getattr(item, "callspec", None)
     if item.name.startswith("test_axe") and shown and shown.params["theme"] == "dark":
         item.add_marker("slow")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _nothing_old_is_collected() -> None:
-    """Take what is there out of every later collection of garbage.
-
-    statsmodels collects in each correction of p values, which takes a third of a second otherwise.
-    """
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

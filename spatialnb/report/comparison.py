@@ -111,7 +111,8 @@ def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
     """What a re-run of other settings is read for: differences of arms, and claims."""
     baseline = rerun.study.baseline
     names = [name for name in rerun.study.metrics if metrics.metric(name).margin is not None]
-    arms = [arm for arm in rerun.arms if arm in published.arms and arm != baseline]
+    base = rerun.study.base_of
+    arms = [arm for arm in rerun.arms if arm in published.arms and arm != base(arm)]
     differences = [
         Side(
             what=f"{rerun.study.label(arm)}, {metrics.metric(name).title}",
@@ -121,7 +122,7 @@ def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
         )
         for name in names
         for arm in arms
-        if baseline in rerun.arms
+        if base(arm) in rerun.arms
     ]
     theirs = {finding.claim.key: finding for finding in published.findings()}
     claims = [
@@ -136,7 +137,9 @@ def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
         if ours.claim.key in theirs
     ]
     found = {
-        f"Difference from {rerun.study.label(baseline)}": differences,
+        "Difference from the arm compared with"
+        if rerun.study.compared_with
+        else f"Difference from {rerun.study.label(baseline)}": differences,
         "Claims": [side for side in claims if side.rerun.n],
     }
     kept = {
@@ -147,8 +150,8 @@ def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
 
 
 def _from_baseline(results: Results, arm: str, name: str) -> Interval:
-    """The mean difference of an arm from the baseline over the seeds that both have."""
-    first, second = (values(results, one, name) for one in (arm, results.study.baseline))
+    """The mean difference of an arm from the one it is compared with, over their common seeds."""
+    first, second = (values(results, one, name) for one in (arm, results.study.base_of(arm)))
     by_seed = [first[key] - second[key] for key in first if key in second]
     return inference.mean_interval(by_seed) if by_seed else EMPTY
 

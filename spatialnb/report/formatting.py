@@ -273,7 +273,7 @@ def _row_numbers(results: Results, row: Row, name: str) -> dict[str, str]:
     said[f"{key}-n"] = str(ours.n)
     if row.difference is None:
         return said
-    minus = f"{study.id}-{slug(row.arm)}-minus-{slug(study.baseline)}"
+    minus = f"{study.id}-{slug(row.arm)}-minus-{slug(study.base_of(row.arm))}"
     key = f"{minus}-{slug(name)}"
     said[key] = estimate(row.difference, digits)
     said[f"{key}-mean"] = number(row.difference.estimate, digits, True)

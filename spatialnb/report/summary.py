@@ -16,7 +16,9 @@ EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """An arm in a table. `difference` is paired by seed, to the baseline; None for the baseline.
+    """An arm in a table. `difference` is paired by seed, to the arm that it is compared with.
+
+    It is None for the baseline, and for an arm that is compared with itself.
 
     `expected` is where 95 % of means of as few seeds as the log has would lie under our protocol,
     for a number that the log reports and that differs from seed to seed; `expected_difference` is
@@ -42,14 +44,15 @@ def summarise(results: Results, metric: str) -> list[Row]:
     A seed whose run failed in either arm is left out of their difference, whose n says so.
     """
     study = results.study
-    base = values(results, study.baseline, metric)
-    base_cell = study.reported_cell(study.baseline, metric)
     rows = []
     for arm in results.arms:
+        against = study.base_of(arm)
+        base = values(results, against, metric)
+        base_cell = study.reported_cell(against, metric)
         ours = values(results, arm, metric)
         cell = study.reported_cell(arm, metric)
         reported_difference = None
-        if arm != study.baseline and cell is not None and base_cell is not None:
+        if arm != against and cell is not None and base_cell is not None:
             reported_difference = cell.value - base_cell.value
         common = [key for key in ours if key in base]
         difference = (
@@ -63,7 +66,7 @@ def summarise(results: Results, metric: str) -> list[Row]:
             Row(
                 arm=arm,
                 ours=inference.mean_interval(list(ours.values())) if ours else EMPTY,
-                difference=None if arm == study.baseline else difference,
+                difference=None if arm == against else difference,
                 reported=None if cell is None else cell.value,
                 reported_sd=None if cell is None else cell.sd,
                 reported_difference=reported_difference,

@@ -84,11 +84,12 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     """
     study, wanted = results.study, metrics.metric(metric)
     base = study.label(study.baseline)
+    column = "difference" if study.compared_with else f"minus {base}"
     small = sparks(results, metric)
     groups = grouped(results, metric)
     rows = [group[0] for group in groups]
     data = pd.DataFrame(
-        [_cells(row, wanted.digits, base, small) for row in rows],
+        [_cells(results.study, row, wanted.digits, column, small) for row in rows],
         index=[_named(results, metric, group) for group in groups],
     )
     if all(row.difference is None or row.difference.n == row.ours.n for row in rows):
@@ -96,10 +97,10 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     if all(row.reported is None for row in rows):
         data = data.drop(columns="reported")
     if all(row.reported_difference is None for row in rows):
-        data = data.drop(columns=f"minus {base} | reported")
+        data = data.drop(columns=f"{column} | reported")
     compared = any(row.difference is not None and row.difference.n for row in rows)
     if not compared:  # the baseline does not have the metric
-        data = data.drop(columns=[f"minus {base} | ours", PAIRS], errors="ignore")
+        data = data.drop(columns=[f"{column} | ours", PAIRS], errors="ignore")
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
@@ -108,7 +109,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     notes = [
         f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the mean"
         + (
-            f", or of the difference to the baseline ({base}), which is paired by {of[1]}."
+            f", or of the difference to {_base(study)}, which is paired by {of[1]}."
             if compared
             else "."
         )
@@ -165,9 +166,21 @@ def table_rows(study: Study, results: Results | None, whole: bool = False) -> li
     ]
 
 
-def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[str, Cell]:
+def _base(study: Study) -> str:
+    return (
+        "the arm below it"
+        if study.compared_with
+        else f"the baseline ({study.label(study.baseline)})"
+    )
+
+
+def _cells(
+    study: Study, row: Row, digits: int, column: str, small: Mapping[str, Cell]
+) -> dict[str, Cell]:
     ours, difference = row.ours, row.difference or EMPTY
     mean = spread(ours.estimate, ours.sd, digits)
+    named = study.compared_with and difference.n
+    against = f" from {study.label(study.base_of(row.arm))}" if named else ""
     if row.failed and not ours.n:
         mean = "failed"
     cells = {
@@ -179,14 +192,14 @@ def _cells(row: Row, digits: int, base: str, small: Mapping[str, Cell]) -> dict[
         "ours": Cell(mean, below=bounds(ours, digits, empty=""), sort=ours.estimate),
         "n": Cell(str(ours.n)),
         "by epoch": small.get(row.arm, Cell(NOTHING)),
-        f"minus {base} | reported": Cell(
+        f"{column} | reported": Cell(
             number(row.reported_difference, digits, True),
             below=_expected(row.reported_difference, row.expected_difference, digits, True),
             sort=_sort(row.reported_difference),
         ),
-        f"minus {base} | ours": Cell(
+        f"{column} | ours": Cell(
             number(difference.estimate, digits, True),
-            below=bounds(difference, digits, True, empty=""),
+            below=bounds(difference, digits, True, empty="") + against,
             sort=difference.estimate,
         ),
         PAIRS: Cell(str(difference.n) if row.difference else NOTHING),
@@ -270,7 +283,7 @@ def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
     key = f"{study.id}-{slug(metric)}-{slug(row.arm)}"
     parts = {
         **number_parts(results, metric, arms, row.ours, f"{study.id}, {label}"),
-        "also": _difference_text(row, study.label(study.baseline), wanted.digits),
+        "also": _difference_text(row, study.label(study.base_of(row.arm)), wanted.digits),
         "list": f"#{records_anchor(metric)}",
     }
     return cited(label, key, parts)

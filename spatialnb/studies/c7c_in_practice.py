@@ -44,6 +44,11 @@ STUDY = Study(
     | {CONVOLUTION: at_its_best("none", network="convolutional_pooled", hidden=FILTERS)},
     borrowed_arms={"c7/plane, k = 15": at_its_best("plane, k = 15")},
     baseline=arm("none", "crop and flip"),
+    compared_with={
+        **{arm("none", added): arm("none", added) for added in ADDED},
+        **{arm("plane, k = 15", added): arm("none", added) for added in ADDED},
+        CONVOLUTION: CONVOLUTION,
+    },
     metrics=("accuracy", "train_loss", "test_loss"),
     seeds=tuple(range(10)),
     datasets=("cifar10", "mnist"),

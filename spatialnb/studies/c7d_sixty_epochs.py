@@ -33,6 +33,7 @@ STUDY = Study(
         },
     },
     baseline="none",
+    compared_with={moved(name): moved("none") for name in MOVED if name != "none"},
     metrics=("accuracy", "accuracy@11", "train_loss", "test_loss"),
     seeds=tuple(range(10)),  # a run takes five times as long as one of c7
     datasets=("cifar10", "mnist"),

@@ -74,6 +74,8 @@ class Study:
     arms : configurations at seed 0 by name, in the order of the tables.
     labels : display names of arms, if they differ from the arms' names.
     baseline : the arm with which others are compared.
+    compared_with : other arms for which that makes no sense, by name, and the arm that each is
+        compared with instead; one that is compared with itself has no difference.
     borrowed_arms : arms of other chapters that a claim needs, named as ``"v01/linear"``. They are
         looked up or trained like the chapter's own arms, but do not appear in tables.
     reported, claims : the numbers and claims of the log.
@@ -113,11 +115,13 @@ class Study:
     borrowed_arms: Mapping[str, Run] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
     any_engine: bool = False
+    compared_with: Mapping[str, str] = field(default_factory=dict)
     added: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = f"study {self.id}"
-        named = [self.baseline, *self.labels, *(cell.arm for cell in self.reported)]
+        pairs = [*self.compared_with, *self.compared_with.values()]
+        named = [self.baseline, *self.labels, *pairs, *(cell.arm for cell in self.reported)]
         for arm in named:
             if arm not in self.arms:
                 raise ValueError(f"{what}: " + unknown("arm", arm, self.arms))
@@ -173,6 +177,10 @@ class Study:
     def label(self, arm: str) -> str:
         """The arm's display name."""
         return self.labels.get(arm, arm)
+
+    def base_of(self, arm: str) -> str:
+        """The arm with which this one is compared: the baseline, unless stated otherwise."""
+        return self.compared_with.get(arm, self.baseline)
 
     def reported_cell(self, arm: str, metric: str) -> Reported | None:
         """The log's number for an arm and a metric, or None."""

@@ -95,7 +95,7 @@ def test_the_other_sparse_arms_have_no_prior() -> None:
 # ── What is shown ───────────────────────────────────────────────────────────────────────────────
 
 LINES = {
-    "right after": c4_sparse_or_small.RIGHT_AFTER,
+    "right after pruning": c4_sparse_or_small.RIGHT_AFTER,
     "after one more epoch": c4_sparse_or_small.ONE_MORE,
     "from the start": c4_sparse_or_small.FROM_THE_START,
 }

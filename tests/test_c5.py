@@ -121,8 +121,8 @@ def test_what_can_be_measured_is_named_in_one_way() -> None:
 def test_the_figure_says_every_line_halfway_and_at_the_ends(quantity: str, top: str) -> None:
     shown = report.lines(results(), quantity)
     for arm in STUDY.arms:
-        assert f"{arm}: as numbered" in shown.text
-    assert f"renumbered at random {top}" in shown.text
+        assert f"{arm}: original order" in shown.text
+    assert f"permuted at random {top}" in shown.text
     assert "n = 10" in shown.text
     assert f"c5-lines-{quantity}.csv" in shown.html
     assert shown.html.count("<svg") == 2  # for a phone, and for wider columns

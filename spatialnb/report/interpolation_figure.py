@@ -17,10 +17,10 @@ from spatialnb.study.inference import mean_interval
 from spatialnb.study.results import Results
 
 WAYS = {
-    "straight": "as numbered",
-    "renumbered": "renumbered at random",
-    "matched": "matched",
-    "matched-repaired": "matched, repaired",
+    "straight": "original order",
+    "renumbered": "permuted at random",
+    "matched": "aligned",
+    "matched-repaired": "aligned and repaired",
 }
 """The lines that are drawn, by name in a pair's record, and what a reader calls them."""
 
@@ -55,7 +55,7 @@ def lines(results: Results, quantity: str = "loss", arms: Sequence[str] | None =
             empty.remove()
             panels[len(chosen) - 2].tick_params(labelbottom=True)
         for axes in panels[max(0, len(chosen) - 2) : len(chosen)]:
-            axes.set_xlabel("share of the second")
+            axes.set_xlabel("interpolation weight")
         fig.supylabel(axis, fontsize="medium")
         legend(fig, panels[0])
     title = axis.removesuffix(" (%)")

@@ -39,7 +39,7 @@ def zeros_figure(results: Results, lines: Lines, what: str) -> Shown:
     Parameters
     ----------
     lines : the first one has the look of a baseline.
-    what : when accuracy was measured, for the caption: "right after", say.
+    what : which accuracy, for the caption: "right after pruning", say.
 
     The horizontal axis is logarithmic in the share of weights that are left.
     """
@@ -82,12 +82,12 @@ def zeros_figure(results: Results, lines: Lines, what: str) -> Shown:
         legend(fig, axes)
     counts = {ours.n for row in drawn.values() for ours in row.values()}
     caption = (
-        f"Test accuracy {what} over the share of zeros: mean and 95 % interval over seeds, "
+        f"Test accuracy over the share of zeros, {what}: mean and 95 % interval over seeds, "
         f"n = {' or '.join(map(str, sorted(counts)))} at every point. {setting(results)}."
     )
     return figure(
         fig,
-        f"Test accuracy {what} over the share of zeros. {' '.join(alts)}",
+        f"Test accuracy over the share of zeros, {what}. {' '.join(alts)}",
         caption,
         name=f"{results.study.id}-zeros-{slug(what)}",
         rows=data,
@@ -123,7 +123,7 @@ def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
         for name, row in rows.items()
         for share, ours in row.items()
     ]
-    title = f"Test accuracy (%) {what} by share of zeros: {setting(results)}"
+    title = f"Test accuracy (%) by share of zeros, {what}: {setting(results)}"
     note = "Mean ± standard deviation over seeds; in brackets the 95 % interval of the mean."
     links = downloads(f"{results.study.id}-table-{slug(what)}", pd.DataFrame(long))
     html = f"{as_html(data, title, corner='arm')}\n<p>{note}</p>\n{links}"
@@ -157,10 +157,10 @@ def latency_table(path: Path | None = None) -> Shown:
         orient="index",
     )
     made = told["provenance"]
-    title = "One forward pass on one thread: ratios to dense, below 1 is less"
+    title = "Time and memory of one forward pass on one thread, relative to dense"
     note = (
-        f"Time: medians of {told['rounds']} rounds. Memory: of weights, indices and biases. Below "
-        f"a band's time its number of blocks a layer. {made['processor']}, torch "
+        f"Below 1: faster, or smaller. Time: median of {told['rounds']} rounds. Memory: weights, "
+        f"indices and biases. A band's blocks are counted per layer. {made['processor']}, torch "
         f"{made['versions']['torch']}."
     )
     links = downloads("c4-latency", pd.DataFrame(told["rows"]))

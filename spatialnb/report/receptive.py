@@ -53,8 +53,8 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
     fig = _pictures({labels[arm]: field for arm, field in fields.items()}, names)
     means = "; ".join(f"{labels[arm]}: {number(float(k.mean()), 3)}" for arm, k in layers.items())
     caption = (
-        f"Strengths of the weights between every pixel and hidden neuron {neuron}, counted from 0, "
-        "in the last epoch, from 0, dark, to 1, bright. Mean strength of the whole layer: "
+        f"Kernel values between every pixel and hidden unit {neuron}, counted from 0, in the last "
+        "epoch, from 0 (dark) to 1 (bright). Mean kernel value of the whole layer: "
         f"{means}. {results.dataset}."
     )
     alts = [f"{labels[arm]}: {_said(layers[arm][neuron], shape, names)}." for arm in arms]
@@ -65,7 +65,7 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
         for channel, lines in enumerate(field)
         for row, line in enumerate(lines)
     ]
-    alt = f"Mean strength of one hidden neuron's weights. {' '.join(alts)}"
+    alt = f"Mean kernel value of one hidden unit's weights. {' '.join(alts)}"
     name, taller = f"{results.study.id}-receptive-fields", WIDE / WIDTH
     return figure(fig, alt, caption, name=name, rows=rows, taller=taller)
 

@@ -58,7 +58,7 @@ def chosen_table(results: Results, lines: Lines) -> Shown:
         run, ours = results.study.arms[arm], rows[arm]
         cells[name] = {
             "learning rate": Cell(f"{run.learning_rate:g}", sort=run.learning_rate),
-            "falls": Cell(run.learning_rate_decay or "no"),
+            "decay": Cell(run.learning_rate_decay or "no"),
             f"{wanted.title} ({wanted.unit})": Cell(
                 spread(ours.estimate, ours.sd, wanted.digits), sort=ours.estimate
             ),
@@ -189,8 +189,8 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
     return figure(
         fig,
         f"{capital(wanted.title)} over the learning rate. {' '.join(alts)}",
-        f"{capital(wanted.title)} after the last epoch over the learning rate, which stays "
-        f"constant or falls: means of {len(results.seeds)} seeds. "
+        f"{capital(wanted.title)} after the last epoch by learning rate, constant or decaying: "
+        f"means of {len(results.seeds)} seeds. "
         + " ".join([f"{setting(results)}.", *failures(results)]),
         name=f"{results.study.id}-learning-rates",
         rows=data,

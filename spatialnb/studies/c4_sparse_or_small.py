@@ -10,9 +10,9 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 LEVELS = (0.647, 0.814, 0.886, 0.942, 0.98)
-"""Shares of zeros: those of the report's v11 for k = 15, 30, 50 and 100, and one beyond."""
+"""Shares of zeros: those of the log's v11 for k = 15, 30, 50 and 100, and one beyond."""
 LESS, MOST = 0.814, 0.942
-"""Levels at which networks are trained sparse, or narrower, from the start."""
+"""Levels at which networks are sparse, or narrower, from initialisation."""
 NARROWER_WIDTHS = {LESS: (47, 138), MOST: (14, 185)}
 """Hidden widths with as many weights: what :func:`spatialnb.training.sparse_optimizers.narrowed`
 gives."""
@@ -54,7 +54,7 @@ ARMS = {
 }
 
 ZEROED, TUNED = "pruned:kernel@94.2", "tuned:kernel@94.2"
-"""Accuracy with the report's 94.2 % of small strengths set to zero, and after one more epoch."""
+"""Accuracy with the log's 94.2 % of small kernel values set to zero, and after one more epoch."""
 
 
 def _cut(name: str, arm: str, by: str) -> list[tuple[float, str, str]]:
@@ -66,18 +66,18 @@ def _cut(name: str, arm: str, by: str) -> list[tuple[float, str, str]]:
 
 def _cuts(name: str) -> dict[str, list[tuple[float, str, str]]]:
     return {
-        "none, largest": _cut(name, "none", "magnitude"),
-        "none, random": _cut(name, "none", "random"),
-        "one number, largest": _cut(name, "one number", "magnitude"),
+        "baseline, largest": _cut(name, "none", "magnitude"),
+        "baseline, random": _cut(name, "none", "random"),
+        "scalar, largest": _cut(name, "one number", "magnitude"),
         "k 3 → 100, nearest": _cut(name, "k 3 → 100", "kernel"),
         "k 3 → 100, largest": _cut(name, "k 3 → 100", "magnitude"),
         "k 3 → 50, nearest": _cut(name, "k 3 → 50", "kernel"),
-        "floor 0, nearest": _cut(name, "floor 0", "kernel"),
+        "no floor, nearest": _cut(name, "floor 0", "kernel"),
     }
 
 
 RIGHT_AFTER, ONE_MORE = _cuts("pruned"), _cuts("tuned")
-"""Lines of the figures: right after weights are set to zero, and after one more epoch."""
+"""Lines of the figures, by what a reader calls them: right after pruning, and one epoch later."""
 
 FROM_THE_START = {
     "k 3 → 100, nearest": ONE_MORE["k 3 → 100, nearest"],
@@ -85,12 +85,11 @@ FROM_THE_START = {
         fewer.partition(",")[0]: [(81.4, fewer, "accuracy"), (94.2, fewest, "accuracy")]
         for fewer, fewest in zip(FEWER, FEWEST, strict=True)
     },
-    **{
-        arm: [(94.2, arm, "accuracy")]
-        for arm in ("band mask", "RigL, one number", "narrower, one number")
-    },
+    "band mask": [(94.2, "band mask", "accuracy")],
+    "RigL, scalar": [(94.2, "RigL, one number", "accuracy")],
+    "narrower, scalar": [(94.2, "narrower, one number", "accuracy")],
 }
-"""One of them beside networks that are sparse, or narrower, from the start."""
+"""One of them beside networks that are sparse, or narrower, from initialisation."""
 
 STUDY = Study(
     id="c4",

@@ -74,7 +74,8 @@ STUDY = Study(
     title="Other networks",
     section="",
     question=(
-        "Are the results the same in a wider network, behind convolutions, and in a transformer?"
+        "Are the results the same in a wider network, in a convolutional network, and in a "
+        "transformer?"
     ),
     changes=(
         "Changes relative to c2: other networks, five seeds; the prior acts on a convolutional "

@@ -9,8 +9,8 @@ A name is a quantity, optionally followed by ``:part`` and ``@number``: ``accura
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from spatialnb.records.store import Record
@@ -84,9 +84,11 @@ def metric(name: str) -> Metric:
     if part is not None and known.of_record is not None:
         raise ValueError(f"metric {name!r} has no parts; ask for {base!r}")
     title = known.title if number is None else known.title_at.format(number)
+    if part is not None:
+        title = known.with_part.format(title, known.parts.get(part, part))
     return Metric(
         name=name,
-        title=title if part is None else known.with_part.format(title, part),
+        title=title,
         unit=known.unit,
         digits=known.digits,
         kind=known.kind,
@@ -266,12 +268,21 @@ class _Known:
     number: Literal["none", "optional", "needed"] = "none"
     title_at: str = ""
     with_part: str = "{}, layer {}"
+    parts: Mapping[str, str] = field(default_factory=dict)
     example: str = ""
     margin: float | None = None
 
 
 TASK = "{} on the {} task"
 """Title of a metric for one of two tasks."""
+
+LINES = {
+    "renumbered": "permuted at random",
+    "matched": "aligned",
+    "repaired": "repaired",
+    "matched-repaired": "aligned and repaired",
+}
+"""What a title calls a line between two networks."""
 
 METRICS: dict[str, _Known] = {
     "accuracy": _Known(
@@ -481,41 +492,41 @@ METRICS: dict[str, _Known] = {
         digits=4,
         read=_pair("permuted", "effective"),
     ),
-    "matched": _Known(title="cosine after matching", kind="pair", digits=4, read=_pair("matched")),
+    "matched": _Known(title="cosine after alignment", kind="pair", digits=4, read=_pair("matched")),
     "matched_dealt": _Known(
-        title="cosine after matching to weights dealt anew",
+        title="cosine after alignment, weights reshuffled",
         kind="pair",
         digits=4,
         read=_pair("dealt"),
     ),
     "matched_excess": _Known(
-        title="cosine after matching, above its null",
+        title="cosine after alignment, above its null",
         kind="pair",
         digits=4,
         margin=0.01,
         read=_above("matched", "dealt"),
     ),
     "unmatched": _Known(
-        title="cosine before matching", kind="pair", digits=4, read=_pair("cosine")
+        title="cosine before alignment", kind="pair", digits=4, read=_pair("cosine")
     ),
     "unmatched_renumbered": _Known(
         title="cosine after random permutation", kind="pair", digits=4, read=_pair("renumbered")
     ),
     "unmatched_excess": _Known(
-        title="cosine before matching, above its null",
+        title="cosine before alignment, above its null",
         kind="pair",
         digits=4,
         margin=0.01,
         read=_above("cosine", "renumbered"),
     ),
-    "moved": _Known(title="distance of matched units", kind="pair", read=_pair("moved")),
+    "moved": _Known(title="distance of aligned units", kind="pair", read=_pair("moved")),
     "moved_dealt": _Known(
-        title="distance of units matched to weights dealt anew",
+        title="distance of aligned units, weights reshuffled",
         kind="pair",
         read=_pair("moved_dealt"),
     ),
     "moved_chance": _Known(
-        title="distance of units matched at random", kind="pair", read=_pair("moved_chance")
+        title="distance of units paired at random", kind="pair", read=_pair("moved_chance")
     ),
     "cka": _Known(title="linear CKA", kind="pair", margin=0.01, read=_pair("cka")),
     "cka_untrained": _Known(
@@ -544,6 +555,7 @@ METRICS: dict[str, _Known] = {
         kind="pair",
         margin=0.05,
         with_part="{}, {}",
+        parts=LINES,
         read=_barrier("loss"),
     ),
     "drop": _Known(
@@ -553,6 +565,7 @@ METRICS: dict[str, _Known] = {
         kind="pair",
         margin=0.5,
         with_part="{}, {}",
+        parts=LINES,
         read=_barrier("accuracy", 100.0),
     ),
 }

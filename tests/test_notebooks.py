@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -105,6 +106,15 @@ def test_the_parameters_are_the_studys_and_every_one_is_read(path: Path) -> None
     (declared,) = [cell for cell in code_cells(path) if "parameters" in tags(cell)]
     assert declared.source == parameters.cell(STUDIES[path.stem.split("_")[0]].parameters)
     assert any("STUDY.run(parameters.read(globals()))" in cell.source for cell in code_cells(path))
+
+
+@any_chapter
+def test_a_page_has_the_title_and_the_question_of_its_study(path: Path) -> None:
+    study = STUDIES[path.stem.split("_")[0]]
+    top = " ".join(read(path).cells[0].source.split())
+    title, _, asked = top.partition(" **Question.** ")
+    assert re.sub(r"^# (v\d+ · )?| \[\w+\]\{\.chapter-id\}$", "", title) == study.title
+    assert asked.startswith(study.question)
 
 
 @any_chapter

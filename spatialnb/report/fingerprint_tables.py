@@ -1,4 +1,4 @@
-"""Which protocol wrote the log: universes by their distance to its numbers."""
+"""Which protocol could have produced the log: universes by their distance to its numbers."""
 
 from __future__ import annotations
 

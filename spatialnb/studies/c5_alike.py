@@ -22,8 +22,8 @@ STUDY = Study(
     title="Are two networks similar after all?",
     section="",
     question=(
-        "Are two networks similar once their hidden units are aligned, and does the prior break "
-        "the permutation symmetry of hidden units in any sense that matters?"
+        "Are two networks similar once their hidden units are aligned? And does the prior "
+        "break the permutation symmetry of hidden units in any sense that matters?"
     ),
     changes=(
         "Changes relative to v5: hidden units are aligned before two networks are compared; a "

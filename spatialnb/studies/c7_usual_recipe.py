@@ -37,8 +37,8 @@ STUDY = Study(
     id="c7",
     title="The usual recipe",
     section="",
-    question="What is left of a prior where every arm is trained as one would today, and is tuned "
-    "as much?",
+    question="Does the prior still help when every arm gets today's usual recipe and the same "
+    "amount of tuning?",
     changes="Changes relative to v11: AdamW; learning rate, its fall and weight decay as chosen "
     "for each arm in c7a, on images held out.",
     arms={**{name: at_its_best(name) for name in search.ARMS}, **LOGS},

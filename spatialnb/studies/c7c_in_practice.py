@@ -30,10 +30,10 @@ def arm(name: str, added: str) -> str:
 
 STUDY = Study(
     id="c7c",
-    title="The usual recipe with what one adds",
+    title="The pixel grid beside what practitioners add",
     section="",
-    question="Do true positions still help beside augmentation, dropout, label smoothing or a "
-    "wider network?",
+    question="Do true positions still help together with augmentation, dropout, label smoothing or "
+    "a wider network?",
     changes="Changes relative to c7: one thing is added at a time; settings stay those of c7a, "
     "which were chosen without it. Beside them a convolutional network. Ten seeds.",
     arms={

@@ -28,8 +28,8 @@ STUDY = Study(
     id="c7f",
     title="What wrong positions give",
     section="",
-    question="Under the usual recipe a kernel with wrong positions gains about one point. Is that "
-    "the gain of a scalar?",
+    question="Under the usual recipe, a kernel with wrong positions gains about one point. Does a "
+    "scalar gain as much?",
     changes="Changes relative to c7: a static scalar, the mean of the kernel on the pixel grid, "
     "and the log's static kernel, each with settings chosen for it in c7e.",
     arms={

@@ -17,7 +17,7 @@ STUDY = Study(
     id="c7h",
     title="Small convolutional networks",
     section="",
-    question="What does a small convolutional network reach with settings of its own?",
+    question="How accurate is a small convolutional network with its own settings?",
     changes="Changes relative to c7c: settings chosen for convolutional networks in c7g, on images "
     "held out; a larger one with as many weights as c9's networks have left. Ten seeds.",
     arms={name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},

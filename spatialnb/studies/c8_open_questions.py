@@ -96,9 +96,10 @@ PERMUTED = {
 
 STUDY = Study(
     id="c8",
-    title="What the log asked and left open",
+    title="What the log left open",
     section="",
-    question="Soft caps, curricula, real zeros, signed targets, permuted units: what do they do?",
+    question="The log leaves questions open about caps, annealed kernels, real zeros, decay "
+    "targets and permuted units. What are the answers?",
     changes="Changes relative to v5, v8, v9 and v11: each of their open questions as arms.",
     arms={
         "none": Run(),

@@ -36,7 +36,7 @@ STUDY = Study(
     title="Really local, really sparse",
     section="",
     question="The log hoped for locality and for sparsity. What do true positions and real zeros "
-    "give together?",
+    "achieve together?",
     changes="Changes relative to c7: 94.2 % of the first layer's weights are zero from the first "
     "step on, at fixed positions; learning rate, its fall, weight decay and start as chosen for "
     "each arm in c9a, on images held out.",

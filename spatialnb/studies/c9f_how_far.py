@@ -67,7 +67,8 @@ STUDY = Study(
     id="c9f",
     title="How many zeros, and how wide",
     section="",
-    question="How many zeros do true positions bear, and what do they give in a wider layer?",
+    question="How many zeros can a layer with true positions bear, and what does it gain from more "
+    "units?",
     changes="Changes relative to c9: 81.4, 98 and 99 % zeros; a dense network with as many "
     "weights; 1,024 units in the first layer with 98 % zeros, with a static scalar and without. "
     "Settings are chosen for each arm in c9c, c9b and c9i, on images held out. Ten seeds.",

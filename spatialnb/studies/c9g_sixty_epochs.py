@@ -23,7 +23,7 @@ STUDY = Study(
     id="c9g",
     title="Real zeros for sixty epochs",
     section="",
-    question="Do true positions and real zeros still gain where training is five times as long?",
+    question="Do true positions and real zeros still help when training is five times as long?",
     changes="Changes relative to c9: 60 epochs; settings chosen for each arm at 60 epochs in c9d, "
     "on images held out. Ten seeds.",
     arms={name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},

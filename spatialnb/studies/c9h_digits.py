@@ -24,8 +24,8 @@ STUDY = Study(
     id="c9h",
     title="Real zeros on digits",
     section="",
-    question="Do true positions and real zeros gain on MNIST, where a plain network is wrong for "
-    "two digits in a hundred?",
+    question="Do true positions and real zeros help on MNIST, where the baseline misclassifies "
+    "only two digits in a hundred?",
     changes="Changes relative to c9: MNIST; settings chosen for each arm in c9e, on images held "
     "out.",
     arms={name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},

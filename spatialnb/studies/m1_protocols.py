@@ -184,7 +184,8 @@ STUDY = Study(
     id="m1",
     title="What the log could have meant",
     section="",
-    question="Which protocol wrote the log, and which of its claims hold under any protocol?",
+    question="Which training protocol could have produced the log, and which of its claims hold "
+    "whatever the protocol?",
     changes=(
         "Changes relative to v11: learning rate, batch, initialisation, input scaling, widths, "
         "training images and optimiser, in 49 combinations."

@@ -39,7 +39,7 @@ STUDY = Study(
     title="Does the prior narrow the spread over seeds?",
     section="",
     question=(
-        "Does accuracy vary less from seed to seed with the prior, and does that take a kernel?"
+        "Does accuracy vary less from seed to seed with the prior, and is a kernel needed for that?"
     ),
     changes="Changes relative to c2: seeds 20 to 39, and what is compared is the spread.",
     arms={name: c2.ARMS[name] for name in ARMS},

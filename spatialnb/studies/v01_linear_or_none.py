@@ -13,8 +13,9 @@ STUDY = Study(
     title="A linear kernel on MNIST",
     section="v1 - Linear vs None Kernel",
     question=(
-        "Does scaling every weight by a linear function of distance cost accuracy on MNIST, and "
-        "does it make two networks that are trained from different seeds more similar?"
+        "Does scaling every weight by a linear function of the distance that it spans cost "
+        "accuracy on MNIST? And does it make two networks trained from different seeds more "
+        "similar?"
     ),
     changes=("The first experiment. Its linear kernel is 1 - d; later ones use 0.1 + 0.9 (1 - d)."),
     arms={

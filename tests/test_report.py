@@ -49,6 +49,22 @@ def test_the_baseline_has_no_difference_to_itself():
     assert math.isnan(row["difference"])
 
 
+def test_an_arm_is_compared_with_the_one_that_its_study_names():
+    named = {"inverse": "linear", "linear": "linear"}
+    found = results(study(compared_with=named))
+    rows = report.frame(found).set_index("arm")
+    linear, inverse = (found.samples(arm, "accuracy") for arm in ("linear", "inverse"))
+    expected = paired_difference(inverse, linear)
+    assert rows.loc["inverse", "difference_low"] == expected.low
+    assert rows.loc[["none", "linear"], "difference"].isna().all()
+    shown = report.table(found)
+    assert "from linear" in shown.text
+    assert "or of the difference to the arm named there" in shown.text
+    assert "minus none" not in shown.text
+    with pytest.raises(ValueError, match="unknown arm 'gaussian'"):
+        study(compared_with={"linear": "gaussian"})
+
+
 def test_a_table_says_what_it_was_made_from():
     html = report.table(results()).html
     assert "Test accuracy (%): mnist, 5 epochs, 6 seeds (0 to 5)" in html

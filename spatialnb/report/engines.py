@@ -28,12 +28,12 @@ def made_by(records: Iterable[Record]) -> str:
 
 
 def made_by_results(*found: Results | None) -> str:
-    """The same for the runs of studies."""
+    """The same for the runs of studies, those of borrowed arms left out."""
     every = {
         record.id: record
         for results in found
         if results is not None
-        for arm in results.records.values()
-        for record in arm.values()
+        for arm in results.arms
+        for record in results.records[arm].values()
     }
     return made_by(every.values())

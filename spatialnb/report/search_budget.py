@@ -77,6 +77,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
     wanted = metrics.metric(ACCURACY)
     rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     values = _values(results, grid, failed=_chance(results))
+    most = max(map(len, grid.values()))
     cells = {}
     for name, draw in best_draws(results, grid).items():
         arm = grid[name][draw - 1]
@@ -94,6 +95,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
             **{
                 f"expected | of {budget}": _expected(values[name], budget, wanted.digits)
                 for budget in IN_TABLE
+                if budget <= most
             },
         }
     data = pd.DataFrame.from_dict(cells, orient="index")

@@ -15,7 +15,7 @@ WIDTH, HEIGHT, EDGE = 72, 26, 3  # CSS pixels
 
 
 def sparks(results: Results, metric: str) -> dict[str, Cell]:
-    """The mean by epoch of every arm as a line, that of the baseline in grey behind it.
+    """The mean by epoch of every arm as a line, that of the arm it is compared with in grey behind it.
 
     All lines of a table share their scale. Empty where the metric is not recorded by epoch, or
     where there is one epoch only.
@@ -29,12 +29,13 @@ def sparks(results: Results, metric: str) -> dict[str, Cell]:
     low = min(min(line) for line in drawn.values())
     high = max(max(line) for line in drawn.values())
     paths = {arm: _path(line, low, (high - low) or 1.0) for arm, line in drawn.items()}
-    base = paths.get(results.study.baseline, "")
     digits = metrics.metric(metric).digits
-    return {
-        arm: _cell(line, base if arm != results.study.baseline else "", drawn[arm], digits)
-        for arm, line in paths.items()
-    }
+    found = {}
+    for arm, line in paths.items():
+        other = results.study.base_of(arm)
+        behind = paths.get(other, "") if other != arm else ""
+        found[arm] = _cell(line, behind, drawn[arm], digits)
+    return found
 
 
 def _means(results: Results, arm: str, metric: str) -> list[float]:

@@ -104,6 +104,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
     of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
+    dotted = "that arm" if study.compared_with else "the baseline"
     count = log_count(study.id, metric)
     few = f"{count} {of[0] if count > 1 else of[0].replace('pairs', 'pair')}"
     notes = [
@@ -113,7 +114,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
             if compared
             else "."
         )
-        + (SPARKS.format(", the baseline dotted" if compared else "") if small else ""),
+        + (SPARKS.format(f", {dotted} dotted" if compared else "") if small else ""),
         *_grouped_notes(results, groups),
         *([_EXPECTED.format(few)] if any(row.expected for row in rows) else []),
         *failures(results),
@@ -168,7 +169,7 @@ def table_rows(study: Study, results: Results | None, whole: bool = False) -> li
 
 def _base(study: Study) -> str:
     return (
-        "the arm below it"
+        "the arm named there"
         if study.compared_with
         else f"the baseline ({study.label(study.baseline)})"
     )

@@ -15,7 +15,7 @@ WIDTH, HEIGHT, EDGE = 72, 26, 3  # CSS pixels
 
 
 def sparks(results: Results, metric: str) -> dict[str, Cell]:
-    """The mean by epoch of every arm as a line, that of the arm it is compared with in grey behind it.
+    """The mean by epoch of every arm as a line, with that of the arm it is compared with in grey.
 
     All lines of a table share their scale. Empty where the metric is not recorded by epoch, or
     where there is one epoch only.

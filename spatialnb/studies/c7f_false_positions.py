@@ -26,7 +26,7 @@ def at_its_best_draw(name: str, **changes: Any) -> Run:
 
 STUDY = Study(
     id="c7f",
-    title="What wrong positions give",
+    title="What wrong positions gain",
     section="",
     question="Under the usual recipe, a kernel with wrong positions gains about one point. Does a "
     "scalar gain as much?",

@@ -96,7 +96,7 @@ PERMUTED = {
 
 STUDY = Study(
     id="c8",
-    title="What the log left open",
+    title="Runs on the log's open questions",
     section="",
     question="The log leaves questions open about caps, annealed kernels, real zeros, decay "
     "targets and permuted units. What are the answers?",

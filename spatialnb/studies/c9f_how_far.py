@@ -67,7 +67,7 @@ def wide(name: str) -> str:
 
 STUDY = Study(
     id="c9f",
-    title="How many zeros, and how wide",
+    title="How many zeros, and how wide a layer?",
     section="",
     question="How many zeros can a layer with true positions bear, and what does it gain from more "
     "units?",

@@ -22,7 +22,7 @@ CHOSEN: dict[str, int] = {
 
 STUDY = Study(
     id="c9h",
-    title="Real zeros on digits",
+    title="Real zeros on MNIST",
     section="",
     question="Do true positions and real zeros help on MNIST, where the baseline misclassifies "
     "only two digits in a hundred?",

@@ -22,7 +22,7 @@ from spatialnb.records.store import Record, Store, default_store
 BINS = 32
 """Number of equally wide bins of the distance in [0, 1]."""
 ROWS, COLUMNS = 32, 96
-"""Largest number of blocks in a picture. A colour image of 32 × 32 has 96 = 3 · 32 rows of pixels."""
+"""Largest number of blocks in a picture; a 32 × 32 colour image has 96 = 3 · 32 rows of pixels."""
 DIGITS = 4
 """Significant digits of the values in a picture."""
 

@@ -1,4 +1,4 @@
-"""Every result of the book in one table, and every claim in one document, for other tools."""
+"""Export all results of the book as one table, and all claims as one JSON document."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ COLUMNS = {
     "unit": "of the value; empty for a number without one",
     "value": "unrounded",
 }
-"""The columns of the table, and what stands in each."""
+"""The columns of the table, with their descriptions."""
 SERIES = {"test_accuracy": "accuracy"}
-"""Quantities of a record whose metric is called otherwise."""
+"""Quantities in records whose metric has another name."""
 Parts = Mapping[str, Sequence[Finding]]
-"""Judged claims: ``I``, those of the log, and ``II``, those of the controls."""
+"""Judged claims by part: ``I`` for the log, ``II`` for the controls."""
 SCHEMA_FILE = "claims.schema.json"
 
 
 def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
-    """Every number of every chapter in one long table.
+    """All numbers of all chapters in one long table.
 
-    By epoch whatever was recorded by epoch, and once what the chapter's tables show besides. A run
-    that stands in several chapters stands in the table once for each. A run that failed has the
-    epochs before, and ``failed_epoch``.
+    Quantities recorded by epoch have one row per epoch; other metrics of a chapter's tables have
+    one row per run. A run that belongs to several chapters is listed once for each. A failed run
+    has the epochs before it failed, and ``failed_epoch``.
 
     Parameters
     ----------
-    chapters : as :func:`spatialnb.studies.recorded` gives them.
+    chapters : results, for example from :func:`spatialnb.studies.recorded`.
 
     Returns
     -------
-    pd.DataFrame : with the columns of :data:`COLUMNS`.
+    pd.DataFrame : its columns are described in :data:`COLUMNS`.
     """
     rows = [row for results in chapters for row in _rows(results)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -63,18 +63,18 @@ def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
 
 
 def claims_document(parts: Parts) -> dict[str, Any]:
-    """Every claim with its verdict and registration, as :func:`claims_schema` describes it.
+    """All claims with their verdicts and registrations, in the format of :func:`claims_schema`.
 
     Parameters
     ----------
-    parts : the judged claims by the part of the book.
+    parts : the judged claims by part of the book.
     """
     rows = [{"part": part, **row} for part, found in parts.items() for row in ledger_rows(found)]
     return {"$schema": SCHEMA_FILE, "claims": rows}
 
 
 def claims_schema() -> dict[str, Any]:
-    """The JSON Schema of :func:`claims_document`: what each field is, with its type."""
+    """The JSON Schema of :func:`claims_document`: type and description of every field."""
     number, text, flag, listed = (
         [kind, "null"] for kind in ("number", "string", "boolean", "array")
     )
@@ -132,16 +132,16 @@ def claims_schema() -> dict[str, Any]:
 
 
 def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[Path]:
-    """Write ``results.csv``, ``claims.json`` and its schema; ``results.parquet`` where pyarrow is.
+    """Write ``results.csv``, ``claims.json`` and its schema; with pyarrow, ``results.parquet`` too.
 
     Parameters
     ----------
-    folder : is made where it is missing; files of these names are written over.
+    folder : created if it does not exist; existing files with these names are overwritten.
     chapters, parts : as for :func:`all_results` and :func:`claims_document`.
 
     Returns
     -------
-    The files.
+    The paths of the files.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[P
         table.to_parquet(folder / "results.parquet", index=False)
         written.append(folder / "results.parquet")
     except ImportError:
-        pass  # pandas has nothing to write it with; the CSV has the same rows
+        pass  # pyarrow is not installed; the CSV has the same rows
     for name, content in (
         ("claims.json", claims_document(parts)),
         (SCHEMA_FILE, claims_schema()),
@@ -167,13 +167,13 @@ def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[P
 
 
 def columns_table() -> Shown:
-    """What the columns of :func:`all_results` are."""
+    """A table that describes the columns of :func:`all_results`."""
     data = pd.DataFrame({"what stands in it": {name: Cell(text) for name, text in COLUMNS.items()}})
     return Shown(as_html(data, "Columns", corner="column"), as_text(data, "Columns"))
 
 
 def units_table(chapters: Iterable[Results]) -> Shown:
-    """The metrics of :func:`all_results`, with their units and how many rows each has.
+    """A table of the metrics in :func:`all_results`, with unit and number of rows.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def units_table(chapters: Iterable[Results]) -> Shown:
 
 
 def _title(name: str) -> str:
-    """A metric in words."""
+    """The title of a metric."""
     try:
         return metrics.metric(name).title
     except ValueError:
@@ -243,7 +243,7 @@ def _of_record(
 
 
 def _unit(name: str) -> tuple[str, float]:
-    """The unit of a quantity by epoch, and what a recorded share is multiplied by."""
+    """The unit of a quantity by epoch, and the factor from recorded fractions to that unit."""
     try:
         unit = metrics.metric(name).unit
     except ValueError:

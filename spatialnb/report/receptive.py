@@ -1,4 +1,4 @@
-"""A picture of geometry: the strengths of one hidden neuron's weights, over the image it sees."""
+"""Figure of the kernel values between one hidden unit and the pixels of an image."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from spatialnb.study.results import Results
 COLOURS = ("red", "green", "blue")
 """The channels of a colour image."""
 IN_A_ROW = 2
-"""Grey pictures in a row; of a colour image the three channels stand in one."""
+"""Number of grey pictures per row; a row of a colour image has its three channels."""
 DIGITS = 4
-"""Decimal places of the strengths below the figure."""
+"""Decimals of the kernel values in the downloads."""
 
 
 def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
-    """Strengths of the weights of one hidden neuron, in the last epoch, pixel by pixel.
+    """Figure of the kernel values between one hidden unit and every pixel, in the last epoch.
 
-    The neuron is the one nearest to the middle of the first hidden layer's grid. All arms have the
-    same one.
+    The unit is the one closest to the middle of the first hidden layer's grid, the same in all
+    arms.
 
     Parameters
     ----------
-    results : of a chapter; no more than the settings of its runs is read.
-    arms : which ones.
+    results : results of a chapter, of which only the runs' settings are used.
+    arms : the arms to show.
 
     Raises
     ------
-    ValueError : an unknown arm, none at all, or data that are no images.
+    ValueError : an unknown arm, no arm, or data that are not images.
     """
     shape = edition(results.dataset).shape
     if len(shape) != 3 or not arms:
@@ -71,7 +71,7 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
 
 
 def _pictures(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Figure:
-    """Strengths (channels, height, width) by label: a row each, or two grey ones in a row."""
+    """Pictures of kernel values (channels, height, width), by label; one row per colour image."""
     channels = len(names)
     columns = channels if channels > 1 else min(len(fields), IN_A_ROW)
     below = math.ceil(len(fields) * channels / columns)
@@ -96,7 +96,7 @@ def _run(results: Results, arm: str) -> Run:
 
 
 def _strengths(run: Run, dataset: str) -> Tensor:
-    """Strengths (out, in) of the first layer in the last epoch."""
+    """Kernel values (out, in) of the first layer in the last epoch."""
     shape, units = edition(dataset).shape, run.hidden[0]
     if run.positions == "plane":
         (distance,) = plane(shape, units, permuted=run.permuted_pixels)
@@ -106,7 +106,7 @@ def _strengths(run: Run, dataset: str) -> Tensor:
 
 
 def _middle(neurons: int) -> int:
-    """The neuron nearest to the middle of the grid; of several the first."""
+    """The unit closest to the middle of the grid; the first one if several are."""
     apart = (grid(neurons) - 0.5).norm(dim=1).tolist()
     return min(range(neurons), key=lambda neuron: (round(apart[neuron], 9), neuron))
 

@@ -175,7 +175,7 @@ def _shuffled(values: Tensor, dim: int, generator: torch.Generator) -> Tensor:
 
 
 def cka(first: Tensor, second: Tensor) -> float:
-    r"""Linear centred kernel alignment of two layers' activations (images, neurons), in [0, 1].
+    r"""Linear centred kernel alignment of two layers' activations (images, units), in [0, 1].
 
     $\lVert Y^\top X \rVert_F^2 / (\lVert X^\top X \rVert_F \lVert Y^\top Y \rVert_F)$ with columns
     centred (Kornblith et al. 2019). It is invariant to rotations, permutations and a common scale.

@@ -94,8 +94,8 @@ def test_a_neuron_on_the_line_sees_a_colour_and_one_on_the_plane_a_place() -> No
     assert line[1] > 4 * max(line[0], line[2])
     assert plane[0] == plane[1] == plane[2]
     assert permuted[0] == permuted[1] == permuted[2]
-    assert "hidden neuron 119" in text
-    assert "Mean strength of the whole layer" in text
+    assert "hidden unit 119" in text
+    assert "Mean kernel value of the whole layer" in text
 
 
 def test_grey_images_are_shown_arm_by_arm() -> None:

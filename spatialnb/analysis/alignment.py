@@ -187,7 +187,7 @@ def cka(first: Tensor, second: Tensor) -> float:
     x, y = ((one - one.mean(dim=0)).double() for one in (first, second))
     scale = (x.T @ x).norm() * (y.T @ y).norm()
     if not scale > 0.0:
-        raise ValueError("CKA is not defined for a layer that answers all images alike")
+        raise ValueError("CKA is not defined for a layer with the same activations for all images")
     return float((y.T @ x).square().sum() / scale)
 
 

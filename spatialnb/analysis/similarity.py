@@ -38,7 +38,9 @@ def cosine(first: Weights, second: Weights) -> dict[str, float]:
     """
     shapes = [{name: tuple(w.shape) for name, w in weights.items()} for weights in (first, second)]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"cannot compare networks of other shapes: {shapes[0]} and {shapes[1]}")
+        raise ValueError(
+            f"cannot compare networks: their shapes differ, {shapes[0]} and {shapes[1]}"
+        )
     dots = {name: _dot(first[name], second[name]) for name in first}
     squares = [{name: _dot(w, w) for name, w in weights.items()} for weights in (first, second)]
     parts = {name: _ratio(dots[name], squares[0][name], squares[1][name]) for name in first}

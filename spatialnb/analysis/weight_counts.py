@@ -25,7 +25,7 @@ def weights(run: Run) -> int:
     ValueError : the run trains two tasks.
     """
     if run.second is not None:
-        raise ValueError("weights: expected one task; two have adapters of their own")
+        raise ValueError("weights: expected a run of one task, got one of two tasks")
     edition = datasets.edition(run.dataset)
     model = networks.initialise(run, edition.shape, edition.classes)
     counted = [part for part in model.modules() if isinstance(part, nn.Linear | nn.Conv2d)]

@@ -64,11 +64,11 @@ def idea_figure(kernels: Mapping[str, Kernel] = IDEA) -> Shown:
                 for i in range(NEURONS)
             ]
     caption = (
-        f"Two layers of {NEURONS} neurons in a row, inputs below, outputs above. A connection is "
-        "drawn as thick as the factor that its weight is multiplied by; those of the middle output "
-        "stand out."
+        f"Two layers of {NEURONS} units in a row, inputs below, outputs above. The thickness of a "
+        "connection is its kernel value, the factor by which its weight is multiplied. Connections "
+        "of the middle output are highlighted."
     )
-    alt = f"Strength of the middle output's connections by distance. {' '.join(alts)}"
+    alt = f"Kernel values of the middle output's connections by distance. {' '.join(alts)}"
     return figure(fig, alt, caption, name="idea", rows=rows)
 
 
@@ -92,7 +92,7 @@ def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
             style = line(place)
             strength = kernel.strength(across).tolist()
             if isinstance(kernel, Shuffled):
-                alts.append(f"{name}: strengths at shuffled places.")
+                alts.append(f"{name}: kernel values permuted over connections.")
             else:
                 axes.plot(
                     across.tolist(),
@@ -112,13 +112,13 @@ def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
             matrix(pictures[place], kernel.strength(square).tolist(), name, 1.0)
         for empty in pictures[len(kernels) :]:
             empty.remove()
-        axes.set(xlabel="distance", ylabel="strength", ylim=(-0.03, 1.05))
+        axes.set(xlabel="distance", ylabel="kernel value", ylim=(-0.03, 1.05))
         legend(upper, axes)
     caption = (
-        "Strength of a connection by the distance that it spans, and as a matrix of outputs by "
-        f"inputs ({PICTURE} each), from 0, dark, to 1, bright."
+        "Kernel value of a connection by the distance that it spans, and as a matrix of outputs by "
+        f"inputs ({PICTURE} each), from 0 (dark) to 1 (bright)."
     )
-    alt = f"Strength by distance. {' '.join(alts)}"
+    alt = f"Kernel value by distance. {' '.join(alts)}"
     return figure(fig, alt, caption, name="kernels", rows=rows, taller=1.3)
 
 

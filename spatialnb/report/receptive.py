@@ -43,7 +43,9 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
     """
     shape = edition(results.dataset).shape
     if len(shape) != 3 or not arms:
-        raise ValueError(f"receptive_fields: expected arms, and images; {results.dataset}: {shape}")
+        raise ValueError(
+            f"receptive_fields: expected arms, and images; got {results.dataset}: {shape}"
+        )
     runs = {arm: _run(results, arm) for arm in arms}
     layers = {arm: _strengths(run, results.dataset) for arm, run in runs.items()}
     neuron = _middle(next(iter(layers.values())).shape[0])
@@ -53,8 +55,8 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
     fig = _pictures({labels[arm]: field for arm, field in fields.items()}, names)
     means = "; ".join(f"{labels[arm]}: {number(float(k.mean()), 3)}" for arm, k in layers.items())
     caption = (
-        f"Strengths of the weights between every pixel and hidden neuron {neuron}, counted from 0, "
-        "in the last epoch, from 0, dark, to 1, bright. Mean strength of the whole layer: "
+        f"Kernel values between every pixel and hidden unit {neuron} (counted from 0) in the last "
+        "epoch, from 0 (dark) to 1 (bright). Mean kernel value of the whole layer: "
         f"{means}. {results.dataset}."
     )
     alts = [f"{labels[arm]}: {_said(layers[arm][neuron], shape, names)}." for arm in arms]
@@ -65,7 +67,7 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
         for channel, lines in enumerate(field)
         for row, line in enumerate(lines)
     ]
-    alt = f"Mean strength of one hidden neuron's weights. {' '.join(alts)}"
+    alt = f"Mean kernel value of one hidden unit's connections. {' '.join(alts)}"
     name, taller = f"{results.study.id}-receptive-fields", WIDE / WIDTH
     return figure(fig, alt, caption, name=name, rows=rows, taller=taller)
 

@@ -28,7 +28,7 @@ def shares(results: Results) -> Shown:
     )
     data = plain.map(lambda value: Cell(number(value, 1), sort=value))
     data.index = pd.Index([_named(results, row) for row in rows])
-    title = "Strengths under 0.1 in the last epoch (%)"
+    title = "Kernel values below 0.1 in the last epoch (%)"
     links = downloads(f"{study.id}-sparsity", plain.reset_index(names="arm"))
     return Shown(f"{as_html(data, title, corner='arm')}\n{links}", as_text(data, title))
 

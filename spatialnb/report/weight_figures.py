@@ -70,7 +70,7 @@ def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown
             image = matrix(axes, layer["picture"], labels[arm], most)
             axes.set_aspect("auto")
         _name_inputs(panels, results.dataset, layers)
-        panels[len(found) // 2].set_ylabel("hidden neurons")
+        panels[len(found) // 2].set_ylabel("hidden units")
         bar = upper.colorbar(
             image, ax=list(panels), location="bottom", aspect=40, extend="max", pad=0.02
         )

@@ -1,4 +1,4 @@
-"""How the tests are spread over several processes, with `pytest -n`."""
+"""Distribute tests over the processes of `pytest -n`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; there is a process a core
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch is imported; one process per core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TOGETHER = re.compile(
     r"book/.*\.ipynb"  # the cells of a page share a kernel
-    r"|tests/test_all_results\.py"  # what is slow to make, as in the next line
+    r"|tests/test_all_results\.py"  # shares slow fixtures, as do those in the next line
     r"|tests/test_(cluster|datasets_real|determinism|faults|rerun|runs)\.py"
-    r"|\[.+-(light|dark)(?=[-\]])"  # a page of the book in a tab of the browser
+    r"|\[.+-(light|dark)(?=[-\]])"  # a page of the book that is open in a browser tab
 )
-"""What is the same in the ids of tests that share something, so that one process runs them all."""
+"""The part of a test's id by which tests that share something run in the same process."""
 
 
 class Spread(LoadScopeScheduling):
-    """Give a process one test after the other, and those that share something at once."""
+    """Assign tests to processes one by one, except groups that share something."""
 
     def _split_scope(self, nodeid: str) -> str:
         found = TOGETHER.search(nodeid)
@@ -31,5 +31,5 @@ class Spread(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
-    """Spread the tests so, whichever way `--dist` names."""
+    """Use this scheduler whatever `--dist` says."""
     return Spread(config, log)

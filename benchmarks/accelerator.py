@@ -1,32 +1,33 @@
-r"""What an accelerator gives: runs a minute for stacks of every size, and what bounds them.
+r"""Measure training on an accelerator: runs per minute for stacks of every size, and their limits.
 
     python benchmarks/accelerator.py --out FILE [--device cuda] [--budget 440] [--rehearse]
 
-Checked first: runs of every kind, as stacks on the device, against the loop on the processor. Then
-measured, until the budget of seconds is used up: the loop on all cores of the processor; the
-device's own rates of copying and of matrix products; stacks of 1 to 1,000 runs; all of v1 to v11
-with twenty seeds, in part where the time does not suffice, which the file then says; the same
-stacks in other ways, with TF32, without a graph, with torch's own Adam; where the time of a step
-goes. After each of these the file is written, so a run that is cut off leaves what it has; a part
-that fails is noted, and the next goes on.
+First, stacks on the device with runs of every kind are compared with the loop on the CPU. Then it
+measures, until the budget of seconds is used up: the loop on all CPU cores; the device's rates of
+copying and of matrix products; stacks of 1 to 1,000 runs; all of v1 to v11 with twenty seeds, or
+the part for which there is time, as stated in the file; the same stacks with other options (TF32,
+no graph, torch's Adam); and a profile of a step. The file is written after each part, so an
+interrupted measurement keeps its results; if a part fails, this is recorded and the next one
+follows.
 
-It needs the package's core alone and the archive of CIFAR-10, and says in its first second what is
-missing. For a machine with a GPU and no network, prepare on another one:
+It needs only the package's core and the archive of CIFAR-10, and reports missing requirements at
+once. For a machine with a GPU but no network, prepare on another machine:
 
     mkdir -p carry/whl carry/data/MNIST/raw
     pip download --no-deps --only-binary=:all: --python-version 3.12 -d carry/whl platformdirs
     cp $SPATIALNB_DATA/CIFAR-10-images-master.* carry/data/
     cp $SPATIALNB_DATA/MNIST/raw/*-ubyte carry/data/MNIST/raw/
 
-that is, the data, and a wheel of each package that is not there. Pure Python are filelock,
-lazy_loader, platformdirs and tqdm; torch with CUDA, numpy, pillow and safetensors are built for a
-platform. MNIST needs torchvision, and is left out without. Then, in the checkout on that machine:
+that is, the data, and a wheel of each package that is missing there. Pure Python packages are
+filelock, lazy_loader, platformdirs and tqdm; torch with CUDA, numpy, pillow and safetensors are
+built for a platform. MNIST is left out if torchvision is not installed. Then, in the checkout on
+that machine:
 
     pip install --no-index --no-deps --target /tmp/site carry/whl/*.whl
     PYTHONPATH=/tmp/site SPATIALNB_DATA=$PWD/carry/data SPATIALNB_CACHE=/tmp/decoded \
         python benchmarks/accelerator.py --out book/speed/accelerator.json
 
-``--rehearse`` goes through all of it on made images and tiny sizes, on any device.
+``--rehearse`` runs all parts on synthetic images with tiny sizes, on any device.
 """
 
 from __future__ import annotations
@@ -50,15 +51,15 @@ from benchmarks.on_device import bounds, checks, kinds, loops, needs, stacks, th
 from benchmarks.on_device.figures import Figures  # noqa: E402
 
 SIZES = (100, 10, 1, 300, 1000)
-"""Runs of the stacks that are timed, in this order."""
+"""Numbers of runs in the stacks that are timed, in this order."""
 ALWAYS = float("-inf")
-"""Seconds that have to be left for a part that is never left out."""
+"""Required remaining seconds for a part that is never left out."""
 SHORT = 20
-"""Steps of the runs that are checked closely."""
+"""Number of steps of the runs that are compared with a small tolerance."""
 PROFILE = 20.0
-"""Seconds that are kept for where the time of a step goes."""
+"""Seconds reserved for the profile of a step."""
 LATE = 45.0
-"""Seconds after the budget at which a program that hangs ends itself, and says where it hung."""
+"""Seconds after the budget at which a hanging program prints its traceback and exits."""
 
 
 class Measurement:
@@ -66,10 +67,10 @@ class Measurement:
 
     Parameters
     ----------
-    figures : where they are kept.
-    device : as torch calls it.
-    sizes : of the stacks that are timed.
-    rehearse : on made images and tiny sizes.
+    figures : receives the results.
+    device : a torch device.
+    sizes : numbers of runs in the stacks that are timed.
+    rehearse : whether to use synthetic images and tiny sizes.
     """
 
     def __init__(self, figures: Figures, device: str, sizes: Sequence[int], rehearse: bool) -> None:
@@ -89,7 +90,7 @@ class Measurement:
         self.loops: dict[str, dict[str, Any]] = {}
 
     def run(self) -> None:
-        """Everything, as far as the time suffices."""
+        """Run all parts for which there is time."""
         part = self.figures.part
         part("made on", ALWAYS, self.made_on)
         part("data", ALWAYS, self.load)
@@ -103,7 +104,7 @@ class Measurement:
         part("profile", PROFILE / 2, self.profile)
 
     def made_on(self) -> None:
-        """Say where: device, versions, the code's digest."""
+        """Record the device, the versions and the digest of the code."""
         import torch
 
         from spatialnb.records import provenance
@@ -125,7 +126,7 @@ class Measurement:
         )
 
     def load(self) -> None:
-        """Read the data: decoded once, for all processes."""
+        """Load the data, so that they are decoded once for all processes."""
         from spatialnb import datasets
 
         self.sets[self.one.dataset] = datasets.load(self.one.dataset)
@@ -137,7 +138,7 @@ class Measurement:
                 self.sets["mnist"] = datasets.load("mnist")
 
     def loop(self) -> None:
-        """The loop on all cores: its rate, and what the stacks are checked against."""
+        """Measure the loop on all cores, whose results stacks are compared with."""
         workers = 1 if self.rehearse else loops.cores()
         timed = list(self.whole.values())
         filled = -(-len(timed) // workers) * workers
@@ -150,12 +151,12 @@ class Measurement:
         self.loops["short"] = dict(zip(self.short, short, strict=True))
 
     def rates(self) -> None:
-        """What the device can do by itself."""
+        """Measure the device's rates of copying and of matrix products."""
         small = self.rehearse or not self.cuda
         self.figures.keep("device_rates", bounds.rates(self.options.device, small))
 
     def check(self) -> None:
-        """Every kind closely after a few steps, and those of one stack after an epoch."""
+        """Compare every kind with the loop after a few steps, and some after an epoch."""
         tolerance = (checks.SHORT["float32"],) * 2
         together = kinds.kinds(self.one)
         self._compare("short", list(together), self.options, tolerance, "a stack")
@@ -167,7 +168,7 @@ class Measurement:
         self._compare("whole", list(together), self.options, whole, "a stack, an epoch")
 
     def check_other_ways(self) -> None:
-        """The kinds of one stack in the ways that are options."""
+        """Compare the kinds of one stack with the loop, under other options."""
         for name, options in self._ways().items():
             limit = checks.SHORT[options.precision]
             self._compare("short", list(kinds.kinds(self.one)), options, (limit, limit), name)
@@ -193,7 +194,7 @@ class Measurement:
         )
 
     def _ways(self) -> dict[str, Any]:
-        """Other ways than the device's best."""
+        """Options other than the best ones for the device."""
         found = {"fused": replace(self.options, adam="fused")}
         if self.cuda:
             found["TF32"] = replace(self.options, precision="tf32")
@@ -202,21 +203,21 @@ class Measurement:
         return found
 
     def time_stacks(self) -> None:
-        """Stacks of every size in the way that the device does best."""
+        """Time stacks of every size with the best options for the device."""
         data = self.sets[self.one.dataset]
         for size in self.sizes:
             runs = kinds.stack(self.one, size)
             stacks.row(self.figures, runs, data, self.options, "arms and seeds")
 
     def train_the_log(self) -> None:
-        """All of v1 to v11, or a few runs in a rehearsal."""
+        """Train all of v1 to v11, or a few runs in a rehearsal."""
         arms = the_log.runs_of_the_log()
         if self.rehearse:
             arms = {"rehearsed": [replace(run, epochs=2) for run in kinds.stack(self.one, 6)]}
         the_log.train(self.figures, arms, self.sets, self.options)
 
     def other_ways(self) -> None:
-        """A search with a rate for every run, and stacks in other ways, while there is time."""
+        """Time a search with a learning rate for every run, and stacks with other options."""
         data = self.sets[self.one.dataset]
         fused = replace(self.options, adam="fused")
         searched = kinds.search(self.one, self.sizes[0])
@@ -229,14 +230,14 @@ class Measurement:
                 stacks.row(self.figures, runs, data, options, kind, keep=PROFILE)
 
     def profile(self) -> None:
-        """Where the time of a step goes, in stacks of the first size."""
+        """Profile a step of a stack of the first size."""
         runs = kinds.stack(self.one, self.sizes[0])
         data = self.sets[self.one.dataset]
         self.figures.keep("profile", stacks.profile(runs, data, self.options))
 
 
 def table(figures: Figures) -> str:
-    """The rows of the stacks, in short."""
+    """A short table of the timed stacks."""
     rows = [row for row in figures.found.get("stacks", []) if "epoch_s" in row]
     lines = [f"{'runs':>6} {'epoch s':>8} {'a minute':>9} {'bandw.':>7} {'prod.':>6}  kind"]
     lines += [
@@ -248,19 +249,21 @@ def table(figures: Figures) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Check, then measure."""
+    """Check the requirements, then measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
-    parser.add_argument("--device", default="cuda", help="as torch calls it  [default: cuda]")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--device", default="cuda", help="torch device  [default: cuda]")
     parser.add_argument(
-        "--budget", type=float, default=440.0, help="seconds to use at most  [default: 440]"
+        "--budget", type=float, default=440.0, help="maximum number of seconds  [default: 440]"
     )
     parser.add_argument(
         "--sizes",
         default=",".join(map(str, SIZES)),
-        help="runs of the stacks that are timed  [default: %(default)s]",
+        help="numbers of runs in the timed stacks  [default: %(default)s]",
     )
-    parser.add_argument("--rehearse", action="store_true", help="tiny sizes, made images")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="use tiny sizes and synthetic images"
+    )
     options = parser.parse_args(arguments)
     started = STARTED if arguments is None else time.monotonic()
 
@@ -281,7 +284,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "failed" in figures.found:
         sys.exit("accelerator: a part failed; see `failed` in the file")
     if not checked or not all(row["near"] for row in checked):
-        sys.exit("accelerator: a stack came out otherwise than the loop; see `checked` in the file")
+        sys.exit(
+            "accelerator: stacks were not compared with the loop, or their results differ from the "
+            "loop's; see `checked` in the file"
+        )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How time and memory grow with the number of runs, and what would break first on a cluster.
+"""Measure how time and memory grow with the number of runs, and what limits a cluster.
 
     python benchmarks/growth.py [--largest 10000] [--json FILE]
 
-Records are made up, so nothing is trained here but for the last line. For 10, 100, ... records,
-each in a process of its own: `spatialnb status`; looking all of them up (`complete`, every record
-read and checked); and scheduling as many missing runs, whose records come back at once and are
-written. Time is processor time, user and system, less that of the same process with nothing to do;
-memory is the peak. Then a worker's peak after one run, after ten, and after one of ten times the
-epochs.
+Records are made up, and nothing is trained except for the last measurement. For 10, 100, ...
+records, a separate process each runs `spatialnb status`; looks up all records (`complete`, which
+reads and checks each); and schedules as many missing runs, whose records return immediately and are
+written. Time is CPU time (user and system) minus that of the same process without records; memory
+is the peak. Last, a worker's peak memory is measured after one run, after ten, and after one with
+ten times the epochs.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 LARGEST = 10_000
 NODES, CORES, RUNS = 100, 64, 100_000
-"""The cluster and the grid of the estimate."""
+"""Nodes, cores per node, and runs in the estimate for a cluster."""
 
 
 def configs(count: int) -> list[Any]:
-    """Small runs of the quick edition."""
+    """Small runs on a quick edition."""
     from spatialnb.config.run import Run
 
     return [
@@ -42,7 +42,7 @@ def configs(count: int) -> list[Any]:
 
 
 def made(config: dict[str, Any]) -> Any:
-    """The record that a run of twelve epochs could have left."""
+    """A made-up record of a run with twelve epochs."""
     from spatialnb.records.store import Record
 
     curve = [1.0 / (3 + epoch + config["seed"]) for epoch in range(12)]
@@ -56,18 +56,20 @@ def made(config: dict[str, Any]) -> Any:
 
 
 class Made(Executor):
-    """Trains nothing."""
+    """Executor that trains nothing and returns made-up records."""
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
-        """A made record, at once."""
-        from spatialnb.execution.trainer import Trained  # here, so that status is timed without it
+        """Return a made-up record immediately."""
+        from spatialnb.execution.trainer import (
+            Trained,
+        )  # here, so that `status` is timed without this import
 
         future: Future[Any] = Future()
         future.set_result(Trained(made(arguments[0])))
         return future
 
 
-# What a process of its own does: nothing but imports and configurations where `count` is 0.
+# Work of the separate processes. With `count` 0, they only import and create configurations.
 
 
 def status(folder: Path, count: int) -> None:
@@ -95,7 +97,7 @@ def schedule(folder: Path, count: int) -> None:
 
 
 def train(folder: Path, count: int) -> None:
-    """So many runs if `count` is positive; one run of so many times the epochs if negative."""
+    """Train `count` runs; if negative, one run with `-count` times the epochs."""
     from dataclasses import replace
 
     from spatialnb.execution import trainer
@@ -114,7 +116,7 @@ CHILDREN = {"status": status, "look_up": look_up, "schedule": schedule, "train":
 
 
 def measured(name: str, folder: Path, count: int) -> tuple[float, float]:
-    """Processor seconds and peak megabytes of a process of its own."""
+    """CPU seconds and peak megabytes of the work in a separate process."""
     command = [sys.executable, __file__, "--child", name, str(folder), str(count)]
     variables = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=variables)
@@ -127,11 +129,11 @@ def measured(name: str, folder: Path, count: int) -> tuple[float, float]:
 
 
 def growth(sizes: Sequence[int]) -> list[dict[str, float]]:
-    """A row a size: seconds beyond those of nothing, and megabytes."""
+    """One row per size: CPU seconds, minus those without records, and peak megabytes."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
-        nothing = {  # the least of three: the first one warms up
+        nothing = {  # minimum of three, because the first one warms up
             name: min(measured(name, store, 0)[0] for _ in range(3))
             for name in ("look_up", "schedule")
         }
@@ -146,7 +148,7 @@ def growth(sizes: Sequence[int]) -> list[dict[str, float]]:
 
 
 def fill(folder: Path, count: int) -> None:
-    """Write made records. Without a sync each, for this is not what is measured."""
+    """Write made-up records, without syncing each, since this is not measured."""
     (folder / "runs").mkdir(exist_ok=True)
     for config in configs(count):
         record = made(config.to_dict())
@@ -154,7 +156,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 def recorded_seconds() -> float:
-    """Median of the published runs of CIFAR-10, over twelve epochs on one core."""
+    """Median training time of published CIFAR-10 runs, for twelve epochs on one core."""
     import statistics
 
     from spatialnb.records.store import published_folder
@@ -168,7 +170,7 @@ def recorded_seconds() -> float:
 
 
 def estimate(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    """What the slopes between the two largest sizes give for a large grid on a cluster."""
+    """Extrapolate the slope between the two largest sizes to a large grid on a cluster."""
     before, last = rows[-2:]
     more = last["records"] - before["records"]
 
@@ -183,7 +185,7 @@ def estimate(rows: Sequence[dict[str, float]]) -> dict[str, float]:
         "run_s": run_s,
         "hours": RUNS * run_s / workers / 3600,
         "ended_per_s": workers / run_s,
-        "taken_per_s": 1.0 / slope("schedule_s"),  # by processor time alone
+        "taken_per_s": 1.0 / slope("schedule_s"),  # by CPU time only
         "look_up_s": RUNS * slope("look_up_s"),
         "status_s": last["status_s"] + (RUNS - last["records"]) * slope("status_s"),
         "caller_gb": (last["schedule_mb"] + (RUNS - last["records"]) * slope("schedule_mb")) / 1e3,
@@ -194,11 +196,11 @@ def words(found: dict[str, float]) -> str:
     """The estimate as text."""
     load = found["ended_per_s"] / found["taken_per_s"]
     first = (
-        "more than it can take: the one process that records is what breaks first, so split the "
-        "grid between several callers, by chapter or by seeds"
+        "too few. The single process that records is the bottleneck, so split the grid between "
+        "several callers, by chapter or by seeds"
         if load > 1.0
-        else f"{load:.0%} of what it can take; it would break first, at {1 / load:.1f} times the "
-        "workers, or where its disk syncs more slowly"
+        else f"{load:.0%} of this rate is needed. The caller would become the bottleneck with "
+        f"{1 / load:.1f} times the workers, or with a disk that syncs more slowly"
     )
     return (
         f"{found['runs']:,} runs of {found['run_s']:.0f} s on {found['nodes']} nodes "
@@ -213,8 +215,13 @@ def words(found: dict[str, float]) -> str:
 def main() -> None:
     """Measure, and print the tables and the estimate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--largest", type=int, default=LARGEST, help=f"records  [{LARGEST}]")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=LARGEST,
+        help=f"largest number of records  [default: {LARGEST}]",
+    )
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:

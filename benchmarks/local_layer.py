@@ -1,16 +1,16 @@
-"""What a local first layer buys: time and memory of a pass and of a training step, by its form.
+"""Measure time and memory of a local first layer in several forms, per pass and training step.
 
     python benchmarks/local_layer.py [--device cuda] [--rounds 15] [--json FILE]
 
-A first layer of 3072 inputs whose units keep their nearest pixels on the plane: 256 units with
-94.2 % zeros, and 1,024 with 98 %. ``dense`` multiplies every weight; ``masked`` does so too, after
-a product with the mask (``attach_local``); ``csr`` is ``torch.sparse``'s compressed rows, for the
-forward pass alone; ``compact`` gathers inputs for small dense products
-(``spatialnb.priors.local_layers``). In every round each is timed in turn, and the ratio to dense is
-that within the round; medians over rounds are printed. On the processor, with one thread, and on a
-GPU where there is one, unless a device is named. Memory is what a form stores, weights, masks,
-indices and biases, for a step Adam's averages too; and the most that the work holds at once
-besides, such as gathered inputs and gradients.
+The first layer has 3072 inputs, and each unit keeps its nearest pixels on the pixel grid: 256 units
+with 94.2 % zeros, and 1,024 with 98 %. ``dense`` multiplies all weights; ``masked`` does so too,
+after multiplying them by the mask (``attach_local``); ``csr`` uses the compressed rows of
+``torch.sparse``, for the forward pass only; ``compact`` gathers inputs for small dense products
+(``spatialnb.priors.local_layers``). Every round times each form in turn, and ratios to dense are
+taken within a round; medians over rounds are printed. Without ``--device``, it uses the CPU, with
+one thread, and then a GPU if there is one. Memory is what a form stores (weights, masks, indices
+and biases; for a step, also Adam's averages), and the peak of temporary memory, such as gathered
+inputs and gradients.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from spatialnb.records import provenance
 
 SHAPE = (3, 32, 32)
 LAYERS = ((256, 0.058), (1024, 0.02))
-"""Units, and the share of inputs that each keeps."""
+"""Number of units, and fraction of inputs that each keeps."""
 BATCHES = (1, 32, 1024)
 SECONDS = 0.05
-"""How long one timing lasts, about."""
+"""Approximate duration of one timing, in seconds."""
 
 
 class Rows:
-    """The layer as ``torch.sparse``'s compressed rows, with indices of 32 bits."""
+    """The layer with ``torch.sparse``'s compressed rows and 32-bit indices."""
 
     def __init__(self, rows: Tensor, bias: Tensor) -> None:
         self.sparse = rows.crow_indices().int(), rows.col_indices().int(), rows.values()
@@ -55,7 +55,7 @@ class Rows:
 
 
 def forms(units: int, keep: float, shape: tuple[int, int, int], device: str) -> dict[str, Any]:
-    """The same layer in every form, each a module or a function of the inputs."""
+    """The same layer in all forms, each a module or a function of the inputs."""
     torch.manual_seed(0)
     inputs = shape[0] * shape[1] * shape[2]
     between = plane(shape, units)[:1]
@@ -64,7 +64,7 @@ def forms(units: int, keep: float, shape: tuple[int, int, int], device: str) -> 
     )
     dense = nn.Linear(inputs, units).to(device)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that CSR is a beta feature
+        warnings.simplefilter("ignore")  # the warning that CSR is a beta feature
         sparse = masked.weight.detach().to_sparse_csr()
     return {
         "dense": dense,
@@ -75,7 +75,7 @@ def forms(units: int, keep: float, shape: tuple[int, int, int], device: str) -> 
 
 
 def stored(form: Any, work: str) -> int:
-    """Bytes of all that a form keeps from one pass, or one step, to the next."""
+    """Bytes that a form stores between passes, or between training steps."""
     if not isinstance(form, nn.Module):
         parts = [*form.sparse, form.bias]
     else:
@@ -85,7 +85,7 @@ def stored(form: Any, work: str) -> int:
 
 
 def working(work: Callable[[], None], device: str) -> int:
-    """The largest number of bytes that a piece of work holds at once, besides what is stored."""
+    """Peak bytes of temporary memory during the work."""
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -101,7 +101,7 @@ def working(work: Callable[[], None], device: str) -> int:
 
 
 def forward(form: Any, x: Tensor) -> Callable[[], None]:
-    """One forward pass without gradients."""
+    """A function for one forward pass without gradients."""
 
     def work() -> None:
         with torch.no_grad():
@@ -111,19 +111,19 @@ def forward(form: Any, x: Tensor) -> Callable[[], None]:
 
 
 def step(form: nn.Module, x: Tensor) -> Callable[[], None]:
-    """Forward, backward and a step of Adam."""
+    """A function for one training step: forward, backward and Adam."""
     optimizer = torch.optim.Adam(form.parameters(), lr=1e-3)
 
     def work() -> None:
         form(x).square().mean().backward()
         optimizer.step()
-        optimizer.zero_grad()  # at the end, so that no gradient is held from step to step
+        optimizer.zero_grad()  # at the end, so that no gradients are held between steps
 
     return work
 
 
 def seconds(work: Callable[[], None], times: int, device: str) -> float:
-    """Mean time of a piece of work."""
+    """Mean seconds of the work over `times` repetitions."""
     _wait(device)
     started = time.perf_counter()
     for _ in range(times):
@@ -140,7 +140,7 @@ def _wait(device: str) -> None:
 def measure(
     units: int, keep: float, batch: int, rounds: int, device: str, shape: tuple[int, int, int]
 ) -> list[dict[str, Any]]:
-    """Rows of figures, one a form and kind of work."""
+    """Measure, and return one row per form and kind of work."""
     made = forms(units, keep, shape, device)
     x = torch.randn(batch, shape[0] * shape[1] * shape[2], device=device)
     works = {("forward", name): forward(form, x) for name, form in made.items()}
@@ -149,7 +149,7 @@ def measure(
     }
     times, held = {}, {}
     for key, work in works.items():
-        work()  # Adam's averages are there from here on
+        work()  # this creates Adam's averages
         held[key] = working(work, device)
         times[key] = max(1, int(SECONDS / max(seconds(work, 1, device), 1e-9)))
     found: dict[tuple[str, str], list[float]] = {key: [] for key in works}
@@ -178,12 +178,14 @@ def measure(
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print, and write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", help="as torch calls it  [default: cpu, and cuda if there]")
+    parser.add_argument("--device", help="torch device  [default: cpu, then cuda if available]")
     parser.add_argument("--rounds", type=int, default=15, help="[default: 15]")
-    parser.add_argument("--json", type=Path, help="the file to write")
+    parser.add_argument("--json", type=Path, help="file to write")
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts
+    os.environ.setdefault(
+        "KINETO_LOG_LEVEL", "6"
+    )  # otherwise the profiler prints a message when it starts
     torch.set_num_threads(1)
     layers, batches, shape = LAYERS, BATCHES, SHAPE
     if options.rehearse:

@@ -1,9 +1,9 @@
-"""What a page of the built book weighs, and how soon it shows something, read from disk.
+"""Measure the size and the first paint of every page of the built book, read from disk.
 
     python benchmarks/pages.py [FOLDER] [--rounds 5]    # default: _build/html, from `make book`
 
-Weight is the size of every file that the page loads, itself included; first paint is the browser's
-own measure, Chromium's, in a new tab with nothing kept from before, network off.
+Size includes the page and every file that it loads. First paint is measured by Chromium in a new
+tab with an empty cache, without a network.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", type=Path, default=BUILT)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     options = parser.parse_args()
     figures = {}
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None or not (options.folder / "book").is_dir():
-        print("skipped: it needs the built book (make book) and Chromium")
+        print("skipped: needs the built book (make book) and Chromium")
         return
 
     from playwright.sync_api import sync_playwright

@@ -1,11 +1,11 @@
-"""Published runs that a GPU made, trained again by the loop on a CPU.
+"""Train published runs that were made on a GPU again, with the loop on a CPU.
 
     python benchmarks/repeated.py --out book/speed/repeated.json [--runs 40] [--seed 0]
 
-A random sample of the runs of large studies (``Study.any_engine``) with claims. Each has the same
-initial weights and the same order of images as before, and rounding differs. The file has both
-accuracies, and the mean and standard deviation of the arm over its recorded seeds. Training takes
-about a minute a run on one core; runs that are in ``--store`` are not trained again.
+It takes a random sample of the runs of large studies (``Study.any_engine``) with claims. Each has
+the same initial weights and order of images as before; only rounding differs. The file contains
+both accuracies, and the mean and standard deviation of the arm over its recorded seeds. Training
+takes about a minute per run on one core; runs in ``--store`` are not trained again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from spatialnb.study import metrics
 def main() -> None:
     """Train the sample again, and write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="the file to write")
-    parser.add_argument("--runs", type=int, default=40, help="in the sample  [default: 40]")
-    parser.add_argument("--seed", type=int, default=0, help="of the sample  [default: 0]")
-    parser.add_argument("--store", type=Path, default=Path("repeated"), help="for the new records")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    parser.add_argument("--runs", type=int, default=40, help="runs in the sample  [default: 40]")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sample  [default: 0]")
+    parser.add_argument(
+        "--store", type=Path, default=Path("repeated"), help="folder for new records"
+    )
     options = parser.parse_args()
     published = Store(published_folder())
     every = [get(name) for name in (*STUDIES, *WITHOUT_PAGE)]

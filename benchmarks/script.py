@@ -1,14 +1,14 @@
-"""A training worker beside the script that most people would write, and beside Lightning.
+"""Compare a training worker with a typical training script and with PyTorch Lightning.
 
     python benchmarks/script.py [--rounds 5] [--epochs 3] [--json FILE]
 
-All three train the report's network with the exponential kernel on the first 20,000 training images
-of CIFAR-10, batch 128, Adam, and measure it on all test images after every epoch; one thread each.
-``script`` has torchvision's data set with its transforms, a ``DataLoader``, and a module that
-multiplies by the kernel in ``forward``; ``lightning`` is the same module and loaders under a
-``Trainer``, if that is there (``pip install pytorch-lightning``). In every round each trains for
-one epoch in turn, and the ratio is within the round; medians are printed. Before that each trains
-for some epochs, and the accuracies that it reaches are printed too. It needs CIFAR-10
+All three train the log's network with the exponential kernel on the first 20,000 training images of
+CIFAR-10 with Adam and batch size 128, and evaluate it on all test images after every epoch, with
+one thread each. ``script`` uses torchvision's data set with its transforms, a ``DataLoader``, and a
+module that multiplies by the kernel in ``forward``; ``lightning`` uses the same module and loaders
+with a ``Trainer``, if it is installed (``pip install pytorch-lightning``). First, each trains for
+some epochs, and the accuracies are printed. Then, in every round, each trains for one epoch in
+turn; ratios are taken within a round, and medians are printed. CIFAR-10 is required
 (``spatialnb data check``).
 """
 
@@ -44,7 +44,7 @@ RUN = Run(train_size=IMAGES, batch_size=BATCH, schedule=Static(kernel=Exponentia
 
 
 class SpatialLinear(nn.Module):
-    """A linear layer that multiplies its weight by the kernel of the distance."""
+    """A linear layer that multiplies its weights by a kernel of the distance."""
 
     def __init__(self, into: int, out: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def network() -> nn.Sequential:
 
 
 def loaders(data: Dataset) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Training and test batches as torchvision's CIFAR-10 gives them, of the same images."""
+    """Batches of the same training and test images, as from torchvision's CIFAR-10."""
     vision = import_torchvision()
     transform = vision.transforms.Compose(
         [
@@ -77,7 +77,7 @@ def loaders(data: Dataset) -> tuple[DataLoader[Any], DataLoader[Any]]:
     )
 
     def dataset(split: Split) -> Any:
-        made = vision.datasets.CIFAR10.__new__(vision.datasets.CIFAR10)  # its files are not here
+        made = vision.datasets.CIFAR10.__new__(vision.datasets.CIFAR10)  # without its files
         made.data = split.x.reshape(-1, 3, 32, 32).permute(0, 2, 3, 1).contiguous().numpy()
         made.targets = split.y.tolist()
         made.transform, made.target_transform = transform, None
@@ -88,7 +88,7 @@ def loaders(data: Dataset) -> tuple[DataLoader[Any], DataLoader[Any]]:
 
 
 def script(data: Dataset, epochs: int) -> float:
-    """Train as most scripts do; the test accuracy in the end."""
+    """Train like a typical script; return the final test accuracy."""
     train, test = loaders(data)
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
@@ -108,7 +108,7 @@ def script(data: Dataset, epochs: int) -> float:
 
 
 def lightning(data: Dataset, epochs: int) -> float:
-    """The same under Lightning's Trainer."""
+    """Train with Lightning's Trainer; return the final test accuracy."""
     import pytorch_lightning as pl
 
     class Module(pl.LightningModule):
@@ -149,18 +149,20 @@ def lightning(data: Dataset, epochs: int) -> float:
 
 
 def ours(data: Dataset, epochs: int) -> float:
-    """A training worker of this package."""
+    """Train with this package; return the final test accuracy."""
     outcome = loop.train(Run(**{**vars(RUN), "epochs": epochs}), data).outcome
     accuracy: float = outcome["epochs"]["test_accuracy"][-1]
     return accuracy
 
 
 def main() -> None:
-    """Measure all three and print a table."""
+    """Measure all three, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5, help="counted rounds  [5]")
-    parser.add_argument("--epochs", type=int, default=3, help="for the accuracies  [3]")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds  [default: 5]")
+    parser.add_argument(
+        "--epochs", type=int, default=3, help="epochs for the accuracies  [default: 3]"
+    )
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     options = parser.parse_args()
     if min(options.rounds, options.epochs) < 1:
         parser.error("--rounds and --epochs: expected at least 1")
@@ -195,7 +197,7 @@ def main() -> None:
     for name, row in figures.items():
         print(f"{name:12}{row['seconds']:>12.2f}{row['ratio']:>13.2f}{row['accuracy']:>10.1%}")
     if "lightning" not in ways:
-        print("pytorch-lightning is not installed: left out")
+        print("lightning: left out, because pytorch-lightning is not installed")
     if options.json:
         whole = {"rounds": options.rounds, "epochs": options.epochs, "rows": figures}
         whole |= {"processor": provenance.processor(), "versions": provenance.versions()}

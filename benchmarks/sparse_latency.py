@@ -1,16 +1,16 @@
-"""What zeros buy: time and memory of one forward pass, dense, as sparse CSR and as a band.
+"""Measure time and memory of a forward pass with zeros: dense, as sparse CSR, and as a band.
 
     python benchmarks/sparse_latency.py [--rounds 31] [--json book/speed/sparse_latency.json]
 
-One thread, 3072-256-128-10 with ReLU and biases, single precision, random weights in the band that
-a thresholded kernel leaves (``spatialnb.config.sparsity``), the same zeros for all. ``dense``
-multiplies zeros as any other number; ``csr`` is ``torch.sparse``'s compressed rows, with 32-bit
-indices; ``band`` is a small dense product for each of some blocks of rows, on the slice of inputs
-that these rows have; ``narrower`` is a dense network with as many weights. In every round each is
-timed in turn, and the ratio to dense is that within the round; medians over rounds are printed.
-The number of blocks is the one that was fastest before the rounds.
+One thread, a 3072-256-128-10 network with ReLU and biases, single precision, and random weights in
+the band that a thresholded kernel leaves (``spatialnb.config.sparsity``), with the same zeros for
+all. ``dense`` multiplies zeros like other numbers; ``csr`` uses the compressed rows of
+``torch.sparse`` with 32-bit indices; ``band`` uses a small dense product for each block of rows, on
+the slice of inputs that these rows need; ``narrower`` is a dense network with as many weights.
+Every round times each in turn, and ratios to dense are taken within a round; medians over rounds
+are printed. The number of blocks is the fastest one in a trial before the rounds.
 
-Memory is that of weights, indices and biases, and besides the most that a pass holds at once.
+Memory is that of weights, indices and biases, and the peak of temporary memory in a pass.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ LEVELS = (0.814, 0.886, 0.942, 0.98)
 BATCHES = (1, 32, 1024)
 BLOCKS = (2, 4, 8, 16, 32)
 SECONDS = 0.02
-"""How long one timing lasts, about."""
+"""Approximate duration of one timing, in seconds."""
 
 Layer = tuple[Tensor, Tensor]
 """Weight (out, in) and bias (out,)."""
 
 
 class Network(NamedTuple):
-    """A way to compute a network: what it stores, and logits (batch, 10) of (batch, 3072)."""
+    """An implementation: the tensors it stores, and a function (batch, 3072) to (batch, 10)."""
 
     stored: list[Tensor]
     forward: Callable[[Tensor], Tensor]
 
 
 def drawn(widths: tuple[int, ...]) -> list[Layer]:
-    """Layers with random weights: speed does not depend on what they are."""
+    """Layers with random weights, since speed does not depend on them."""
     chance = torch.Generator().manual_seed(0)
     return [
         (torch.randn(out, into, generator=chance) / into**0.5, torch.randn(out, generator=chance))
@@ -62,14 +62,14 @@ def drawn(widths: tuple[int, ...]) -> list[Layer]:
 
 
 def banded(layers: list[Layer], zeros: float) -> list[Layer]:
-    """The same layers with zeros outside the band of this level."""
+    """The layers with zeros outside the band for this fraction of zeros."""
     band = Sparse(zeros=zeros, places="band")
     kept = masks([weight for weight, _ in layers], band, torch.Generator())
     return [(weight * mask, bias) for (weight, bias), mask in zip(layers, kept, strict=True)]
 
 
 def dense(layers: list[Layer]) -> Network:
-    """Zeros multiplied as any other number."""
+    """Dense implementation, which multiplies zeros like other numbers."""
 
     def forward(x: Tensor) -> Tensor:
         for weight, bias in layers[:-1]:
@@ -80,7 +80,7 @@ def dense(layers: list[Layer]) -> Network:
 
 
 def csr(layers: list[Layer]) -> Network:
-    """Compressed rows; activations are (features, batch), as the product has them."""
+    """Implementation with compressed rows; activations are (features, batch)."""
     made = []
     for weight, bias in layers:
         rows = weight.to_sparse_csr()
@@ -110,7 +110,7 @@ def csr(layers: list[Layer]) -> Network:
 
 
 def band(layers: list[Layer], blocks: int) -> Network:
-    """Blocks of rows, each with the slice of inputs from the first to the last that it has."""
+    """Implementation with blocks of rows, each with the slice of inputs that it needs."""
     made: list[list[tuple[slice, Tensor, Tensor]]] = []
     for weight, bias in layers:
         parts = []
@@ -133,7 +133,7 @@ def band(layers: list[Layer], blocks: int) -> Network:
 
 
 def seconds(network: Network, x: Tensor, calls: int) -> float:
-    """Seconds of a pass, over so many."""
+    """Mean seconds per pass, over `calls` passes."""
     started = time.perf_counter()
     for _ in range(calls):
         network.forward(x)
@@ -141,7 +141,7 @@ def seconds(network: Network, x: Tensor, calls: int) -> float:
 
 
 def calls_of(network: Network, x: Tensor) -> int:
-    """Passes that make up a timing."""
+    """Number of passes per timing."""
     network.forward(x)
     return max(1, round(SECONDS / seconds(network, x, 3)))
 
@@ -152,7 +152,7 @@ def stored_bytes(network: Network) -> int:
 
 
 def working_bytes(network: Network, x: Tensor) -> int:
-    """The largest number of bytes that a pass holds at once, besides what is stored and `x`."""
+    """Peak bytes of temporary memory in a pass, without `x`."""
     activity = torch.profiler.ProfilerActivity.CPU
     with torch.profiler.profile(activities=[activity], profile_memory=True) as profile:
         network.forward(x)
@@ -163,7 +163,7 @@ def working_bytes(network: Network, x: Tensor) -> int:
 
 
 def measure(zeros: float, batch: int, rounds: int) -> list[dict[str, Any]]:
-    """Rows of one level and batch, a way to compute it each."""
+    """Measure one level and batch size, and return one row per implementation."""
     layers = banded(drawn(WIDTHS), zeros)
     x = torch.randn(batch, WIDTHS[0], generator=torch.Generator().manual_seed(1))
     bands = {blocks: band(layers, blocks) for blocks in BLOCKS}
@@ -203,15 +203,17 @@ def measure(zeros: float, batch: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measure every level and batch, and print a table."""
+    """Measure all levels and batch sizes, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=31, help="counted rounds  [31]")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--rounds", type=int, default=31, help="number of rounds  [default: 31]")
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {arguments.rounds}")
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler says when it starts
+    os.environ.setdefault(
+        "KINETO_LOG_LEVEL", "6"
+    )  # otherwise the profiler prints a message when it starts
     torch.set_num_threads(1)
     with torch.inference_mode():
         rows = [

@@ -1,10 +1,10 @@
-"""What a reader waits for: the command line, a chapter's notebook, and the book, built and again.
+"""Measure how long the command line, the chapters' notebooks and the book's build take.
 
     python benchmarks/startup.py [--rounds 5] [--json FILE]
 
-Seconds by the clock, one thing after the other: `spatialnb --help` and a Python that does nothing,
-medians of rounds; every chapter's notebook alone, from its published records; the book from
-nothing, and once more with nothing changed. Builds the book of this checkout anew.
+Wall-clock seconds, measured one after another: `spatialnb --help` and an empty Python program,
+medians over rounds; every chapter's notebook alone, from its published records; building the book
+from scratch, and again without changes. This rebuilds the book of this checkout.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def seconds(*command: str) -> float:
-    """How long a command takes; CalledProcessError, with what it said, where it fails."""
+    """Seconds that a command takes; CalledProcessError if it fails."""
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
 def chapters() -> dict[str, float]:
-    """Seconds of every chapter's notebook, its kernel's start among them."""
+    """Seconds of every chapter's notebook, including the start of its kernel."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -46,10 +46,12 @@ def chapters() -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure all of it and print it."""
+    """Measure everything, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=5, help="of the command line  [5]")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="rounds for the command line  [default: 5]"
+    )
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {arguments.rounds}")

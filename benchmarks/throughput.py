@@ -1,13 +1,13 @@
-"""Samples a second of a training worker, beside the matrix products that it cannot do without.
+"""Measure samples per second of a training worker, compared with its matrix products alone.
 
     python benchmarks/throughput.py [--rounds 7] [--json FILE]
 
-One thread a worker, 3072-256-128-10, batch 128, uint8 images in memory, fused Adam: the loop of
-``spatialnb.training.loop`` itself. In every round the matrix products of a step (forward,
-backward, same shapes, same thread, nothing else) are timed first, then the loop without a prior,
-then with the exponential kernel; the share is the ratio within the round, and medians over rounds
-are printed. Inputs and Adam's steps are timed alone, too: the shares of the loop's time that they
-take. Two workers do the same at the same time.
+It times the loop of ``spatialnb.training.loop`` itself: one thread per worker, a 3072-256-128-10
+network, batch size 128, uint8 images in memory, fused Adam. Every round times the matrix products
+of a step alone (forward and backward, same shapes, same thread), then the loop without a prior,
+then with the exponential kernel; the share is the ratio within a round, and medians over rounds are
+printed. Inputs and Adam's steps are also timed alone, as shares of the loop's time. Then two
+workers do the same at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STEPS = 390
 
 
 def made_data() -> Any:
-    """Random images in the shape of CIFAR-10: speed does not depend on what they show."""
+    """Random images in the shape of CIFAR-10, since speed does not depend on their content."""
     import torch
 
     from spatialnb.datasets import Dataset, Split
@@ -50,13 +50,13 @@ def made_data() -> Any:
 
 
 def products() -> float:
-    """Samples a second of a step's matrix products alone."""
+    """Samples per second of a step's matrix products alone."""
     import torch
 
     layers = []
     for index, (into, out) in enumerate(itertools.pairwise(WIDTHS)):
         x, w, g = torch.randn(BATCH, into), torch.randn(out, into), torch.randn(BATCH, out)
-        layers.append((x, w, g, index > 0))  # the first layer passes no gradient on
+        layers.append((x, w, g, index > 0))  # the first layer needs no gradient of its inputs
     started = time.perf_counter()
     for _ in range(STEPS):
         for x, w, g, passes_on in layers:
@@ -68,7 +68,7 @@ def products() -> float:
 
 
 def inputs(data: Any) -> float:
-    """Samples a second of choosing, converting and standardising the images of a batch alone."""
+    """Samples per second of selecting, converting and standardising images alone."""
     import torch
 
     order = torch.randperm(STEPS * BATCH)
@@ -79,7 +79,7 @@ def inputs(data: Any) -> float:
 
 
 def adam() -> float:
-    """Samples a second of Adam's steps alone."""
+    """Samples per second of Adam's steps alone."""
     import torch
 
     shapes = [(out, into) for into, out in itertools.pairwise(WIDTHS)]
@@ -94,7 +94,7 @@ def adam() -> float:
 
 
 def loop(data: Any, run: Any) -> float:
-    """Samples a second of one epoch of the training loop."""
+    """Samples per second of one epoch of the training loop."""
     from spatialnb.training import loop
 
     started = time.perf_counter()
@@ -103,7 +103,7 @@ def loop(data: Any, run: Any) -> float:
 
 
 def measure(rounds: int, barrier: Any, results: Any) -> None:
-    """A worker: every round of it, in step with the others."""
+    """Run all rounds of a worker, in step with the other workers."""
     import torch
 
     from spatialnb import Exponential, Run, Static
@@ -129,7 +129,7 @@ def measure(rounds: int, barrier: Any, results: Any) -> None:
 
 
 def workers(count: int, rounds: int) -> list[dict[str, float]]:
-    """Rows by round, rates summed over so many workers at once."""
+    """Rows by round, with rates summed over `count` simultaneous workers."""
     from spatialnb.execution.process_pool import worker_environment
 
     context = multiprocessing.get_context("spawn")
@@ -166,13 +166,13 @@ def summary(rows: list[dict[str, float]]) -> dict[str, float]:
 def main() -> None:
     """Measure with one worker and with two, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=7, help="counted rounds  [7]")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds  [default: 7]")
+    parser.add_argument("--json", type=Path, help="file to which the figures are also written")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {arguments.rounds}")
     figures = {str(count): summary(workers(count, arguments.rounds)) for count in (1, 2)}
-    print(f"medians of {arguments.rounds} rounds, samples a second")
+    print(f"medians of {arguments.rounds} rounds, samples per second")
     print(
         f"{'workers':>8}{'products':>10}{'plain':>8}{'share':>8}{'prior':>8}{'share':>8}{'cost':>7}"
         f"{'inputs':>8}{'Adam':>7}"

@@ -1,6 +1,6 @@
-"""Spatial weight priors for neural networks, and the runs of an executable research report.
+"""Spatial weight priors for neural networks, and the experiments of the book about them.
 
-Names are imported when they are first used, so that the command line answers without torch.
+Names are imported on first use, so that the command line starts without torch.
 """
 
 import lazy_loader

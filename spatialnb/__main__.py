@@ -1,4 +1,4 @@
-"""``python -m spatialnb``: the commands."""
+"""Entry point of ``python -m spatialnb``: the command line."""
 
 from spatialnb.commands.cli import main
 

@@ -1,7 +1,8 @@
-"""What is installed besides the core, and what to say where it is not.
+"""Optional dependencies, and error messages that say how to install them.
 
-``pip install spatialnb`` brings what puts a prior on a network and trains a run: torch, numpy and a
-few small packages. The rest comes with an extra, such as ``pip install 'spatialnb[run]'``.
+``pip install spatialnb`` installs what is needed to put a prior on a network and to train a run:
+torch, numpy and a few small packages. Other packages come with an extra, for example
+``pip install 'spatialnb[run]'``.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ EXTRAS = {
     "torchvision": "run",
     "traitlets": "run",
 }
-"""The extra that brings a module, by the module's top name."""
+"""The extra that installs a module, by the module's top-level name."""
 CALLED = {"PIL": "pillow", "distributed": "dask.distributed", "sklearn": "scikit-learn"}
-"""What a module is called where it is installed, if that is another name."""
+"""Names of packages that differ from the names of their modules."""
 
 
 def sentence(error: ModuleNotFoundError, what: str = "this") -> str | None:
-    """What needs which package, and how to install it; None for a module that no extra brings."""
+    """Say what needs which package, and how to install it; None if no extra installs it."""
     name = (error.name or "").partition(".")[0]
     if name not in EXTRAS:
         return None
@@ -47,11 +48,11 @@ def sentence(error: ModuleNotFoundError, what: str = "this") -> str | None:
 
 
 def needed(module: str) -> Any:
-    """A module that an extra brings.
+    """Import and return a module that an extra installs.
 
     Raises
     ------
-    ModuleNotFoundError : it is not installed; the message names the extra.
+    ModuleNotFoundError : the module is not installed; the message names the extra.
     """
     try:
         return importlib.import_module(module)
@@ -60,11 +61,11 @@ def needed(module: str) -> Any:
 
 
 def check(*modules: str) -> None:
-    """Make sure that modules are installed, without importing them.
+    """Check that modules are installed, without importing them.
 
     Raises
     ------
-    ModuleNotFoundError : one is not installed; the message names the extra.
+    ModuleNotFoundError : a module is not installed; the message names the extra.
     """
     for name in modules:
         if importlib.util.find_spec(name) is None:
@@ -72,12 +73,12 @@ def check(*modules: str) -> None:
 
 
 def explained(get: Callable[[str], Any], package: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package whose parts are imported late, with the extra in its errors.
+    """Wrap the ``__getattr__`` of a lazily importing package, so that its errors name the extra.
 
     Parameters
     ----------
-    get : what gives a name of the package.
-    package : its name, for the message.
+    get : the ``__getattr__`` to wrap, from a name to its value.
+    package : the package's name, for the message.
     """
 
     @functools.wraps(get)

@@ -1,7 +1,8 @@
-"""Names for the kinds of a thing, so that a kernel or a schedule can go to JSON and back.
+"""Registries of named classes and functions, with which configurations are written to JSON.
 
-A kind is a frozen dataclass. Its name stands in every run that uses it, so a name once taken is
-never given to another class: runs of the one would be looked up as runs of the other.
+A registered class ("kind"), such as a kernel, is a frozen dataclass. Its name is part of the
+configuration of every run that uses it, so a name must never be reused for another class:
+recorded runs with one class would be found as runs with the other.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-"""What a name looks like."""
+"""Pattern of a name."""
 
-# Every registry by the base class of what it names: a field annotated `Kernel` finds its own.
+# Registries by base class: the annotation of a field, such as `Kernel`, selects its registry.
 _REGISTRIES: dict[type, Registry[Any]] = {}
 
 
 class Registry(Generic[T]):
-    """The kinds of one base class by name.
+    """Registered subclasses of one base class, by name.
 
     Parameters
     ----------
-    base : the base class, whose subclasses are the kinds.
-    what : the word for it in messages, e.g. ``"kernel"``.
+    base : the base class of the registered classes.
+    what : what messages call such a class, e.g. ``"kernel"``.
     """
 
     def __init__(self, base: type[T], what: str) -> None:
@@ -43,7 +44,7 @@ class Registry(Generic[T]):
         _REGISTRIES[base] = self
 
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator: make a frozen dataclass known as `name`.
+        """Class decorator: register a frozen dataclass under `name`.
 
         Raises
         ------
@@ -72,18 +73,18 @@ class Registry(Generic[T]):
         return keep
 
     def forget(self, name: str) -> None:
-        """Make a name free again."""
+        """Unregister a name."""
         del self._kinds[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._kinds)
 
     def items(self) -> list[tuple[str, type[T]]]:
-        """Every name with its class."""
+        """All names with their classes."""
         return list(self._kinds.items())
 
     def name_of(self, value: T) -> str:
-        """The name under which the value's class is registered."""
+        """The name under which the value's class is registered; TypeError if it is not."""
         for name, kind in self._kinds.items():
             if kind is type(value):
                 return name
@@ -93,20 +94,20 @@ class Registry(Generic[T]):
         )
 
     def get(self, name: str) -> type[T]:
-        """The class of that name, or ValueError with the names there are."""
+        """The class with this name; ValueError lists the known names if there is none."""
         if name not in self._kinds:
             raise ValueError(unknown(self.what, name, self._kinds))
         return self._kinds[name]
 
 
 class Functions(Generic[F]):
-    """Functions by name: what a run asks for by a word, such as an action or an optimiser.
+    """Registered functions by name, such as the actions or optimisers that a run can select.
 
     Parameters
     ----------
-    what : the word for one of them in messages, e.g. ``"action"``.
-    built_in : where the package's own ones are, as ``"module:attribute"``. They are imported when
-        they are first used, so that a name can be checked without torch.
+    what : what messages call such a function, e.g. ``"action"``.
+    built_in : the package's own functions by name, as ``"module:attribute"``. They are imported on
+        first use, so that names can be checked without torch.
     """
 
     def __init__(self, what: str, built_in: Mapping[str, str] | None = None) -> None:
@@ -114,7 +115,7 @@ class Functions(Generic[F]):
         self._functions: dict[str, F | str] = dict(built_in or {})
 
     def register(self, name: str) -> Callable[[F], F]:
-        """Decorator: make a function known as `name`. ValueError where the name is taken."""
+        """Decorator: register a function under `name`. ValueError if the name is taken."""
         check_name(self.what, name)
 
         def keep(function: F) -> F:
@@ -126,19 +127,19 @@ class Functions(Generic[F]):
         return keep
 
     def forget(self, name: str) -> None:
-        """Make a name free again."""
+        """Unregister a name."""
         del self._functions[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._functions)
 
     def check(self, name: str) -> None:
-        """Raise ValueError, which names those there are, unless there is one of that name."""
+        """Raise ValueError, which lists the known names, unless this name is registered."""
         if name not in self._functions:
             raise ValueError(unknown(self.what, name, self._functions))
 
     def get(self, name: str) -> F:
-        """The function of that name, or ValueError with the names there are."""
+        """The function with this name; ValueError lists the known names if there is none."""
         self.check(name)
         found = self._functions[name]
         if isinstance(found, str):
@@ -148,7 +149,7 @@ class Functions(Generic[F]):
         return found
 
     def items(self) -> list[tuple[str, F]]:
-        """Every name with its function, but for built-in ones that have not been used yet."""
+        """All names with their functions, except built-in ones that are not imported yet."""
         return [(n, f) for n, f in self._functions.items() if not isinstance(f, str)]
 
 
@@ -162,10 +163,10 @@ def check_name(what: str, name: str) -> None:
 
 
 def check_free(what: str, name: str, taken: Mapping[str, Any], new: Any) -> None:
-    """Raise ValueError where `name` stands for something else already.
+    """Raise ValueError if `name` is already registered for something else.
 
-    A notebook's cell that is run twice defines its class anew: the same module and qualified name
-    replace themselves.
+    An object with the same module and qualified name may replace the old one, because running a
+    notebook cell twice defines its class again.
     """
     old = taken.get(name)
     if old is None:
@@ -179,17 +180,17 @@ def check_free(what: str, name: str, taken: Mapping[str, Any], new: Any) -> None
 
 
 def unknown(what: str, name: object, allowed: Mapping[str, Any]) -> str:
-    """The message for a name that is not there: what is allowed, and the likely one."""
+    """The message for an unknown name, with the known names and the most similar one."""
     close = difflib.get_close_matches(str(name), list(allowed), n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {what} {name!r}; known: {', '.join(sorted(allowed))}.{hint}"
 
 
 def encode(value: Any) -> Any:
-    """A dataclass, and what is in it, as plain JSON data.
+    """Convert a dataclass, with everything in it, to plain JSON data.
 
-    A field that is None is left out. So a field that is added later, with None for "not there",
-    leaves the ids of older runs as they were.
+    Fields that are None are omitted. Adding a field with the default None therefore does not change
+    the ids of existing runs.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         plain = {
@@ -207,7 +208,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(kind: type[T], data: Any, where: str = "configuration") -> T:
-    """The dataclass that `encode` wrote. ValueError names the field that does not fit."""
+    """Create a dataclass from the output of `encode`. ValueError names an invalid field."""
     if not isinstance(data, dict):
         raise ValueError(f"{where}: expected an object, got {data!r}")
     data = dict(data)
@@ -230,10 +231,10 @@ def decode(kind: type[T], data: Any, where: str = "configuration") -> T:
 
 
 def check_fields(value: Any) -> None:
-    """Check a frozen dataclass's fields against their annotations, whole numbers made floats.
+    """Check a frozen dataclass's fields against their annotations, and convert int to float.
 
-    Called from ``__post_init__``. Raises TypeError on another type and ValueError on NaN or
-    infinity: neither has a place in JSON, and neither is a setting.
+    Called from ``__post_init__``. Raises TypeError for a wrong type, and ValueError for NaN or
+    infinity, which JSON does not have and no setting needs.
     """
     hints = _hints(typing.cast(Any, type(value)))
     for field in dataclasses.fields(value):
@@ -245,7 +246,7 @@ def check_fields(value: Any) -> None:
 
 @functools.cache
 def _hints(kind: type) -> dict[str, Any]:
-    """The annotations of a class, evaluated once: that takes longer than what is done with them."""
+    """The evaluated annotations of a class; cached because evaluating them is slow."""
     return typing.get_type_hints(kind)
 
 

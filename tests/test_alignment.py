@@ -124,7 +124,7 @@ def test_cka_of_a_rotated_and_scaled_layer_is_one_and_of_noise_small() -> None:
     assert alignment.cka(x, 3.0 * x.double() @ rotation + 1.0) == pytest.approx(1.0, abs=1e-6)
     assert alignment.cka(x, noise) < 0.1
     assert alignment.cka(x, noise) == pytest.approx(alignment.cka(noise, x), abs=1e-12)
-    with pytest.raises(ValueError, match="answers all images alike"):
+    with pytest.raises(ValueError, match="the same activations for all images"):
         alignment.cka(x, torch.ones(500, 3))
 
 

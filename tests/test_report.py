@@ -238,7 +238,7 @@ def test_the_picture_of_kernels_says_their_strengths():
         {"linear": Linear(), "exp": Exponential(), "mixed": Shuffled(kernel=Exponential())}
     )
     assert "linear: 1.00 at 0, 0.55 at 0.5, 0.10 at 1." in shown.text
-    assert "mixed: strengths at shuffled places." in shown.text
+    assert "mixed: kernel values permuted over connections." in shown.text
     assert svg_of(shown) is not None
     with pytest.raises(ValueError, match="at least one kernel"):
         report.kernel_figure({})

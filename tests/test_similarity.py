@@ -75,9 +75,11 @@ def test_unrelated_networks_are_alike_by_chance_alone() -> None:
 
 
 def test_networks_of_other_shapes_or_layers_are_not_compared() -> None:
-    with pytest.raises(ValueError, match=r"cannot compare networks of other shapes: .*\(15, 20\)"):
+    with pytest.raises(
+        ValueError, match=r"cannot compare networks: their shapes differ, .*\(15, 20\)"
+    ):
         cosine(network(1), network(1, hidden=(14, 12)))
-    with pytest.raises(ValueError, match="cannot compare networks of other shapes"):
+    with pytest.raises(ValueError, match="cannot compare networks: their shapes differ"):
         cosine(network(1), {**network(1), "6": torch.ones(1, 1)})
 
 

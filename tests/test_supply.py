@@ -140,7 +140,7 @@ UNKNOWN = {"name": "one", "skip_reason": "Dependency not found"}
         ([GOOD], 0, "1 packages looked up, 0 findings left"),
         ([GOOD, UNKNOWN], 2, "1 are not in the database: one"),
         ([UNKNOWN], 2, "could not be reached, so nothing was looked up"),
-        ([{**GOOD, "vulns": [FOUND]}], 1, "torch 1: GHSA-1 CVE-1: mended in 2"),
+        ([{**GOOD, "vulns": [FOUND]}], 1, "torch 1: GHSA-1 CVE-1: fixed in 2"),
     ],
 )
 def test_the_audit_tells_nothing_found_from_nothing_asked(

@@ -1,9 +1,9 @@
-"""Look the locked packages up among the known vulnerabilities, and say what was found.
+"""Check the locked packages for known vulnerabilities.
 
     make audit
 
-pip-audit asks a database on the network. Where that answers nothing, pip-audit itself says that
-nothing was found; this says that nothing was asked.
+pip-audit queries a database on the network. If the database cannot be reached, pip-audit reports
+that nothing was found; this script reports that nothing was checked.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 LOCK = Path(__file__).resolve().parents[1] / "constraints.txt"
 
 EXPLAINED: dict[str, str] = {}
-"""What is known and does not touch this project: id of the finding, and why not."""
+"""Known findings that do not affect this project, by id, with the reason."""
 
 
 def says(found: list[dict[str, Any]]) -> tuple[list[str], int]:
-    """Lines about what pip-audit gives for each package, and the exit code.
+    """Summarise pip-audit's output: lines to print, and the exit code.
 
-    0 where every package was looked up and nothing is left unexplained, 1 where something is, 2
-    where packages could not be looked up.
+    The code is 0 if every package was checked and every finding is explained, 1 if a finding is not
+    explained, and 2 if packages could not be checked.
     """
     lines, left, unknown = [], 0, []
     for package in found:
@@ -35,23 +35,23 @@ def says(found: list[dict[str, Any]]) -> tuple[list[str], int]:
             why = next((EXPLAINED[name] for name in names if name in EXPLAINED), None)
             left += why is None
             fixed = ", ".join(one.get("fix_versions", ())) or "no version yet"
-            what = f"explained: {why}" if why else f"mended in {fixed}"
+            what = f"explained: {why}" if why else f"fixed in {fixed}"
             lines.append(f"{package['name']} {package['version']}: {' '.join(names)}: {what}")
     asked = len(found) - len(unknown)
     if not asked:
         lines.append(
-            "The database of vulnerabilities could not be reached, so nothing was looked up. Try "
-            "again where the network allows it."
+            "The vulnerability database could not be reached, so nothing was looked up. Try again "
+            "with network access."
         )
     else:
-        lines.append(f"{asked} packages looked up, {left} findings left to explain or to mend.")
+        lines.append(f"{asked} packages looked up, {left} findings left to explain or to fix.")
         if unknown:
             lines.append(f"{len(unknown)} are not in the database: {', '.join(sorted(unknown))}")
     return lines, 1 if left else 2 if unknown else 0
 
 
 def main() -> int:
-    """Ask pip-audit, and print what it says."""
+    """Run pip-audit, and print the summary."""
     words = [sys.executable, "-m", "pip_audit", "--requirement", str(LOCK), "--no-deps"]
     words += ["--disable-pip", "--progress-spinner", "off", "--format", "json"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
-"""What a book is made from, by name and content, and what of it changed, in words.
+"""The inputs of the book, with digests of their content, and changes between builds in words.
 
-Names are relative to the folders they stand in, so that a copy of the project has the same inputs.
+File names are relative to the inputs' folders, so that a copy of the project has the same inputs.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import spatialnb
 from spatialnb.records.store import default_store
 
 ASIDE = ("conftest.py", "references.bib")
-"""Files beside the pages that no notebook reads; nor does it the folders that begin with `_`."""
+"""Files beside the pages that no notebook reads, besides folders whose names begin with `_`."""
 TOOLS = ("build_book.py", "book_inputs.py", "warm_kernels.py")
-"""What the book is built with."""
+"""The scripts that build the book."""
 PLACES = ("SPATIALNB_STORE", "SPATIALNB_DATA", "SPATIALNB_CACHE")
-"""Variables that say where something is. What is there counts, not where."""
+"""Environment variables that name folders; the folders' content is an input, not their paths."""
 NAMED = 3
-"""So many names of what changed are said."""
+"""Up to this many changed files are named; more are counted."""
 
 Part = dict[str, str]
-"""Contents by name, each as the hexadecimal digits of its SHA-256."""
+"""SHA-256 digests of contents, by name."""
 
 
 def behind(source: Path) -> dict[str, Part]:
-    """What any notebook may be made from, besides its own code."""
+    """Inputs of all notebooks, besides their own code."""
     package, book = Path(spatialnb.__file__).parent, source / "book"
     stores = dict(zip(("working store", "published"), default_store().folders, strict=False))
     if book / "records" not in stores.values():
@@ -59,7 +59,7 @@ def behind(source: Path) -> dict[str, Part]:
 
 
 def around(source: Path) -> dict[str, Part]:
-    """What any page is made from besides its own text and what notebooks are made from."""
+    """Inputs of all pages, besides their own text and the inputs of notebooks."""
     settings = ["_config.yml", "_toc.yml", "LICENSE", "CITATION.cff", "book/references.bib"]
     for folder in sorted((source / "book").glob("_*")):
         settings += [f"book/{folder.name}/{name}" for name in _files(folder)]
@@ -73,23 +73,23 @@ def around(source: Path) -> dict[str, Part]:
 
 
 def pages(source: Path) -> Part:
-    """The sources of the pages."""
+    """The sources of the pages, with their digests."""
     book = source / "book"
     return digests(source, (f"book/{name}" for name in _files(book, besides=True) if is_page(name)))
 
 
 def is_page(name: str) -> bool:
-    """Whether a file beside the pages is one."""
+    """Whether a file is the source of a page."""
     return Path(name).suffix in (".ipynb", ".md")
 
 
 def key(parts: Mapping[str, Part]) -> str:
-    """A name for these parts."""
+    """A key that identifies these inputs."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def digests(root: Path, names: Iterable[str]) -> Part:
-    """The contents of files by their names in a folder; without those that are not there."""
+    """Digests of files in a folder, by name; missing files are left out."""
     found = {}
     for name in names:
         with contextlib.suppress(FileNotFoundError):
@@ -98,11 +98,11 @@ def digests(root: Path, names: Iterable[str]) -> Part:
 
 
 def _files(folder: Path, besides: bool = False) -> list[str]:
-    """Names of the files in a folder, but what Python keeps.
+    """Names of all files in a folder, without Python's caches.
 
     Parameters
     ----------
-    besides : leave out folders of records, and those whose name begins with ``_``.
+    besides : leave out the top-level folder of records, and those whose names begin with ``_``.
     """
     found = []
     for path, folders, names in os.walk(folder):
@@ -118,7 +118,7 @@ def _files(folder: Path, besides: bool = False) -> list[str]:
 
 
 def changes(before: Mapping[str, Part], now: Mapping[str, Part]) -> list[str]:
-    """What differs, a phrase a part: ``the package changed: report/tables.py``."""
+    """Describe changed inputs, one phrase each: ``the package changed: report/tables.py``."""
     said = []
     for name, part in now.items():
         old = before.get(name, {})
@@ -129,7 +129,7 @@ def changes(before: Mapping[str, Part], now: Mapping[str, Part]) -> list[str]:
 
 
 def _listed(names: list[str], old: Part, new: Part) -> str:
-    """Names of files or packages; how many are new, gone and changed, where they are many."""
+    """Names of files or packages; if there are many, how many are new, gone and changed."""
     if len(names) <= NAMED:
         marks = {(False, True): " (new)", (True, False): " (gone)", (True, True): ""}
         return ", ".join(f"{name}{marks[name in old, name in new]}" for name in names)

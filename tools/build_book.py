@@ -1,15 +1,15 @@
-"""Build the book: what `jupyter-book build --all -n -W --keep-going .` builds, in less time.
+"""Build the book, like `jupyter-book build --all -n -W --keep-going .`, but in less time.
 
-Jupyter Book's command reads one page after another, and to read a page is to run its notebook. Here
+Jupyter Book's command reads pages one after another, and runs each notebook as it reads it. Here
 
-- pages are read and written by several processes, and kernels start warm (`warm_kernels.py`);
-- a notebook runs again where its code changed, or anything that it may be made from: the package,
-  the records, what else stands beside the pages, the packages installed;
-- a page is read again where its text changed, and all are where anything else did. All pages are
-  written all the same, as each may quote another;
-- nothing is done where nothing changed.
+- several processes read and write pages, and kernels start warm (`warm_kernels.py`);
+- a notebook runs again only if its code changed, or an input of notebooks: the package, the
+  records, other files beside the pages, or installed packages;
+- a page is read again only if its text changed; all pages are read if another input changed. All
+  pages are written in any case, because a page may quote another;
+- nothing is done if nothing changed.
 
-Why something is done is said. To do all anew: `rm -r _build`.
+The script prints the reason for everything it does. To build everything again: `rm -r _build`.
 
     python tools/build_book.py [FOLDER]    # with _config.yml and _toc.yml; default: this project
 """
@@ -35,19 +35,19 @@ import warm_kernels
 from spatialnb.execution.cores import cores
 
 READ = (".doctrees", "jupyter_execute")
-"""What Sphinx keeps of pages that were read."""
+"""Folders in which Sphinx stores pages that it has read."""
 PROJECT = Path(__file__).parents[1]
-"""The book that is built where none is named."""
+"""Folder of the default book, this project."""
 PAGES_AT_ONCE = 2
-"""A process reads so many pages before it hands over; Sphinx's 10 leave cores idle at the end."""
+"""Number of pages that a process reads at a time; Sphinx's 10 leave cores idle at the end."""
 
 
 def build(source: Path) -> int:
-    """Build the book of folder `source` into its ``_build/html``.
+    """Build the book in the folder `source`, into ``_build/html`` there.
 
     Returns
     -------
-    int : 0, or 1 where a notebook failed, a reference is missing, or there is any other warning.
+    int : 0, or 1 if a notebook failed, a reference is missing, or there is any other warning.
     """
     built = source / "_build"
     behind, around = book_inputs.behind(source), book_inputs.around(source)
@@ -57,7 +57,7 @@ def build(source: Path) -> int:
     if again == [] and before["html"] == state(built, "html"):
         print(f"Nothing changed since the book was built. Open {_address(built)}")
         return 0
-    (built / "built.json").unlink(missing_ok=True)  # until all went well
+    (built / "built.json").unlink(missing_ok=True)  # until the build succeeds
     cache = built / ".jupyter_cache" / book_inputs.key(behind)
     print(f"Building the book in {built / 'html'}", flush=True)
     for line in [*of_notebooks(source, cache, behind), *of_pages(before, now, again)]:
@@ -65,8 +65,8 @@ def build(source: Path) -> int:
     clean(built, cache, again)
     cache.mkdir(parents=True, exist_ok=True)
     _write(cache / "behind.json", behind)
-    # A draft trains while it is built, and a bar is no result. tqdm reads this as it is imported,
-    # which is before there are kernels.
+    # Drafts train during the build, and progress bars do not belong on pages. tqdm reads this
+    # variable on import, which is before kernels start.
     os.environ["TQDM_DISABLE"] = "1"
     with warm_kernels.offered(built / "kernels"):
         result = run_sphinx(source, cache, fresh=again is None)
@@ -81,10 +81,10 @@ def build(source: Path) -> int:
 
 
 def to_read(built: Path, before: dict[str, Any], now: dict[str, Any]) -> list[str] | None:
-    """The pages that must be read again; None where all must.
+    """The pages that must be read again; None for all pages.
 
-    All must where the last build did not end well, or where anything changed but the text of pages:
-    the settings, the package, the records, which pages there are.
+    All pages must be read if the last build failed, or if anything but the text of pages changed:
+    the settings, the package, the records, or the list of pages.
     """
     if not before or before["parts"] != now["parts"]:
         return None
@@ -99,7 +99,7 @@ def to_read(built: Path, before: dict[str, Any], now: dict[str, Any]) -> list[st
 
 
 def of_notebooks(source: Path, cache: Path, behind: dict[str, book_inputs.Part]) -> list[str]:
-    """Which notebooks are run, and why."""
+    """Say which notebooks are run, and why."""
     other = next(cache.parent.glob("*/behind.json"), None)
     if other is None:
         return ["Every notebook is run: no results are kept."]
@@ -116,7 +116,7 @@ def of_notebooks(source: Path, cache: Path, behind: dict[str, book_inputs.Part])
 
 
 def of_pages(before: dict[str, Any], now: dict[str, Any], again: list[str] | None) -> list[str]:
-    """Which pages are read again, and why."""
+    """Say which pages are read again, and why."""
     if again is not None:
         return [f"Read again: {', '.join(again) or 'no page'}. All are written."]
     if not before:
@@ -124,11 +124,11 @@ def of_pages(before: dict[str, Any], now: dict[str, Any], again: list[str] | Non
     listed = {"the table of pages": dict.fromkeys(before["pages"], "")}
     table = {"the table of pages": dict.fromkeys(now["pages"], "")}
     why = book_inputs.changes({**before["parts"], **listed}, {**now["parts"], **table})
-    return ["Every page is read:", *(why or ["what was kept of the pages is not as it was left"])]
+    return ["Every page is read:", *(why or ["the stored pages were changed since"])]
 
 
 def codes(source: Path) -> dict[str, str]:
-    """Of each page with code the name under which its results are kept."""
+    """For each page with code, the name under which its results are cached."""
     from jupyter_cache import get_cache
     from myst_nb.core.config import NbParserConfig
     from myst_nb.core.read import create_nb_reader
@@ -145,7 +145,7 @@ def codes(source: Path) -> dict[str, str]:
 
 
 def _extensions(source: Path) -> list[str]:
-    """How Markdown is extended in the book."""
+    """The Markdown extensions of the book."""
     import yaml
 
     settings = yaml.safe_load((source / "_config.yml").read_text("utf-8"))
@@ -153,7 +153,7 @@ def _extensions(source: Path) -> list[str]:
 
 
 def clean(built: Path, cache: Path, again: list[str] | None) -> None:
-    """Leave no page of an earlier build, and no results but those that still hold."""
+    """Delete pages of earlier builds, and cached results that are out of date."""
     kept = {cache.parent, cache, *(built / name for name in READ if again is not None)}
     for path in [*built.glob("*"), *cache.parent.glob("*")]:
         if path.is_dir() and path not in kept:
@@ -170,12 +170,12 @@ def run_sphinx(
     built: Path | None = None,
     **settings: Any,
 ) -> int:
-    """Read pages, all or those that are not kept as they were read, and write all.
+    """Read the pages that are not stored, or all if `fresh`, and write all pages.
 
     Parameters
     ----------
-    contents, built : the table of contents and the folder for the pages, if not the book's own.
-    settings : of Sphinx, besides the book's.
+    contents, built : the table of contents, and the build folder, if not the book's own.
+    settings : settings of Sphinx in addition to the book's.
     """
     from jupyter_book.sphinx import build_sphinx
     from jupyter_cache import get_cache
@@ -184,11 +184,11 @@ def run_sphinx(
     from sphinx import builders
     from sphinx.util.parallel import make_chunks
 
-    get_cache(cache).list_cache_records()  # makes its tables, before several processes would
-    # Of a cell that has ended it waits four seconds for an output, and leaves out what comes later.
+    get_cache(cache).list_cache_records()  # creates its tables before several processes do
+    # By default, it waits four seconds for a cell's last output, and then drops the output.
     utils.executenb = functools.partial(execute, iopub_timeout=300, raise_on_iopub_timeout=True)
     builders.make_chunks = functools.partial(make_chunks, maxbatch=PAGES_AT_ONCE)
-    gc.set_threshold(500_000, 20, 100)  # most of what is made stays: pages, as trees of nodes
+    gc.set_threshold(500_000, 20, 100)  # most objects, the nodes of pages, stay in memory
     return build_sphinx(
         source,
         (built or source / "_build") / "html",
@@ -199,8 +199,8 @@ def run_sphinx(
             "latex_individualpages": False,
             "nb_execution_mode": "cache",
             "nb_execution_cache_path": str(cache),
-            # A failed notebook is then a warning, so still fatal, but the other pages are read too,
-            # and its traceback is shown.
+            # A failed notebook is then a warning, which is still fatal, but the other pages are
+            # read too, and its traceback is shown.
             "nb_execution_raise_on_error": False,
             "nb_execution_show_tb": True,
             **settings,
@@ -215,7 +215,7 @@ def run_sphinx(
 
 
 def taken(built: Path) -> dict[str, Any]:
-    """The files that each page takes in besides its own, and their contents."""
+    """The files that each page includes, and their digests."""
     environment = pickle.loads((built / ".doctrees" / "environment.pickle").read_bytes())
     by = {
         environment.doc2path(name, base=False): sorted(files)
@@ -226,7 +226,7 @@ def taken(built: Path) -> dict[str, Any]:
 
 
 def state(built: Path, *names: str) -> str:
-    """A name for the files in these folders, by name, size and time."""
+    """A digest of the names, sizes and times of all files in these folders."""
     listed = []
     for name in names:
         for root, _, files in os.walk(built / name):
@@ -237,7 +237,7 @@ def state(built: Path, *names: str) -> str:
 
 
 def folder_of_a_book(given: str) -> Path:
-    """The folder that an argument names. ValueError where it holds no book."""
+    """The folder that an argument names; ValueError if it contains no book."""
     folder = Path(given).resolve()
     if not (folder / "_config.yml").is_file():
         raise ValueError(f"{folder} holds no book: there is no _config.yml in it")
@@ -249,7 +249,7 @@ def _address(built: Path) -> str:
 
 
 def _load(path: Path) -> Any:
-    """What a file of ours holds; nothing where it is not there, or not whole."""
+    """The content of a JSON file; empty if it is missing or incomplete."""
     with contextlib.suppress(OSError, ValueError):
         return json.loads(path.read_text("utf-8"))
     return {}
@@ -261,7 +261,7 @@ def _write(path: Path, content: Any) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Build the book into _build/html.")
-    parser.add_argument("folder", nargs="?", default=PROJECT, help="with _config.yml and _toc.yml")
+    parser.add_argument("folder", nargs="?", default=PROJECT, help="folder with _config.yml")
     try:
         asked = folder_of_a_book(parser.parse_args().folder)
     except ValueError as error:

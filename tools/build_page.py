@@ -1,10 +1,10 @@
-"""Build one page of the book, to look at it while it is written.
+"""Build one page of the book, to look at it while writing.
 
-Only this page is read, and only its notebook run, so that a change of the package costs seconds.
-The page stands alone: its links to other pages and its citations lead nowhere and are not checked.
-`make book` does that.
+Only this page is read and only its notebook is run, so it takes seconds after a change of the
+package. Its links to other pages and its citations do not work and are not checked; `make book`
+checks them.
 
-    python tools/build_page.py v05           # or use_it, or the whole name of a page
+    python tools/build_page.py v05           # or use_it, or the full name of a page
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ import warm_kernels
 from spatialnb.registry import unknown
 
 ELSEWHERE = ["ref", "toc", "myst.xref_missing", "mystnb.glue_ref", "bibtex.key_not_found"]
-"""Kinds of warnings that a page gives because the others are not read."""
+"""Types of warnings that occur only because the other pages are not read."""
 
 
 def find(source: Path, name: str) -> str:
-    """The page that a name means: ``v05``, ``use_it``, ``book/use_it.md``.
+    """The page with this name: ``v05``, ``use_it``, or ``book/use_it.md``.
 
     Raises
     ------
-    ValueError : no such page; the message lists those there are.
+    ValueError : no such page; the message lists all pages.
     """
     stems = {Path(page).stem: page for page in sorted(book_inputs.pages(source))}
     stem = Path(name).stem
@@ -52,7 +52,7 @@ def build(source: Path, page: str) -> int:
 
     Returns
     -------
-    int : 0, or 1 where its notebook failed or there is a warning that has to do with it alone.
+    int : 0, or 1 if its notebook failed, or a warning concerns this page alone.
     """
     built = source / "_build" / "page"
     cache = built / ".jupyter_cache" / book_inputs.key(book_inputs.behind(source))
@@ -79,8 +79,8 @@ def build(source: Path, page: str) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Build one page of the book into _build/page.")
-    parser.add_argument("page", help="such as v05, c2b or use_it")
-    parser.add_argument("folder", nargs="?", default=build_book.PROJECT, help="of the book")
+    parser.add_argument("page", help="name of a page, such as v05, c2b or use_it")
+    parser.add_argument("folder", nargs="?", default=build_book.PROJECT, help="folder of the book")
     given = parser.parse_args()
     try:
         folder = build_book.folder_of_a_book(given.folder)

@@ -23,7 +23,7 @@ LEFT_OUT = (
     ".headerlink, script, form, noscript, details.hide, .prev-next-area, "
     "details:has(a[download]), p:has(> a[download])"
 )
-"""What is of use on a screen only."""
+"""Elements that are useful only on a screen."""
 
 STYLE = """
 @page { size: A4; margin: 18mm 18mm 20mm; }
@@ -61,7 +61,7 @@ FOOT = """<div style="width: 100%; font: 8px sans-serif; padding: 0 18mm; text-a
 
 
 class Entry(NamedTuple):
-    """A page in the contents: its part, where it is the first of one, its level and its file."""
+    """A page in the contents: its part (only for the part's first page), its level and its file."""
 
     part: str
     level: int
@@ -83,10 +83,10 @@ def entries(contents: Path) -> list[Entry]:
 
 
 def article(html: Path, page: str, known: set[str]) -> Tag:
-    """A page's text, its ids and links such that all pages can stand in one document."""
+    """A page's text, with ids and links changed so that all pages fit into one document."""
     soup = BeautifulSoup((html / f"{page}.html").read_text("utf-8"), "html.parser")
     found = soup.select_one("article.bd-article")
-    assert found is not None, f"{page}: the theme's article is not there"
+    assert found is not None, f"{page}: the theme's article is missing"
     for part in found.select(LEFT_OUT):
         part.decompose()
     for fold in found.select("details"):
@@ -109,7 +109,7 @@ def article(html: Path, page: str, known: set[str]) -> Tag:
 
 
 def document(html: Path, contents: Path) -> str:
-    """The whole book as one page of HTML."""
+    """The whole book as one HTML page."""
     listed = entries(contents)
     names = [entry.file for entry in listed]
     known = {name.rpartition("/")[2] for name in names}
@@ -138,14 +138,14 @@ def document(html: Path, contents: Path) -> str:
 
 
 def make(html: Path, contents: Path, target: Path) -> str | None:
-    """Print the book to `target`; what is missing for it, or None."""
+    """Print the book to `target`; return None, or a message on what is missing."""
     if not (html / "book").is_dir():
         return f"There is no built book in {html}. Run `make book` first."
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         return (
-            "The PDF is printed by Chromium, and there is none here. Install it (Debian, Ubuntu: "
-            "apt-get install chromium; macOS: brew install --cask chromium), then run it again."
+            "The PDF is printed by Chromium, which is not installed. Install it (Debian, Ubuntu: "
+            "apt-get install chromium; macOS: brew install --cask chromium), then run this again."
         )
     from playwright.sync_api import sync_playwright
 

@@ -1,4 +1,4 @@
-"""Draw the README's picture and the card of shared links, both of v11, from the records.
+"""Draw the README's figure and the preview card for shared links, both of v11, from records.
 
 python tools/readme_picture.py
 """
@@ -20,14 +20,14 @@ STATIC = Path(__file__).parents[1] / "book" / "_static"
 
 
 def picture(results: Results) -> None:
-    """The chapter's own figure, where the README looks for it."""
+    """Write the chapter's figure to the file that the README shows."""
     shown = report.trade_off(results, "sparsity")
     start, end = shown.html.index("<svg"), shown.html.index("</svg>") + len("</svg>")
     (STATIC / "v11.svg").write_text(alone(shown.html[start:end]) + "\n", encoding="utf-8")
 
 
 def card(results: Results) -> None:
-    """1200 × 630 pixels: the book's question, and the accuracy of every arm with its interval."""
+    """Write the card, 1200 × 630 pixels: the book's question, and the accuracy of every arm."""
     rows = summarise(results, "accuracy")
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
     figure.text(0.06, 0.86, "Does it help a network to know", fontsize=34, weight="bold")

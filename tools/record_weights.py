@@ -1,4 +1,4 @@
-"""Record a summary of the weights of published runs: seed 0 of the arms that are named.
+"""Record summaries of the weights of published runs: seed 0 of the named arms.
 
 python tools/record_weights.py v05 none linear exponential
 """
@@ -16,13 +16,13 @@ from spatialnb.studies import get
 
 
 def main(chapter: str, *arms: str) -> None:
-    """Train seed 0 of each arm again, one after another, and write its record into the book."""
+    """Train seed 0 of each arm again, and write the summary of its weights into the book."""
     study = get(chapter)
     for arm in arms:
         if arm not in study.arms:
             sys.exit(unknown("arm", arm, study.arms))
     if provenance.doubt():
-        sys.exit(f"Nobody could find the code behind the numbers: {provenance.doubt()}.")
+        sys.exit(f"The code behind these records could not be found later: {provenance.doubt()}.")
     for arm in arms:
         record = record_weights(study.configs([0])[arm][0], Store(records_store.published_folder()))
         print(f"{chapter}/{arm}: book/records/weights/{record.id}.json", flush=True)

@@ -1,15 +1,15 @@
 """Write book/registration.json: when each claim was written, and when its first record was made.
 
-For every claim, from the history of the repository: the commit that wrote it with the rule that it
-has now, the commit that added the first records by which it can be judged, whether the first is an
-ancestor of the second, how many of its seeds could be judged before it was written, and the
-amendments. The claims of a commit are read by importing its package, so a renamed module or
-another way of writing them makes no difference.
+For every claim, it lists from the git history: the commits that wrote the claim and its present
+rule, the commit that added the first records by which it can be judged, whether the claim is an
+ancestor of these records, how many of its seeds could be judged before it was written, and its
+amendments. The claims of a commit are read by importing the package at that commit, so renamed
+modules and reformatted claims make no difference.
 
     python -m tools.register_claims
 
-The file is committed, because an archive of the source has no history. Run this again after a
-claim or a record was added; a test compares.
+The file is committed, because a source archive has no history. Run this again after adding a claim
+or a record; a test compares the file with the history.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DECIDING = (
     "rule", "arm", "against", "each", "metric", "against_metric", "than", "margin", "low", "high",
     "as_share",
 )  # fmt: skip
-"""The fields of a claim that its verdict depends on, in the first edition of the rules."""
+"""Fields of a claim on which its verdict depends under the first edition of the rules."""
 
 READ = """
 import importlib, json, pkgutil, sys
@@ -85,7 +85,7 @@ LOOKED = {
     "c9f": "one or two seeds of dense, nearest, permuted and random layers of 1,024 units, and one "
     "of nearest with 98 % zeros in 256, on test images, at settings that were not searched for",
 }
-"""What had been looked at before the claims of a chapter were written, as its page says."""
+"""Results that had been seen before a chapter's claims were written, as its page says."""
 
 STATED = (
     "The commit names no reason. Both forms say the same of a share that no seed changes: that it "
@@ -98,7 +98,7 @@ REASONS = {
     ("v10", "sparsity-10"): STATED,
     ("v11", "sparsity-100"): STATED,
 }
-"""Why a claim's deciding fields were changed after it was first written."""
+"""Reasons for changes of a claim's deciding fields after it was first written."""
 
 GRID = {
     "chapter": "c2c",
@@ -126,7 +126,7 @@ SECOND = {
 
 
 def git(*arguments: str) -> str:
-    """What git says."""
+    """Run git in the project, and return its output."""
     return subprocess.run(
         ["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
@@ -134,13 +134,13 @@ def git(*arguments: str) -> str:
 
 @functools.cache
 def order() -> dict[str, int]:
-    """Every commit with its place in the history, parents first."""
+    """All commits with their positions in the history, parents first."""
     commits = git("rev-list", "--topo-order", "--reverse", "HEAD").split()
     return {commit: place for place, commit in enumerate(commits)}
 
 
 def is_ancestor(one: str, other: str) -> bool:
-    """Whether the history of the other commit has the first in it."""
+    """Whether one commit is an ancestor of the other."""
     found = subprocess.run(["git", "merge-base", "--is-ancestor", one, other], cwd=ROOT)
     return found.returncode == 0
 
@@ -162,13 +162,13 @@ def added_records() -> dict[str, str]:
 
 
 def second_edition() -> str:
-    """The commit that wrote the second edition of the rules: the one that began their module."""
+    """The commit that wrote the second edition of the rules, which added their module."""
     found = git("log", "--diff-filter=A", "--format=%H", "--", "spatialnb/study/rules.py").split()
     return found[-1]
 
 
 def claims_at(commit: str) -> list[dict[str, Any]]:
-    """The claims of the package as it was at that commit, kept by the content of the package."""
+    """The claims of the package at this commit, cached by the package's content."""
     kept = KEPT / f"{git('rev-parse', f'{commit}:spatialnb').strip()}.json"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -197,13 +197,13 @@ def _read_claims(commit: str) -> list[dict[str, Any]]:
 
 
 def writing_commits() -> list[str]:
-    """Commits that touched a study, parents first."""
+    """Commits that changed a study, parents first."""
     commits = set(git("log", "--format=%H", "--", STUDIES).split())
     return sorted(commits, key=lambda commit: order()[commit])
 
 
 def history() -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """By claim: each state of its deciding fields, and the commit that brought it."""
+    """By claim, every state of its deciding fields with the commit that introduced it."""
     states: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for commit in writing_commits():
         for claim in claims_at(commit):
@@ -216,7 +216,7 @@ def history() -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 
 def first_records(states: set[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
-    """By claim: for each of its seeds the commit with which it could first be judged."""
+    """By claim, for each of its seeds the commit with which the claim could first be judged."""
     added, place = added_records(), order()
     found = {}
     for study in studies.STUDIES.values():
@@ -247,7 +247,7 @@ def first_records(states: set[tuple[str, str]]) -> dict[tuple[str, str], list[st
 
 
 def of_spread(study: str) -> tuple[SpreadClaim, ...]:
-    """The claims about spread of a study; most have none."""
+    """A study's claims about spread; empty for most studies."""
     return m2_spread.CLAIMS if study == m2_spread.STUDY.id else ()
 
 
@@ -257,7 +257,7 @@ def _commit(commit: str) -> dict[str, str]:
 
 
 def registration() -> dict[str, Any]:
-    """All that the file holds."""
+    """The content of the file."""
     states = history()
     decided = first_records(set(states))
     rows = []

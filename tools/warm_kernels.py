@@ -1,11 +1,11 @@
-"""Kernels that start at once: copies of one process that has imported what the pages need.
+"""Jupyter kernels that start fast, as forks of a process that has imported the pages' packages.
 
-Most of the time of a short notebook goes into importing pandas, scipy, matplotlib and torch. Here
-one process does so, and each kernel is a fork of it: ipykernel itself, in a process, an environment
-and a namespace of its own, so a page gives what it gives anywhere. Kernels start as ever where a
-fork is not safe (macOS), and where an import gives a warning, which belongs into the page.
+A short notebook spends most of its time importing pandas, scipy, matplotlib and torch. Here, one
+process imports them, and each kernel is a fork of it: a normal ipykernel with a separate process,
+environment and namespace, so a page has the same output as elsewhere. Kernels start normally if a
+fork is not safe (macOS), or if an import raises a warning, which belongs on the page.
 
-    with warm_kernels.offered(folder): ...    # to whatever starts kernels inside the block
+    with warm_kernels.offered(folder): ...    # kernels that are started inside are warm
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ IMPORTED = (
     "statsmodels.stats.weightstats",
     "torch",
 )
-"""What is imported before there are kernels; of a package of ours the modules inside as well."""
+"""Modules to import before forking; for packages of spatialnb, also the modules inside."""
 SECONDS = 0.02
-"""How often an attendant looks whether its kernel has ended."""
+"""Interval at which an attendant checks whether its kernel has ended."""
 
 
 @contextlib.contextmanager
 def offered(folder: Path) -> Iterator[None]:
-    """Let kernels of the name ``python3`` start warm, in this process and in those it starts.
+    """Make kernels named ``python3`` start warm, in this process and its children.
 
     Parameters
     ----------
-    folder : where the description of such a kernel goes.
+    folder : receives the kernel specification.
     """
     import subprocess
     import tempfile
 
-    # Threads that wait for the next product, and do not yield, would slow the kernel beside.
+    # Threads that busy-wait for the next operation would slow down other kernels.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     before = os.environ.get("JUPYTER_PATH")
     with contextlib.ExitStack() as stack:
         if sys.platform == "linux":
             place = stack.enter_context(tempfile.TemporaryDirectory())
-            name = f"{place}/kernels"  # a socket's name must be short
+            name = f"{place}/kernels"  # the path of a socket must be short
             with socket.socket(socket.AF_UNIX) as door:
                 door.bind(name)
                 door.listen(64)
@@ -63,7 +63,7 @@ def offered(folder: Path) -> Iterator[None]:
                     stdin=subprocess.PIPE,
                     pass_fds=[door.fileno()],
                 )
-            stack.callback(parent.communicate)  # closes its input, on which it ends
+            stack.callback(parent.communicate)  # closes its standard input, at which it exits
             _describe(folder, [sys.executable, "-I", "-S", __file__, "--ask", name])
         else:
             _describe(folder, [sys.executable, __file__, "--cold"])
@@ -77,7 +77,7 @@ def offered(folder: Path) -> Iterator[None]:
 
 
 def _describe(folder: Path, command: list[str]) -> None:
-    """Write down how to start a kernel, for Jupyter."""
+    """Write the kernel specification for Jupyter."""
     described = {
         "argv": [*command, "-f", "{connection_file}"],
         "display_name": "Python 3 (ipykernel)",
@@ -89,13 +89,13 @@ def _describe(folder: Path, command: list[str]) -> None:
     (place / "kernel.json").write_text(json.dumps(described), "utf-8")
 
 
-# The process that Jupyter starts, and takes for the kernel.
+# The process that Jupyter starts and considers to be the kernel.
 
 
 def ask(name: str, arguments: list[str]) -> int:
-    """Ask for a kernel, hand signals on to it, and end as it ends.
+    """Request a kernel, forward signals to it, and return its exit code.
 
-    Where nobody answers, this process becomes the kernel.
+    If nobody answers, this process becomes the kernel.
     """
     with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(OSError):
         line.connect(name)
@@ -107,14 +107,14 @@ def ask(name: str, arguments: list[str]) -> int:
             signal.signal(number, lambda number, _: _to_group(kernel, number))
         try:
             ended = _number(line)
-        except OSError:  # its attendant was killed, which ends the kernel too
+        except OSError:  # its attendant was killed, at which the kernel exits too
             ended = 1
         return ended if ended >= 0 else 128 - ended
     os.execv(sys.executable, [sys.executable, __file__, "--cold", *arguments])
 
 
 def _number(line: socket.socket) -> int:
-    """A number from the other side; OSError where that is gone."""
+    """Receive a number; OSError if the other side is gone."""
     text = line.recv(8, socket.MSG_WAITALL)
     if len(text) < 8:
         raise ConnectionError("the other side is gone")
@@ -122,7 +122,7 @@ def _number(line: socket.socket) -> int:
 
 
 def _say(line: socket.socket, number: int) -> None:
-    with contextlib.suppress(OSError):  # who asked may be gone
+    with contextlib.suppress(OSError):  # the requesting process may be gone
         line.sendall(number.to_bytes(8, "big", signed=True))
 
 
@@ -131,11 +131,11 @@ def _to_group(process: int, number: int) -> None:
         os.killpg(process, number)
 
 
-# The parent of the kernels, and its children.
+# The process that forks kernels, and its children.
 
 
 def warm() -> bool:
-    """Import what kernels will need; False where that gave a warning, which would be lost."""
+    """Import what kernels need; False if an import gave a warning, which would be lost."""
     import gc
     import importlib
     import pkgutil
@@ -149,18 +149,18 @@ def warm() -> bool:
                 for part in pkgutil.iter_modules(module.__path__, f"{name}."):
                     importlib.import_module(part.name)
     gc.collect()
-    gc.freeze()  # no kernel's collector goes through all this again, so it stays shared
+    gc.freeze()  # garbage collectors then leave this memory alone, so that forks share it
     return not said
 
 
 def serve(door: socket.socket) -> list[str] | None:
-    """Make kernels for those who ask, until the standard input ends.
+    """Fork kernels on request, until the standard input is closed.
 
     Returns
     -------
-    list or None : inside a new kernel its arguments; None in the parent, at its end.
+    list or None : in a new kernel, its arguments; in the parent, None at the end.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the build, and so this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the build, and thereby this process
     while True:
         ready, _, _ = select.select([door, 0], [], [])
         with contextlib.suppress(ChildProcessError):
@@ -176,11 +176,11 @@ def serve(door: socket.socket) -> list[str] | None:
 
 
 def _attend(line: socket.socket) -> list[str]:
-    """Fork a kernel, and stay to say when it ended, and to end it where who asked is gone.
+    """Fork a kernel, report when it ends, and kill it if the requesting process is gone.
 
     Returns
     -------
-    list : inside the kernel its arguments. The attendant itself ends here.
+    list : in the kernel, its arguments. The attendant itself exits here.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     head, streams, _, _ = socket.recv_fds(line, 8, 3)
@@ -195,14 +195,14 @@ def _attend(line: socket.socket) -> list[str]:
         if ended:
             _say(line, os.waitstatus_to_exitcode(status))
             os._exit(0)
-        if select.select([line], [], [], SECONDS)[0]:  # they say no more, so they are gone
+        if select.select([line], [], [], SECONDS)[0]:  # closed by the requester
             _to_group(kernel, signal.SIGKILL)
             os.waitpid(kernel, 0)
             os._exit(0)
 
 
 def _fork() -> int:
-    """`os.fork`, which warns where a library has threads; those of ours stand a fork."""
+    """`os.fork` without its warning about threads; those of the libraries here survive a fork."""
     import warnings
 
     with warnings.catch_warnings():
@@ -213,7 +213,7 @@ def _fork() -> int:
 def _become(
     streams: list[int], arguments: list[str], folder: str, environment: dict[str, str]
 ) -> list[str]:
-    """Make this process what Jupyter would have started: its streams, folder and environment."""
+    """Give this process the streams, folder and environment of the requesting process."""
     import numpy as np
 
     os.setsid()
@@ -223,15 +223,15 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    np.random.seed()  # noqa: NPY002 - the one that every process has, as if just imported
+    np.random.seed()  # noqa: NPY002 - the global generator, as if just imported
     return arguments
 
 
 def launch(arguments: list[str], **settings: int) -> None:
-    """Be a kernel: ipykernel, which loses no output.
+    """Run ipykernel in this process, without a limit on queued outputs.
 
-    It may drop some where a cell gives more than a thousand, as one does that makes the numbers of
-    a chapter known, and who runs the notebook is slow to take them.
+    With its default limit, it may drop outputs if a cell has more than a thousand, like one that
+    glues a chapter's values, and the process that runs the notebook reads them slowly.
     """
     from importlib.util import find_spec
 
@@ -240,7 +240,7 @@ def launch(arguments: list[str], **settings: int) -> None:
 
     class WholeKernelApp(IPKernelApp):
         def init_iopub(self, context: zmq.Context) -> None:
-            context.setsockopt(zmq.SNDHWM, 0)  # of sockets that are made from now on: no limit
+            context.setsockopt(zmq.SNDHWM, 0)  # no limit, for sockets created from now on
             super().init_iopub(context)
 
     sys.argv = [find_spec("ipykernel_launcher").origin, *arguments]
@@ -248,18 +248,18 @@ def launch(arguments: list[str], **settings: int) -> None:
 
 
 def main() -> int:
-    """Ask for a kernel, be one, or be the parent of kernels."""
+    """Request a kernel, become one, or become the process that forks kernels."""
     what, *arguments = sys.argv[1:]
     if what == "--ask":
         return ask(arguments[0], arguments[1:])
-    sys.path.remove(str(Path(__file__).resolve().parent))  # where kernels do not look
+    sys.path.remove(str(Path(__file__).resolve().parent))  # not on the path of kernels
     if what == "--cold":
         launch(arguments)
         return 0
     with socket.socket(fileno=int(arguments[0])) as door:
         made = serve(door) if warm() else None
     if made is not None:
-        launch(made, parent_handle=os.getppid())  # it ends where its attendant does
+        launch(made, parent_handle=os.getppid())  # it exits when its attendant does
     return 0
 
 

@@ -1,1 +1,1 @@
-"""What `benchmarks/accelerator.py` is made of."""
+"""Components of `benchmarks/accelerator.py`."""

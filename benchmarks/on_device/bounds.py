@@ -1,4 +1,4 @@
-"""What bounds a stack: the device's own rates of copying and of matrix products."""
+"""Limits on the speed of a stack: the device's rates of copying and of matrix products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def synchronised(device: str) -> None:
-    """Wait until the device has done all that it was asked for."""
+    """Wait until the device has finished all submitted work."""
     import torch
 
     if device.startswith("cuda"):
@@ -16,7 +16,7 @@ def synchronised(device: str) -> None:
 
 
 def seconds(work: Callable[[], object], device: str, times: int = 7) -> float:
-    """Median time of a piece of work, after two that are not counted."""
+    """Median seconds of the work, after two warm-up repetitions."""
     found = []
     for _ in range(times + 2):
         synchronised(device)
@@ -28,9 +28,9 @@ def seconds(work: Callable[[], object], device: str, times: int = 7) -> float:
 
 
 def rates(device: str, small: bool) -> dict[str, float]:
-    """Bytes a second of a copy, read and written, and operations a second of matrix products.
+    """Bytes per second of a copy (read plus write), operations per second of matrix products.
 
-    Of a square product, and of the first layer's: 100 runs of 10 seeds, batch 128.
+    Products are a square one, and that of the first layer with 100 runs of 10 seeds, batch 128.
     """
     import torch
 
@@ -51,7 +51,7 @@ def rates(device: str, small: bool) -> dict[str, float]:
 
 
 def _copying(size: int, device: str) -> float:
-    """Seconds of a copy of so many numbers; the memory is free again afterwards."""
+    """Seconds for copying `size` numbers; the memory is freed afterwards."""
     import torch
 
     source = torch.rand(size, device=device)

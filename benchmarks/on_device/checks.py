@@ -1,4 +1,4 @@
-"""Stacks on the device against the loop on the processor."""
+"""Compare stacks on the device with the loop on the CPU."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SHORT = {"float32": 5e-3, "tf32": 5e-2}
-"""How far losses (relative) and accuracies (absolute) may lie from the loop's after twenty steps.
-Products are summed in another order, 1e-7 of a sum, and where a ReLU or Adam's first steps, which
-go by the sign of a gradient, take another branch, that grows; TF32 rounds what is multiplied to 10
-bits, 1e-3."""
+"""Tolerance of losses (relative) and accuracies (absolute) after twenty steps. Products are summed
+in another order, which changes a sum by 1e-7; this grows if a ReLU takes the other branch, or one
+of Adam's first steps, which depend on the sign of a gradient. TF32 rounds factors to 10 bits,
+1e-3."""
 OTHERS = 2e-2
-"""The same for caps and other networks: at a cap or a maximum two nearly equal numbers change
-places. On one processor a cap has come out 0.0015 apart, and a convolutional network 0.0011."""
+"""The same for caps and other networks, in which two nearly equal numbers can swap at a cap or a
+maximum. On one CPU, the difference was 0.0015 for a cap and 0.0011 for a convolutional network."""
 WHOLE = {"loss": 0.03, "accuracy": 0.03}
-"""The same after a whole epoch of 391 steps, when a run is another one of the same kind: on one
-processor 0.009 apart."""
+"""The same after a whole epoch of 391 steps, when runs have diverged like those of different seeds.
+On one CPU, the difference was 0.009."""
 
 
 def worst(
     ours: Mapping[str, Sequence[float]], loops: Mapping[str, Sequence[float]]
 ) -> dict[str, float]:
-    """The largest difference of each quantity: relative, and of an accuracy absolute."""
+    """The largest difference of each quantity: absolute for accuracies, relative for others."""
     return {
         name: max(
             abs(a - b) / (1.0 if name.endswith("accuracy") else max(abs(b), 1e-9))
@@ -32,7 +32,7 @@ def worst(
 
 
 def is_near(found: Mapping[str, float], loss: float, accuracy: float) -> bool:
-    """Whether no quantity is farther than it may be; NaN is."""
+    """Whether all differences are within tolerance; NaN is not."""
     return all(
         value <= (accuracy if name.endswith("accuracy") else loss) for name, value in found.items()
     )
@@ -45,18 +45,19 @@ def compare(
     options: Any,
     tolerance: tuple[float, float],
 ) -> dict[str, Any]:
-    """Train runs of one program as a stack, and set each beside the loop's.
+    """Train runs of one program as a stack, and compare each with the loop's result.
 
     Parameters
     ----------
-    runs, loops : by name, the runs and what came of them in the loop.
+    runs, loops : the runs, and their results in the loop, by name.
     data : the data set.
-    options : of the stack, :class:`spatialnb.training.batched.Options`.
-    tolerance : of losses and of accuracies.
+    options : options of the stack, :class:`spatialnb.training.batched.Options`.
+    tolerance : tolerances of losses and of accuracies.
 
     Returns
     -------
-    ``near``, the largest differences by run, what was asked for, and what was said of it.
+    ``near``, whether all are within tolerance; the tolerance, how the stack was made, its messages,
+    and the largest differences by run.
     """
     from spatialnb.training import batched
 

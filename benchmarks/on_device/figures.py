@@ -1,4 +1,4 @@
-"""The figures of a measurement, written to a file after every addition."""
+"""Results of a measurement, which are written to a file after every addition."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 LONGEST = 400
-"""Characters of a figure that are shown while it is measured; the file has all."""
+"""Maximum length of a printed figure, in characters; the file has all of it."""
 
 
 class Figures:
-    """Figures by name, and how much of the time is left.
+    """Figures by name, and the remaining time.
 
     Parameters
     ----------
-    path : the JSON file. It is whole at any moment: what was measured when the program ends, by
-        whatever cause, is there.
-    budget : seconds that may be used.
-    started : when they began, as ``time.monotonic`` counts.
+    path : the JSON file. It is complete at any moment, so that all figures survive however the
+        program ends.
+    budget : the number of seconds that may be used.
+    started : the time at which they began, from ``time.monotonic``.
     """
 
     def __init__(self, path: Path, budget: float, started: float) -> None:
@@ -35,7 +35,7 @@ class Figures:
         return self._ends - time.monotonic()
 
     def keep(self, name: str, value: Any, show: bool = True) -> None:
-        """Keep a figure, and write all of them."""
+        """Store a figure, and write the file."""
         self.found[name] = value
         self.found["seconds_used"] = round(time.monotonic() - self._started, 1)
         part = self._path.with_suffix(".part")
@@ -50,17 +50,17 @@ class Figures:
         self.say(f"{name}: {json.dumps(row)[:LONGEST]}")
 
     def say(self, text: str) -> None:
-        """Print a line, with the seconds that are left."""
+        """Print a line, with the remaining seconds."""
         print(f"[{self.left:5.0f} s left] {text}", flush=True)
 
     def part(self, name: str, least: float, work: Callable[[], None]) -> None:
-        """One part of the measurement; a failure is kept, and the next part goes on.
+        """Run a part of the measurement; a failure is recorded instead of raised.
 
         Parameters
         ----------
-        name : of the part.
-        least : seconds that have to be left, else it is left out and that is kept.
-        work : does it.
+        name : the part's name.
+        least : if fewer seconds are left, the part is left out, and this is recorded.
+        work : runs the part.
         """
         if self.left < least:
             self.add("left_out", f"{name}: {self.left:.0f} s were left, and it takes {least:.0f}")
@@ -76,7 +76,7 @@ class Figures:
 
 
 def told(error: Exception) -> str:
-    """What an error says, and where it was raised."""
+    """The message of an error, and where it was raised."""
     last = traceback.extract_tb(error.__traceback__)[-3:]
     where = " < ".join(f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in last[::-1])
     return f"{type(error).__name__}: {str(error)[:500]} ({where})"

@@ -1,4 +1,4 @@
-"""What is trained: runs of every kind that a stack can hold, and stacks of any size."""
+"""Runs of every kind that stacks support, and stacks of any size."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 AGAIN = ", of another seed and rate"
-"""What the second run of a kind is called besides."""
+"""Suffix of the name of the second run of a kind."""
 ARMS = 10
-"""Arms of a seed in the stacks that are timed."""
+"""Number of arms per seed in the stacks that are timed."""
 
 
 def base(made_images: bool) -> Any:
@@ -20,7 +20,7 @@ def base(made_images: bool) -> Any:
 
 
 def kinds(one: Any) -> dict[str, Any]:
-    """Runs that can stand in one stack, of every kind: their gradients are written out."""
+    """Runs of every kind with explicit gradients, which fit into one stack."""
     from spatialnb.priors.kernels import Averaged, Exponential, Linear, Shuffled, Uniform
     from spatialnb.priors.schedules import Anneal, Sharpen, Static
 
@@ -45,7 +45,7 @@ def kinds(one: Any) -> dict[str, Any]:
 
 
 def others(one: Any) -> dict[str, Any]:
-    """Runs whose gradients are torch's: two of each kind, which stand in a stack of their own."""
+    """Two runs of every kind with gradients by torch.func; each kind needs a separate stack."""
     from spatialnb.config.run import Decay
     from spatialnb.priors.actions import CAPS
     from spatialnb.priors.kernels import Exponential, Scaled
@@ -72,14 +72,14 @@ def others(one: Any) -> dict[str, Any]:
 
 
 def stack(one: Any, runs: int) -> list[Any]:
-    """That many runs: ten arms a seed, or fewer of one seed."""
+    """A stack of this many runs: ten arms per seed, or fewer of one seed."""
     arms = list(kinds(one).values())[:ARMS]
     seeds = -(-runs // ARMS)
     return [replace(arm, seed=seed) for seed in range(seeds) for arm in arms][:runs]
 
 
 def search(one: Any, runs: int) -> list[Any]:
-    """That many runs of one seed or two, each with a rate and a weight decay of its own."""
+    """A search with this many runs of two seeds, with random learning rates and weight decays."""
     chance = random.Random(0)
     drawn = [
         replace(

@@ -1,4 +1,4 @@
-"""The package's loop on all cores of the processor: what it takes, and what comes out."""
+"""The package's training loop on all CPU cores: its speed and its results."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     from spatialnb.execution.cores import cores
 
     return cores()
 
 
 def train(run: Any) -> tuple[float, dict[str, list[float]]]:
-    """Seconds of a run in the loop, and its quantities by epoch."""
+    """Train a run in the loop; return the seconds, and its quantities by epoch."""
     from spatialnb import datasets
     from spatialnb.training import loop
 
@@ -28,27 +28,27 @@ def train(run: Any) -> tuple[float, dict[str, list[float]]]:
 
 
 def warm(_: int) -> int:
-    """Import what the loop needs, so that no run is timed while another process imports."""
+    """Import what the loop needs, so that no import runs during the timing."""
     from spatialnb.training import loop  # noqa: F401
 
-    time.sleep(0.5)  # so that each process takes one of these calls
+    time.sleep(0.5)  # so that every process gets one of these calls
     return os.getpid()
 
 
 def on_all_cores(
     timed: Sequence[Any], small: Sequence[Any], workers: int
 ) -> tuple[dict[str, Any], list[dict[str, list[float]]], list[dict[str, list[float]]]]:
-    """Runs trained at once in processes of one thread each, as the package's own pool has them.
+    """Train runs in single-threaded processes, as the package's process pool does.
 
     Parameters
     ----------
-    timed : what the rate is taken from; so many that no process is idle.
-    small : trained after these.
-    workers : how many processes.
+    timed : the runs that are timed; enough that no process is idle.
+    small : runs that are trained afterwards.
+    workers : the number of processes.
 
     Returns
     -------
-    The rate, and the quantities by epoch of the first runs and of the second.
+    The rate, and the quantities by epoch of the timed runs and of the small ones.
     """
     from spatialnb.execution.process_pool import worker_environment
 

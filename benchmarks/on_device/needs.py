@@ -1,4 +1,4 @@
-"""What the measurement needs, found before torch is imported."""
+"""Requirements of the measurement, checked before torch is imported."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PACKAGES = {
     "platformdirs": "platformdirs",
     "tqdm": "tqdm",
 }
-"""Modules, and the packages that bring them; MNIST needs torchvision besides."""
+"""Modules, and the packages that contain them; MNIST also needs torchvision."""
 EDITIONS = {"cifar10-jpeg": ("PIL",), "mnist": ("torchvision",)}
-"""Data sets, and what reads them. Without the second, half of the log is left out."""
+"""Data sets, and the modules that read them; without MNIST, half of the log is left out."""
 
 
 def missing(device: str, made_images: bool) -> list[str]:
-    """What is not there, in words; empty where all is that can be told without torch."""
+    """Missing requirements in words, as far as they can be checked without torch."""
     found = []
     if sys.version_info < PYTHON:
         found.append(f"Python {'.'.join(map(str, PYTHON))} or newer (this is {sys.version[:6]})")
@@ -45,7 +45,7 @@ def _wrong_torch(device: str) -> list[str]:
     try:
         version = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
-        return []  # a build of one's own: it shows what it can do when it is imported
+        return []  # a custom build, which is checked when it is imported
     if tuple(map(int, version.split(".")[:2])) < TORCH:
         return [f"torch {'.'.join(map(str, TORCH))} or newer (this is {version})"]
     if device.startswith("cuda") and version.endswith("+cpu"):
@@ -54,7 +54,7 @@ def _wrong_torch(device: str) -> list[str]:
 
 
 def absent_data(edition: str) -> str:
-    """Why a data set cannot be read, in words; empty where it can."""
+    """Why a data set cannot be read, in words; empty if it can."""
     from spatialnb.datasets.published import SOURCES
     from spatialnb.datasets.root import data_root
 
@@ -70,7 +70,7 @@ def absent_data(edition: str) -> str:
 
 
 def without_device(device: str) -> str:
-    """Why torch cannot use the device, in words; empty where it can. Imports torch."""
+    """Why torch cannot use the device, in words; empty if it can. Imports torch."""
     import torch
 
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Stacks of many sizes timed, and where the time of one goes."""
+"""Time stacks of many sizes, and profile one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.on_device.figures import Figures, told
 from benchmarks.on_device.kinds import ARMS
 
 EPOCHS = 3
-"""Of a stack that is timed: the first has what is done once, the shortest of the others counts."""
+"""Epochs of a timed stack; the first includes the start, the fastest of the others counts."""
 OF_A_RUN = 12
 """Epochs of a run of the log."""
 
 
 def timed(runs: Sequence[Any], data: Any, options: Any) -> dict[str, Any]:
-    """Seconds of a stack's start and of an epoch, and whole runs a minute at that rate."""
+    """Seconds for a stack's start and for an epoch, and complete runs per minute."""
     from spatialnb.training import batched
 
     ticks: list[float] = []
@@ -51,14 +51,14 @@ def row(
     name: str,
     keep: float = 0.0,
 ) -> None:
-    """Time a stack where there is time, and add its row, or why there is none.
+    """Time a stack if there is time, and add its row, or the reason for leaving it out.
 
     Parameters
     ----------
-    figures : where it is added.
+    figures : receives the row.
     runs, data, options : the stack, its data set, and how it is trained.
-    name : what kind of stack it is.
-    keep : seconds that are left for what follows.
+    name : the kind of stack.
+    keep : seconds to reserve for later parts.
     """
     import torch
 
@@ -75,7 +75,7 @@ def row(
     asked = {"kind": name, "runs": len(runs), "precision": options.precision}
     try:
         found = timed(runs, data, options)
-    except RuntimeError as error:  # out of memory among them
+    except RuntimeError as error:  # for example, out of memory
         figures.add("stacks", {**asked, "failed": told(error)})
         return
     device_rates = figures.found["device_rates"]
@@ -92,14 +92,14 @@ def row(
 
 
 def _predicted(figures: Figures, runs: int) -> float:
-    """Seconds that a stack may take, by the slowest of the last ones that are not much smaller."""
+    """Seconds that a stack may take, from the slowest of the last stacks of similar size."""
     done = [one for one in figures.found.get("stacks", []) if "whole_s" in one]
     per_run = [one["whole_s"] / one["runs"] for one in done if one["runs"] >= runs / 20]
     return 15.0 + 1.3 * runs * max(per_run[-3:], default=0.0)
 
 
 def profile(runs: Sequence[Any], data: Any, options: Any, rows: int = 16) -> list[dict[str, Any]]:
-    """The kernels of an epoch that take the most time on the device."""
+    """The operations that take the most time on the device."""
     import torch
     from torch.profiler import ProfilerActivity
 

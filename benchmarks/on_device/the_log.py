@@ -1,4 +1,4 @@
-"""All of v1 to v11 with twenty seeds, as stacks on the device."""
+"""Train all of v1 to v11 with twenty seeds, as stacks on the device."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.on_device.figures import Figures
 
 SEEDS = 20
 EPOCH = 50_000
-"""Images of an epoch of CIFAR-10."""
+"""Training images of CIFAR-10 per epoch."""
 ON_PROCESSOR = 4
-"""Runs of a stack where the device is no accelerator."""
+"""Number of runs in a stack on a CPU."""
 
 
 def runs_of_the_log() -> dict[str, list[Any]]:
-    """The runs of every arm of v1 to v11, by study and arm; one that stands in two is in both."""
+    """The runs of all arms of v1 to v11, by study and arm; shared runs are repeated."""
     from spatialnb.studies import part
 
     return {
@@ -30,7 +30,7 @@ def runs_of_the_log() -> dict[str, list[Any]]:
 
 
 def train(figures: Figures, arms: dict[str, list[Any]], sets: dict[str, Any], options: Any) -> None:
-    """Train what stacks know of these arms, until the time is used up, and keep what it took."""
+    """Train the runs of these arms that stacks support, while there is time; record the time."""
     from spatialnb.training import batched
     from spatialnb.training.stack import memory, sharing
 
@@ -78,10 +78,10 @@ def train(figures: Figures, arms: dict[str, list[Any]], sets: dict[str, Any], op
 
 
 def _part(group: Sequence[Any], figures: Figures, took: float, images: int) -> Sequence[Any]:
-    """As much of a stack as there is time for, halved until it fits; empty where a few do not.
+    """The part of a stack for which there is time, halved until it fits; empty if none fits.
 
-    By what has been trained of the log, or before that by the stacks that were timed: seconds by
-    images, over all runs and epochs.
+    The prediction uses the seconds per image of the log's runs so far; before the first one, those
+    of the timed stacks.
     """
     from spatialnb.training.stack import sharing
 
@@ -99,7 +99,7 @@ def _part(group: Sequence[Any], figures: Figures, took: float, images: int) -> S
 
 
 def beside(arms: dict[str, list[Any]], done: dict[str, Any]) -> dict[str, Any]:
-    """The mean test accuracy of each arm, in per cent, beside that of the published runs."""
+    """Compare the mean test accuracy of each arm, in percent, with that of the published runs."""
     from spatialnb.records.store import Store, published_folder
 
     published = Store(published_folder())
@@ -132,7 +132,7 @@ def _last(outcome: dict[str, Any]) -> float:
 
 
 def _images(runs: Iterable[Any]) -> int:
-    """Images that runs are trained on, over all epochs."""
+    """Total number of training images over all runs and epochs."""
     from spatialnb.datasets import edition
 
     return sum(run.epochs * (run.train_size or edition(run.dataset).train) for run in runs)
@@ -144,7 +144,7 @@ def _said(run: Any) -> str:
 
 
 def _why_not(runs: Any) -> dict[str, int]:
-    """How many runs are left to the loop, by the setting that stacks do not know."""
+    """Numbers of runs that stacks do not support, by the unsupported setting."""
     from spatialnb.training.stack import sharing
 
     found: dict[str, int] = {}

@@ -1,14 +1,14 @@
-r"""Are two networks alike once their neurons are matched?
+r"""Compare two networks after aligning their hidden units.
 
-Hidden neurons can be renumbered without changing what a network computes, so two networks may
-differ by their numbering alone. Here the neurons of the second network are matched to those of the
-first, and the two are compared by their weights, by what their layers compute, by their predictions
-and by the loss between them. Beside each number stands a *null*: what comes out where the likeness
-that it looks for is absent by construction. :func:`compare` lists them.
+Permuting hidden units does not change what a network computes, so two networks may look dissimilar
+only because the order of their units is arbitrary. This module matches the hidden units of the
+second network to those of the first, and compares the networks by their weights, activations and
+predictions, and by the loss on the straight line between them. Each number has a *null value*: what
+the measurement gives if, by construction, there is nothing to find. :func:`compare` lists them.
 
-All is about the weights that act. Under one kernel $W_\text{eff} = K \circ W$ is linear in $W$, so
-a straight line between the learned weights of two networks is the straight line between their
-effective ones.
+All weights are effective weights. With a fixed kernel, $W_\text{eff} = K \circ W$ is linear in $W$,
+so the straight line between two networks' learned weights is also the straight line between their
+effective weights.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from spatialnb.analysis import similarity
 from spatialnb.extras import needed
 
 STARTS = 5
-"""How many random numberings the search for a matching starts from; the best one is kept."""
+"""Number of random permutations from which the search for a matching starts."""
 RENUMBERINGS = 5
-"""How many random renumberings a null takes its mean over."""
+"""Number of random permutations over which a null value is averaged."""
 ALPHAS = tuple(step / 10 for step in range(11))
-"""Where on the straight line the loss is measured."""
+"""Points on the straight line at which the loss is measured, from 0 (first network) to 1."""
 
 
 class Layer(NamedTuple):
@@ -39,15 +39,15 @@ class Layer(NamedTuple):
 
 
 Network = Sequence[Layer]
-"""Layers, first to last, with ReLU between."""
+"""Layers, first to last, with ReLU between them."""
 Order = Sequence[Tensor]
-"""For every hidden layer a permutation: place i is taken by the neuron ``order[layer][i]``."""
+"""A permutation of every hidden layer: unit ``order[layer][i]`` moves to index i."""
 
 
 class Images(NamedTuple):
-    """What two networks see of the same images: pre-activations (images, neurons) of layer one.
+    """First-layer pre-activations (images, units) of two networks on the same images.
 
-    They are linear in the weights, so those of a network between two are between theirs.
+    They are linear in the weights, so those of an interpolated network can be interpolated.
     """
 
     first: Tensor
@@ -55,7 +55,7 @@ class Images(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Two networks' view of test images with their labels, and of training images."""
+    """Pre-activations on test images, the test labels, and pre-activations on training images."""
 
     test: Images
     labels: Tensor
@@ -63,12 +63,12 @@ class Seen(NamedTuple):
 
 
 def look(first: Network, second: Network, images: Tensor) -> Images:
-    """What two networks see of images (images, features)."""
+    """The first-layer pre-activations of two networks on images (images, features)."""
     return Images(linear(images, *first[0]), linear(images, *second[0]))
 
 
 def forward(network: Network, seen: Tensor) -> list[Tensor]:
-    """Pre-activations of every layer from those of the first; the last are the logits."""
+    """Pre-activations of every layer, given those of the first; the last are the logits."""
     found = [seen]
     for layer in network[1:]:
         found.append(linear(relu(found[-1]), *layer))
@@ -76,7 +76,7 @@ def forward(network: Network, seen: Tensor) -> list[Tensor]:
 
 
 def permute(network: Network, order: Order) -> list[Layer]:
-    """The network with its hidden neurons renumbered; it computes what it did."""
+    """The network with its hidden units permuted; it computes the same function."""
     last = len(network) - 1
     found = []
     for place, (weight, bias) in enumerate(network):
@@ -89,19 +89,19 @@ def permute(network: Network, order: Order) -> list[Layer]:
 
 
 def random_order(network: Network, generator: torch.Generator) -> list[Tensor]:
-    """A random numbering of every hidden layer."""
+    """A random permutation of every hidden layer."""
     return [torch.randperm(len(layer.bias), generator=generator) for layer in network[:-1]]
 
 
 def match(first: Network, second: Network, generator: torch.Generator) -> list[Tensor]:
-    r"""The order of the second network's hidden neurons that fits the first's.
+    r"""Match the second network's hidden units to the first's, and return their order.
 
     It maximises the inner product of all weights and biases,
-    $\sum_l \langle W_l, P_l W'_l P_{l-1}^\top \rangle + \langle b_l, P_l b'_l \rangle$, one layer's
-    permutation after another, each the solution of a linear assignment, until none changes
-    (Ainsworth et al. 2023, "weight matching"). That finds a local maximum, so the best of several
-    random starts is kept. No start is the order as it is: nothing but the weights speaks for a
-    neuron's own place.
+    $\sum_l \langle W_l, P_l W'_l P_{l-1}^\top \rangle + \langle b_l, P_l b'_l \rangle$. The
+    permutation of one layer at a time is optimised, by linear assignment, until none changes
+    (Ainsworth et al. 2023, "weight matching"). This finds a local maximum, so the best of several
+    random starts is kept. The current order is not used as a start, so that units are matched to
+    the same index only if the weights say so.
     """
     found = [
         _ascend(first, second, random_order(second, generator), generator) for _ in range(STARTS)
@@ -134,14 +134,14 @@ def _ascend(
             _, columns = linear_sum_assignment(gain.numpy(), maximize=True)
             best = torch.from_numpy(columns).to(order[place].dtype)
             new = gain[torch.arange(len(gain)), best].sum()
-            # A gain of rounding alone could go round in circles.
+            # Ignore gains within rounding, with which the search might never end.
             if new > old + 1e-9 * old.abs():
                 order[place], changed = best, True
     return order
 
 
 def _gain(first: Network, second: Network, order: Sequence[Tensor], place: int) -> Tensor:
-    """What each neuron of the second network (columns) adds at each place (rows)."""
+    """The gain if each unit of the second network (columns) moves to each index (rows)."""
     one, after = first[place], first[place + 1]
     other, other_after = second[place], second[place + 1]
     into = other.weight if place == 0 else other.weight[:, order[place - 1]]
@@ -154,11 +154,11 @@ def _gain(first: Network, second: Network, order: Sequence[Tensor], place: int) 
 
 
 def scramble_units(learned: Network, generator: torch.Generator) -> list[Layer]:
-    """A network with the same weights and no neurons: each is put together from parts of many.
+    """Permute weights among the units of each layer, so that no unit keeps its weight vector.
 
-    The weights of an input are dealt anew among the neurons of its layer, for every input by
-    itself; those of an output of the last layer among its inputs. So what all neurons of a layer
-    have in common stays, and what makes one of them is gone.
+    In hidden layers, the weights from each input are permuted among the layer's units, separately
+    for every input; in the last layer, the weights to each output are permuted among its inputs.
+    This keeps what all units of a layer have in common, and destroys what distinguishes them.
     """
     *hidden, (weight, bias) = learned
     found = [
@@ -169,16 +169,16 @@ def scramble_units(learned: Network, generator: torch.Generator) -> list[Layer]:
 
 
 def _shuffled(values: Tensor, dim: int, generator: torch.Generator) -> Tensor:
-    """The values in a random order along an axis, in another one for each line along it."""
+    """Permute the values along an axis, with a separate permutation for each line."""
     draw = torch.rand(values.shape, generator=generator)
     return values.gather(dim, draw.argsort(dim=dim))
 
 
 def cka(first: Tensor, second: Tensor) -> float:
-    r"""Linear centred kernel alignment of two layers' activations (images, neurons), in [0, 1].
+    r"""Linear centred kernel alignment of two layers' activations (images, units), in [0, 1].
 
     $\lVert Y^\top X \rVert_F^2 / (\lVert X^\top X \rVert_F \lVert Y^\top Y \rVert_F)$ with columns
-    centred (Kornblith et al. 2019). It does not see a rotation, a renumbering or a common scale.
+    centred (Kornblith et al. 2019). It is invariant to rotations, permutations and a common scale.
 
     Raises
     ------
@@ -187,16 +187,17 @@ def cka(first: Tensor, second: Tensor) -> float:
     x, y = ((one - one.mean(dim=0)).double() for one in (first, second))
     scale = (x.T @ x).norm() * (y.T @ y).norm()
     if not scale > 0.0:
-        raise ValueError("CKA is not defined for a layer that answers all images alike")
+        raise ValueError("CKA is not defined for a layer with the same activations for all images")
     return float((y.T @ x).square().sum() / scale)
 
 
 def agreement(first: Tensor, second: Tensor, labels: Tensor) -> tuple[float, float]:
-    r"""Share of images (logits) that get the same prediction, and that which chance would give.
+    r"""Fraction of images on which two networks predict the same class, and the same by chance.
 
-    Chance: $\sum_c p(c) \sum_k p(k \mid c)\, p'(k \mid c)$, two networks that predict what they do
-    for each class, independently within the class. It takes their accuracies and their habits of
-    confusion into account.
+    `first` and `second` are logits (images, classes). Chance is
+    $\sum_c p(c) \sum_k p(k \mid c)\, p'(k \mid c)$: both networks keep their predictions for each
+    true class c, but make them independently within the class. It therefore accounts for their
+    accuracies and for which classes they confuse.
     """
     mine, theirs = first.argmax(dim=1), second.argmax(dim=1)
     classes = first.shape[1]
@@ -212,21 +213,21 @@ def agreement(first: Tensor, second: Tensor, labels: Tensor) -> tuple[float, flo
 
 
 def line(first: Network, second: Network, seen: Seen, *, repair: bool = False) -> dict[str, Any]:
-    """Test loss and accuracy on the straight line between two networks, and its barriers.
+    """Test loss and accuracy on the straight line between two networks, and the barriers.
 
     Parameters
     ----------
-    first, second : the ends, at alpha 0 and 1.
-    seen : what they see.
-    repair : give every hidden neuron of a network between the mean and standard deviation, over the
-        training images, that lie between those of the ends (Jordan et al. 2023, REPAIR). Averages
-        of unlike neurons vary too little.
+    first, second : the ends of the line, at alpha 0 and 1.
+    seen : their first-layer pre-activations, from :func:`look`.
+    repair : rescale every hidden unit of an interpolated network, so that its mean and standard
+        deviation over the training images are interpolated between those of the ends (REPAIR,
+        Jordan et al. 2023). Otherwise averages of dissimilar units vary too little.
 
     Returns
     -------
-    dict : ``loss`` and ``accuracy``, a number for each of :data:`ALPHAS`; and ``barrier``: by how
-        much at most the loss exceeds, and the accuracy falls short of, the straight line between
-        its values at the ends.
+    dict : ``loss`` and ``accuracy``, lists with a number for each of :data:`ALPHAS`; and
+        ``barrier``, for both the largest amount by which the loss lies above, or the accuracy
+        below, the straight line between the values at the ends.
     """
     ends = zip((first, second), seen.train, strict=True)
     goals = [[_moments(z) for z in forward(*end)[:-1]] for end in ends] if repair else []
@@ -254,13 +255,13 @@ def line(first: Network, second: Network, seen: Seen, *, repair: bool = False) -
 
 
 def barrier(values: Sequence[float]) -> float:
-    """By how much values, at :data:`ALPHAS`, exceed the line between their ends, at most."""
+    """The largest amount by which values at :data:`ALPHAS` exceed the line between their ends."""
     pairs = zip(ALPHAS, values, strict=True)
     return max(value - ((1 - alpha) * values[0] + alpha * values[-1]) for alpha, value in pairs)
 
 
 Moments = tuple[Tensor, Tensor]
-"""Mean and standard deviation (neurons,) over images."""
+"""Mean and standard deviation over images, (units,) each."""
 
 
 def _moments(z: Tensor) -> Moments:
@@ -274,7 +275,7 @@ def _repaired(
     goals: Sequence[Sequence[Moments]],
     alpha: float,
 ) -> Tensor:
-    """Logits of test images, every hidden neuron's moments set to the goal, layer by layer."""
+    """Logits of test images, with the moments of every hidden unit set to the interpolated ones."""
     for layer, *ends in zip(network[1:], *goals, strict=True):
         mean, sd = _moments(train)
         goal_mean, goal_sd = (torch.lerp(a, b, alpha) for a, b in zip(*ends, strict=True))
@@ -284,12 +285,12 @@ def _repaired(
 
 
 def moved(order: Sequence[Tensor], places: Sequence[Tensor]) -> dict[str, float]:
-    """Mean distance of the places of matched neurons, by hidden layer and over all neurons.
+    """Mean distance between the positions of matched units, by hidden layer and over all units.
 
     Parameters
     ----------
-    order : what :func:`match` found.
-    places : positions (neurons, axes) of every hidden layer.
+    order : the output of :func:`match`.
+    places : positions (units, axes) of every hidden layer.
     """
     pairs = zip(order, places, strict=True)
     return _by_layer([(place - place[one]).norm(dim=1) for one, place in pairs])
@@ -306,33 +307,35 @@ def compare(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Everything that the record of a pair holds, by layer (0 is the first) or as one number.
+    """Compute all measures of a pair of networks, with their null values.
 
-    - ``cosine``: of the weights as they are numbered. Null ``renumbered``: the second network's
-      hidden neurons renumbered at random; what is left is common to all neurons of a layer.
+    Measures are numbers, or dicts by layer (0 is the first) with ``overall`` for all layers:
+
+    - ``cosine``: cosine of the weights, units in their given order. Null ``renumbered``: the second
+      network's hidden units permuted at random; what remains is common to all units of a layer.
     - ``matched``: the cosine after matching. Null ``dealt``: the first network matched in the same
-      way to a network without neurons, see :func:`deal`: matching finds likeness in noise too.
-    - ``moved``: how far apart matched neurons stand, see :func:`moved`. Nulls: ``moved_dealt`` of
-      the matching to that network, and ``moved_chance`` of a matching at random.
+      way to `dealt`, because matching finds similarity even in noise.
+    - ``moved``: distance between matched units, see :func:`moved`. Nulls: ``moved_dealt`` for the
+      matching to `dealt`, and ``moved_chance`` for a random matching.
     - ``cka``: of hidden activations on the test images. Null ``cka_untrained``: the same two
       networks before training.
     - ``agreement``: of predictions on the test images. Null ``agreement_chance``, see
       :func:`agreement`.
-    - ``lines``: :func:`line` on the test images, ``straight`` to the second network as it is
-      numbered, and ``matched`` to it after matching. ``renumbered`` is the null of both: the mean
-      over random renumberings. Where neurons have no place of their own, ``straight`` is one of
-      them. ``matched-repaired`` is ``matched`` with repair; its null is ``repaired``, which is
+    - ``lines``: :func:`line` on the test images: ``straight`` to the second network with its units
+      in the given order, and ``matched`` to it after matching. ``renumbered`` is the null of both,
+      the mean over random permutations; if units are exchangeable, ``straight`` is a draw from it.
+      ``matched-repaired`` is ``matched`` with repair; its null is ``repaired``, which is
       ``straight`` with repair.
 
     Parameters
     ----------
     trained : the two networks.
-    dealt : the second one after :func:`deal`.
+    dealt : the second network after :func:`scramble_units`.
     untrained : the two networks before training.
     test : images (images, features) and labels.
     train : training images.
-    places : positions (neurons, axes) of every hidden layer.
-    seed : of the random numberings.
+    places : positions (units, axes) of every hidden layer.
+    seed : seed of the random permutations.
     """
     first, second = trained
     generator = torch.Generator().manual_seed(seed)
@@ -377,7 +380,7 @@ def _lines(
 
 
 def _renumbered(seen: Seen, order: Order) -> Seen:
-    """What is seen where the second network's hidden neurons are renumbered."""
+    """The pre-activations after permuting the second network's first hidden layer."""
     test, train = (Images(one.first, one.second[:, order[0]]) for one in (seen.test, seen.train))
     return Seen(test, seen.labels, train)
 
@@ -388,19 +391,19 @@ def _cosine(first: Network, second: Network) -> dict[str, float]:
 
 
 def _hidden_cka(first: Sequence[Tensor], second: Sequence[Tensor]) -> dict[str, float]:
-    """CKA of the activations of each hidden layer, from all pre-activations."""
+    """CKA of the activations of each hidden layer, from the pre-activations of all layers."""
     pairs = zip(first[:-1], second[:-1], strict=True)
     return _by_layer([torch.tensor([cka(relu(x), relu(y))]) for x, y in pairs])
 
 
 def _by_layer(values: Sequence[Tensor]) -> dict[str, float]:
-    """Means by layer, and over all values of all layers."""
+    """The mean of each layer's values, and of the values of all layers together."""
     parts = {str(place): float(one.double().mean()) for place, one in enumerate(values)}
     return {**parts, "overall": float(torch.cat(list(values)).double().mean())}
 
 
 def _mean(found: Sequence[Any]) -> Any:
-    """The mean of numbers that stand in the same places of equal structures."""
+    """The element-wise mean of nested dicts and lists with the same structure."""
     if isinstance(found[0], dict):
         return {key: _mean([one[key] for one in found]) for key in found[0]}
     if isinstance(found[0], list):

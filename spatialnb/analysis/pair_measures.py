@@ -1,4 +1,4 @@
-"""What the record of a pair of runs holds: two trained networks, measured in one of two ways."""
+"""Measures that compare the trained networks of two runs, for the record of a pair."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from spatialnb.training.build import build
 from spatialnb.training.determinism import deterministic
 
 TRAIN_IMAGES = 10_000
-"""Training images that the variance repair takes its statistics from: the first ones."""
+"""How many training images, from the first on, give the statistics for REPAIR."""
 
 Kept = Mapping[str, Tensor]
-"""What is kept of a trained network: learned weights (out, in) by layer, biases as ``0.bias``."""
+"""Tensors kept from a trained network: learned weights (out, in) by layer, biases as ``0.bias``."""
 Measure = Callable[[Run, Run, Kept, Kept], dict[str, Any]]
-"""From two runs, and what is kept of them, to the outcome."""
+"""From two runs, and the tensors kept from them, to the outcome that is recorded."""
 
 
 def keep(model: nn.Module) -> dict[str, Tensor]:
-    """Learned weights and biases of a model's linear layers."""
+    """Copy the learned weights and biases of a model's linear layers."""
     biases = {f"{name}.bias": layer.bias for name, layer in networks.linear_layers(model)}
     return {**learned(model), **{name: bias.detach().clone() for name, bias in biases.items()}}
 
 
 def learned(model: nn.Module) -> dict[str, Tensor]:
-    """Learned weights (out, in) by layer."""
+    """Copy the learned weights (out, in) by layer."""
     return {
         name: parametrization.learned_weight(layer).detach().clone()
         for name, layer in networks.linear_layers(model)
@@ -43,7 +43,7 @@ def learned(model: nn.Module) -> dict[str, Tensor]:
 
 def untrained(run: Run) -> nn.Module:
     """The network of a run before training."""
-    edition = datasets.edition(run.dataset)  # the data themselves need not be here
+    edition = datasets.edition(run.dataset)  # the shape alone is needed, not the data
     return build(run, edition.shape, edition.classes)
 
 
@@ -59,7 +59,7 @@ def trained(run: Run, kept: Kept) -> nn.Module:
 
 
 def similar(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
-    """Cosines of raw weights: :func:`spatialnb.analysis.similarity.compare`."""
+    """Cosines of weights without alignment: :func:`spatialnb.analysis.similarity.compare`."""
     after = [trained(run, one) for run, one in zip((first, second), kept, strict=True)]
     before = [untrained(run) for run in (first, second)]
     a, b = ([read(model) for model in after] for read in (learned, networks.effective_weights))
@@ -70,13 +70,13 @@ def similar(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
 
 
 def aligned(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
-    """Similarity once hidden units are matched: :func:`spatialnb.analysis.alignment.compare`."""
+    """Similarity after aligning hidden units: :func:`spatialnb.analysis.alignment.compare`."""
     with deterministic():
         return _aligned(first, second, *kept)
 
 
 MEASURES: dict[str, Measure] = {"similarity": similar, "alignment": aligned}
-"""What can be measured of a pair, by the name that stands in its record."""
+"""All measures, by the name used in a pair's record."""
 
 
 def _aligned(first: Run, second: Run, *kept: Kept) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _network(model: nn.Module) -> list[Layer]:
 
 
 def _dealt(model: nn.Module, seed: int) -> list[Layer]:
-    """The effective weights that a model's prior makes of its learned ones, dealt anew."""
+    """Effective weights of a model whose learned weights are scrambled; changes the model."""
     layers = [layer for _, layer in networks.linear_layers(model)]
     plain = [
         Layer(parametrization.learned_weight(layer).detach(), layer.bias.detach())

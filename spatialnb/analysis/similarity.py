@@ -1,15 +1,15 @@
-r"""How alike two trained networks are: the cosine of their weights, beside what chance gives.
+r"""Similarity of two trained networks: the cosine of their weights, with null values.
 
 .. math:: \cos(A, B) = \frac{\sum A \circ B}{\lVert A \rVert \lVert B \rVert}
 
-over the weights of a layer, or of all layers laid end to end; biases are left out. Source: report,
-v1 ("weight similarity between the two networks"). The report does not say whether it compares
-learned or effective weights, so both are measured.
+over the weights of one layer, or of all layers together, without biases. Source: log, v1 ("weight
+similarity between the two networks"). The log does not say whether it compares learned or effective
+weights, so both are measured.
 
-Two nulls stand beside it. *Initial*: the same two networks before training, which share nothing but
-the distribution that they are drawn from. *Permuted*: the first trained network against the second
-with its hidden neurons renumbered at random, which computes the same function; what is left over
-this null is alikeness of the neuron at the same place.
+There are two null values. *Initial*: the same two networks before training, which share only the
+distribution of their initial weights. *Permuted*: the first trained network and the second with its
+hidden units permuted at random, which computes the same function; similarity above this null
+means that units at the same index are similar.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 PERMUTATIONS = 20
-"""How many random permutations the null takes its mean over."""
+"""Number of random permutations over which the null value is averaged."""
 
 Weights = Mapping[str, Tensor]
-"""The weights (out, in) of a chain of layers by name, first to last."""
+"""Weights (out, in) of consecutive layers by name, first to last."""
 
 
 def cosine(first: Weights, second: Weights) -> dict[str, float]:
@@ -33,12 +33,14 @@ def cosine(first: Weights, second: Weights) -> dict[str, float]:
 
     Raises
     ------
-    ValueError : the networks have other layers or shapes, or one has only zeros, or weights that
-        are not finite.
+    ValueError : the networks differ in their layers or shapes, or one has only zeros, or weights
+        that are not finite.
     """
     shapes = [{name: tuple(w.shape) for name, w in weights.items()} for weights in (first, second)]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"cannot compare networks of other shapes: {shapes[0]} and {shapes[1]}")
+        raise ValueError(
+            f"cannot compare networks: their shapes differ, {shapes[0]} and {shapes[1]}"
+        )
     dots = {name: _dot(first[name], second[name]) for name in first}
     squares = [{name: _dot(w, w) for name, w in weights.items()} for weights in (first, second)]
     parts = {name: _ratio(dots[name], squares[0][name], squares[1][name]) for name in first}
@@ -47,9 +49,10 @@ def cosine(first: Weights, second: Weights) -> dict[str, float]:
 
 
 def permute_hidden(generator: torch.Generator, *networks: Weights) -> list[dict[str, Tensor]]:
-    """The networks with their hidden neurons renumbered at random, all by the same numbers.
+    """Permute the hidden units of all these networks at random, by the same permutation.
 
-    Rows of a layer and columns of the next move together, so each network computes what it did.
+    Rows of a layer and columns of the next move together, so each network computes the same
+    function as before.
     """
     renumbered: list[dict[str, Tensor]] = [{} for _ in networks]
     names = list(networks[0])
@@ -65,7 +68,7 @@ def permute_hidden(generator: torch.Generator, *networks: Weights) -> list[dict[
 
 
 def centre(weights: Weights) -> dict[str, Tensor]:
-    """The weights (out, in) less their mean over the outputs, input by input."""
+    """Subtract from the weights (out, in) the mean over the outputs, for every input."""
     return {name: weight - weight.mean(dim=0, keepdim=True) for name, weight in weights.items()}
 
 
@@ -77,13 +80,13 @@ def compare(
     *,
     seed: int,
 ) -> dict[str, Any]:
-    """Everything that the record of a pair holds: raw and effective cosine and their nulls.
+    """Compute the cosines of learned (``raw``) and effective weights, and their null values.
 
     Parameters
     ----------
     learned, effective : the trained weights of the two networks.
     initial, initial_effective : the same before training.
-    seed : of the random renumberings.
+    seed : seed of the random permutations.
     """
     generator = torch.Generator().manual_seed(seed)
     null: dict[str, list[float]] = {"raw": [], "effective": []}

@@ -1,4 +1,4 @@
-"""What networks answer, image by image: accuracy by class, agreement, and the vote of many."""
+"""Compare networks by their predicted classes: majority vote, agreement, accuracy by class."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Classes = NDArray[np.uint8]
-"""Classes of images: (N,) the true ones or those of one network, (S, N) those of S networks."""
+"""Classes of N images: true ones or one network's predictions (N,), or S networks' (S, N)."""
 
 
 def counts(given: Classes, classes: int) -> NDArray[np.int64]:
-    """How many of S networks give each class to each image: (N, classes) from (S, N).
+    """How many of S networks predict each class of each image: (N, classes) from (S, N).
 
     Raises
     ------
-    ValueError : not a table of networks and images.
+    ValueError : `given` is not (networks, images), or is empty.
     """
     if given.ndim != 2 or not given.size:
         raise ValueError(f"expected answers (networks, images), got {given.shape}")
@@ -22,13 +22,13 @@ def counts(given: Classes, classes: int) -> NDArray[np.int64]:
 
 
 def vote(given: Classes, classes: int) -> Classes:
-    """The class that most networks give, (N,) from (S, N); of two that tie, the lower one."""
+    """The class that most networks predict, (N,) from (S, N); ties go to the lower class."""
     most: Classes = counts(given, classes).argmax(axis=1).astype(np.uint8)
     return most
 
 
 def agreement(given: Classes, classes: int) -> float:
-    """Share of images to which two networks give the same class, in the mean over all pairs.
+    """Fraction of images on which two networks agree, averaged over all pairs of networks.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def agreement(given: Classes, classes: int) -> float:
 
 
 def accuracy_by_class(given: Classes, true: Classes, classes: int) -> NDArray[np.float64]:
-    """Share of each class's images that get it, (S, classes) from answers (S, N) and classes (N,).
+    """Each network's accuracy on each class, (S, classes), from predictions (S, N) and `true` (N,).
 
     NaN for a class without images.
     """

@@ -1,7 +1,7 @@
-"""How many weights a run's network has, and how many of them are not zero.
+"""Count the weights of a run's network, and those that are not zero.
 
-Weights are those of linear layers and of convolutions; biases, positions of tokens and the numbers
-of a normalisation are not counted.
+Only weights of linear layers and convolutions count, not biases, position embeddings and the
+parameters of normalisation layers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from spatialnb.training import networks
 
 
 def weights(run: Run) -> int:
-    """Weights of a run's network, zeros among them.
+    """Number of weights of a run's network, including zeros.
 
     Raises
     ------
     ValueError : the run trains two tasks.
     """
     if run.second is not None:
-        raise ValueError("weights: expected one task; two have adapters of their own")
+        raise ValueError("weights: expected a run of one task, got one of two tasks")
     edition = datasets.edition(run.dataset)
     model = networks.initialise(run, edition.shape, edition.classes)
     counted = [part for part in model.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
@@ -33,11 +33,11 @@ def weights(run: Run) -> int:
 
 
 def weights_left(record: Record) -> int:
-    """Weights of a recorded run's network that are not zero at the end of the training.
+    """Number of weights of a recorded run's network that are not zero after training.
 
     Raises
     ------
-    ValueError : as for :func:`weights`. KeyError : a sparse run whose record counts no zeros.
+    ValueError : as for :func:`weights`. KeyError : a sparse run whose record has no count of zeros.
     """
     sparse = record.config.get("sparse") is not None
     share = 1.0 - float(record.outcome["final"]["zeros"]) if sparse else 1.0
@@ -46,5 +46,5 @@ def weights_left(record: Record) -> int:
 
 @functools.cache
 def _weights(config: str) -> int:
-    """The same of a configuration: an arm's seeds have as many."""
+    """The number of weights of a run, given as JSON; cached, since all seeds have the same."""
     return weights(Run.from_dict(json.loads(config)))

@@ -1,8 +1,9 @@
-r"""What a trained network's weights look like: a summary small enough to be recorded.
+r"""A summary of a trained network's weights that is small enough to be recorded.
 
-Weights themselves are not recorded. Of one network, layer by layer, this keeps the mean size
-$|W|$ of its learned and of its effective weights by the distance that a connection spans, and a
-coarse picture of $|W_\text{eff}|$. It is a look inside one run and decides no claim.
+The weights themselves are not recorded. For each layer of one network, the summary contains the
+mean magnitude $|W|$ of its learned and effective weights as a function of the distance that a
+connection spans, and a coarse picture of $|W_\text{eff}|$. It describes a single run and decides no
+claim.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from spatialnb.priors.geometry import layer_distance
 from spatialnb.records.store import Record, Store, default_store
 
 BINS = 32
-"""Distances in [0, 1] are counted in so many bins of one width."""
+"""Number of equally wide bins of the distance in [0, 1]."""
 ROWS, COLUMNS = 32, 96
-"""Blocks of a picture, at most: 96 columns are the lines of pixels of a colour image of 32 × 32."""
+"""Largest number of blocks in a picture; a 32 × 32 colour image has 96 = 3 · 32 rows of pixels."""
 DIGITS = 4
-"""Significant digits of a picture's values."""
+"""Significant digits of the values in a picture."""
 
 
 def weights_config(run: Run) -> dict[str, Any]:
-    """What the record of a run's weights is asked for."""
+    """The configuration of the record of a run's weights."""
     return {"schema": SCHEMA, "recipe": RECIPE, "measure": "weights", "run": run.id}
 
 
 def weights_of(run: Run, store: Store | None = None) -> Record | None:
-    """The record of a run's weights, or None. RecordError where the file is damaged."""
+    """The record of a run's weights, or None. RecordError if the file is damaged."""
     return (store or default_store()).find(digest(weights_config(run))[:16], "weight")
 
 
 def summarise(learned: Weights, effective: Weights) -> dict[str, Any]:
-    """A network's weights by layer: their mean size by distance, and a coarse picture.
+    """Summarise a network's weights by layer: mean magnitude by distance, and a coarse picture.
 
     Parameters
     ----------
@@ -45,9 +46,10 @@ def summarise(learned: Weights, effective: Weights) -> dict[str, Any]:
 
     Returns
     -------
-    dict : by layer, ``shape``; ``connections``, ``learned`` and ``effective``, a number a bin of
-        distance (a mean of none is 0.0); and ``picture``, the effective weights' mean size in
-        blocks, rows from the first output down.
+    dict : by layer, ``shape``; ``connections``, ``learned`` and ``effective``, the number of
+        connections and the mean magnitudes in each bin of distance (0.0 if a bin is empty); and
+        ``picture``, the mean magnitude of effective weights in blocks, rows from the first output
+        down.
     """
     return {name: _layer(learned[name].abs(), effective[name].abs()) for name in learned}
 

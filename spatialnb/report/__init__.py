@@ -1,10 +1,10 @@
-"""Records to tables, figures and numbers for the prose.
+"""Tables, figures and numbers in the text, all computed from records.
 
-Everything that a chapter shows is made here from a study's
-:class:`~spatialnb.study.results.Results`: a chapter holds no number typed by hand. What is shown
-fits light and dark pages, and always says its spread and its n.
+Everything that a chapter shows is computed from a study's
+:class:`~spatialnb.study.results.Results`; no number is typed by hand. Tables and figures work on
+light and dark pages, and always give a spread and n.
 
-Names are imported when they are first used: most chapters are shown without torch.
+Names are imported on first use, because most chapters do not need torch.
 """
 
 import lazy_loader

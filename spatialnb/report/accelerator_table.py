@@ -1,4 +1,4 @@
-"""What an accelerator gave, as a page shows it, or that none has been measured yet."""
+"""A table of training speed on an accelerator, from the figures of a benchmark."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ HEADS = (
 
 
 def accelerator_table(figures: Mapping[str, Any] | None = None) -> Shown:
-    """Stacks of every size on an accelerator, beside the loop on the same machine's cores.
+    """Speed of stacks of every size on an accelerator, and of the loop on the machine's CPU cores.
 
     Parameters
     ----------
-    figures : what ``benchmarks/accelerator.py`` wrote; without them those of the book, if any.
+    figures : the output of ``benchmarks/accelerator.py``; by default the book's, if there is any.
     """
     if figures is None:
         try:
@@ -61,10 +61,10 @@ def accelerator_table(figures: Mapping[str, Any] | None = None) -> Shown:
 
 
 def beside_the_published() -> dict[str, str]:
-    """How near stacks come to the published runs of the log's chapters, for the prose.
+    """Values to glue on how well stacks reproduce the published runs of the log's chapters.
 
-    ``stacks-arms`` were trained again in stacks; ``stacks-largest`` is the largest difference of
-    an arm's mean accuracy, in points, and ``stacks-errors`` in its own standard errors.
+    ``stacks-arms`` is the number of arms trained again in stacks. ``stacks-largest`` is the largest
+    difference in an arm's mean accuracy, in points, and ``stacks-errors`` in standard errors.
     """
     beside = benchmark("accelerator")["the_log_beside_the_published"]
     return {
@@ -75,11 +75,11 @@ def beside_the_published() -> dict[str, str]:
 
 
 def repeated_numbers() -> dict[str, str]:
-    """How near the loop on a CPU comes to published runs that a GPU made, for the prose.
+    """Values to glue on how well the loop on a CPU reproduces runs that were trained on a GPU.
 
     ``repeated-runs`` of ``repeated-of`` such runs were trained again. ``repeated-difference`` is
-    the mean of their accuracy minus the recorded one, in points, with its 95 % interval;
-    ``repeated-furthest`` is the largest distance of any from its arm's mean, in standard
+    the mean of the new accuracy minus the recorded one, in points, with its 95 % interval;
+    ``repeated-furthest`` is the largest distance of a run from its arm's mean, in standard
     deviations over seeds, and ``repeated-sd`` the standard deviation of these distances.
     """
     figures = benchmark("repeated")
@@ -111,7 +111,7 @@ def _cells(row: Mapping[str, Any], loop: float | None) -> dict[str, Cell]:
 
 
 def _notes(figures: Mapping[str, Any]) -> list[str]:
-    """What stands below the table, a sentence each."""
+    """Sentences below the table."""
     notes = []
     if figures["made_on"].get("rehearsal"):
         notes.append("A rehearsal on made images and tiny sizes: none of this says how fast it is.")
@@ -146,7 +146,7 @@ def _notes(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _standard_errors(arms: Mapping[str, Mapping[str, float]]) -> float:
-    """The largest difference of any arm in its own standard errors."""
+    """The largest difference of an arm, in its own standard errors."""
     found = [
         abs(arm["difference"]) / arm["standard_error"]
         for arm in arms.values()

@@ -1,4 +1,4 @@
-"""Every result of the book in one table, and every claim in one document, for other tools."""
+"""Export all results of the book as one table, and all claims as one JSON document."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from spatialnb.study.claims import Finding
 from spatialnb.study.results import Results
 
 COLUMNS = {
-    "chapter": "the id of the study, as in commands",
-    "arm": "as in the chapter's tables",
-    "dataset": "edition of the data",
-    "seed": "of the run; of a pair of networks the first one",
-    "second_seed": "of a pair of networks; empty for a run",
-    "record": "id of the run's or the pair's record, which names its file in book/records",
-    "epoch": "counted from 0; empty for what is measured at the end alone",
-    "metric": "as in commands and claims, such as accuracy or sparsity:0",
-    "unit": "of the value; empty for a number without one",
-    "value": "unrounded",
+    "chapter": "id of the study, as in commands",
+    "arm": "name of the arm, as in the chapter's tables",
+    "dataset": "edition of the data set",
+    "seed": "seed of the run; for a pair of networks, the first seed",
+    "second_seed": "for a pair of networks, the second seed; empty for a run",
+    "record": "id of the record of the run or pair, which is its file name in book/records",
+    "epoch": "epoch, counted from 0; empty for what is measured only at the end",
+    "metric": "name of the metric, as in commands and claims, such as accuracy or sparsity:0",
+    "unit": "unit of the value; empty if it has none",
+    "value": "the value, unrounded",
 }
-"""The columns of the table, and what stands in each."""
+"""The columns of the table, with their descriptions."""
 SERIES = {"test_accuracy": "accuracy"}
-"""Quantities of a record whose metric is called otherwise."""
+"""Quantities in records whose metric has another name."""
 Parts = Mapping[str, Sequence[Finding]]
-"""Judged claims: ``I``, those of the log, and ``II``, those of the controls."""
+"""Judged claims by part: ``I`` for the log, ``II`` for the controls."""
 SCHEMA_FILE = "claims.schema.json"
 
 
 def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
-    """Every number of every chapter in one long table.
+    """All numbers of all chapters in one long table.
 
-    By epoch whatever was recorded by epoch, and once what the chapter's tables show besides. A run
-    that stands in several chapters stands in the table once for each. A run that failed has the
-    epochs before, and ``failed_epoch``.
+    Quantities recorded by epoch have one row per epoch; other metrics of a chapter's tables have
+    one row per run. A run that belongs to several chapters is listed once for each. A failed run
+    has the epochs before it failed, and ``failed_epoch``.
 
     Parameters
     ----------
-    chapters : as :func:`spatialnb.studies.recorded` gives them.
+    chapters : results, for example from :func:`spatialnb.studies.recorded`.
 
     Returns
     -------
-    pd.DataFrame : with the columns of :data:`COLUMNS`.
+    pd.DataFrame : its columns are described in :data:`COLUMNS`.
     """
     rows = [row for results in chapters for row in _rows(results)]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -63,56 +63,59 @@ def all_results(chapters: Iterable[Results]) -> pd.DataFrame:
 
 
 def claims_document(parts: Parts) -> dict[str, Any]:
-    """Every claim with its verdict and registration, as :func:`claims_schema` describes it.
+    """All claims with their verdicts and registrations, in the format of :func:`claims_schema`.
 
     Parameters
     ----------
-    parts : the judged claims by the part of the book.
+    parts : the judged claims by part of the book.
     """
     rows = [{"part": part, **row} for part, found in parts.items() for row in ledger_rows(found)]
     return {"$schema": SCHEMA_FILE, "claims": rows}
 
 
 def claims_schema() -> dict[str, Any]:
-    """The JSON Schema of :func:`claims_document`: what each field is, with its type."""
+    """The JSON Schema of :func:`claims_document`: type and description of every field."""
     number, text, flag, listed = (
         [kind, "null"] for kind in ("number", "string", "boolean", "array")
     )
     fields = {
         "part": ("string", "I: claims of the log; II: claims of the controls."),
         "chapter": ("string", "Id of the study that decides the claim."),
-        "key": ("string", "The claim's name in the chapter; both together name the claim."),
-        "claim": ("string", "Its words."),
-        "rule": ("string", "What decides it, spelled out; D is the estimate."),
-        "comparison": ("string", "The arms that are compared; the worst pair of several."),
-        "unit": ("string", "Of reported, estimate, margin and intervals; empty for none."),
-        "reported": (number, "The size that the log states."),
-        "estimate": (number, "D: mean difference over seeds, or another quantity of the rule."),
-        "low": (number, "Lower end of the 95 % interval of this one estimate."),
-        "high": (number, "Upper end of it."),
-        "decides_low": (number, "Lower end of the interval that decides, corrected if so."),
-        "decides_high": (number, "Upper end of it."),
-        "level": (number, "Level of the interval that decides."),
-        "n": ("integer", "Seeds, or pairs of seeds."),
-        "p": (number, "Of the test that the rule names."),
-        "p_corrected": (number, "After Holm's correction over the chapter, where there is one."),
-        "margin": (number, "Difference that does not matter."),
-        "wins": (number, "Share of seeds with D above 0."),
+        "key": ("string", "The claim's name, which is unique within its chapter."),
+        "claim": ("string", "The claim in words."),
+        "rule": ("string", "The rule that decides the claim, in words; D is the estimate."),
+        "comparison": ("string", "The compared arms; of several pairs, the least favourable."),
+        "unit": ("string", "Unit of reported, estimate, margin and intervals; may be empty."),
+        "reported": (number, "The size that the log reports."),
+        "estimate": (number, "D: the mean difference over seeds, or the rule's quantity."),
+        "low": (number, "Lower bound of the estimate's own 95 % interval."),
+        "high": (number, "Upper bound of the estimate's own 95 % interval."),
+        "decides_low": (number, "Lower bound of the interval that decides the verdict."),
+        "decides_high": (number, "Upper bound of the interval that decides the verdict."),
+        "level": (number, "Level of the interval that decides the verdict, after correction."),
+        "n": ("integer", "Number of seeds, or of pairs of seeds."),
+        "p": (number, "p value of the test that the rule names."),
+        "p_corrected": (number, "p value after Holm's correction over the chapter, if corrected."),
+        "margin": (number, "The difference that does not matter."),
+        "wins": (number, "Fraction of seeds with D above 0."),
         "verdict": ("string", "holds, exceeded, tied, contradicted, undecided or not judged."),
         "first_edition": (text, "The verdict under the first edition's rules."),
-        "reason": ("string", "The verdict in words."),
-        "size": (text, "The estimate beside reported: as reported, larger, smaller, other sign."),
+        "reason": ("string", "The reason for the verdict."),
+        "size": (text, "How the estimate compares: as reported, larger, smaller, other sign."),
         "reported_in_interval": (flag, "Whether the reported size lies in the 95 % interval."),
-        "less_than_margin": (flag, "Whether what holds is smaller than the margin."),
-        "few_seeds": (flag, "Whether fewer than five seeds decide."),
-        "registration": (["object", "null"], "Commits and days of the claim and its first record."),
-        "log_states": (listed, "What of the protocol the log states."),
-        "log_leaves_open": (listed, "What it leaves open, so that a reading had to be chosen."),
-        "log_seeds": (["integer", "null"], "How many seeds the log has."),
+        "less_than_margin": (flag, "Whether a difference that holds is smaller than the margin."),
+        "few_seeds": (flag, "Whether fewer than five seeds or pairs decide."),
+        "registration": (
+            ["object", "null"],
+            "Commits and dates of the claim and its first record.",
+        ),
+        "log_states": (listed, "Parts of the protocol that the log states."),
+        "log_leaves_open": (listed, "Parts that the log leaves open and this book infers."),
+        "log_seeds": (["integer", "null"], "Number of seeds in the log."),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Claims of the report on spatial weight priors, with verdicts",
+        "title": "Claims about spatial weight priors, with verdicts",
         "type": "object",
         "required": ["claims"],
         "properties": {
@@ -132,16 +135,16 @@ def claims_schema() -> dict[str, Any]:
 
 
 def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[Path]:
-    """Write ``results.csv``, ``claims.json`` and its schema; ``results.parquet`` where pyarrow is.
+    """Write ``results.csv``, ``claims.json`` and its schema; with pyarrow, ``results.parquet`` too.
 
     Parameters
     ----------
-    folder : is made where it is missing; files of these names are written over.
+    folder : created if it does not exist; existing files with these names are overwritten.
     chapters, parts : as for :func:`all_results` and :func:`claims_document`.
 
     Returns
     -------
-    The files.
+    The paths of the files.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[P
         table.to_parquet(folder / "results.parquet", index=False)
         written.append(folder / "results.parquet")
     except ImportError:
-        pass  # pandas has nothing to write it with; the CSV has the same rows
+        pass  # pyarrow is not installed; the CSV has the same rows
     for name, content in (
         ("claims.json", claims_document(parts)),
         (SCHEMA_FILE, claims_schema()),
@@ -167,13 +170,13 @@ def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[P
 
 
 def columns_table() -> Shown:
-    """What the columns of :func:`all_results` are."""
+    """A table that describes the columns of :func:`all_results`."""
     data = pd.DataFrame({"what stands in it": {name: Cell(text) for name, text in COLUMNS.items()}})
     return Shown(as_html(data, "Columns", corner="column"), as_text(data, "Columns"))
 
 
 def units_table(chapters: Iterable[Results]) -> Shown:
-    """The metrics of :func:`all_results`, with their units and how many rows each has.
+    """A table of the metrics in :func:`all_results`, with unit and number of rows.
 
     Parameters
     ----------
@@ -199,7 +202,7 @@ def units_table(chapters: Iterable[Results]) -> Shown:
 
 
 def _title(name: str) -> str:
-    """A metric in words."""
+    """The title of a metric."""
     try:
         return metrics.metric(name).title
     except ValueError:
@@ -243,7 +246,7 @@ def _of_record(
 
 
 def _unit(name: str) -> tuple[str, float]:
-    """The unit of a quantity by epoch, and what a recorded share is multiplied by."""
+    """The unit of a quantity by epoch, and the factor from recorded fractions to that unit."""
     try:
         unit = metrics.metric(name).unit
     except ValueError:

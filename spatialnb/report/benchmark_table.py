@@ -1,4 +1,4 @@
-"""Measured figures that are no metric of a run, as tables and words of a page."""
+"""Tables of benchmark figures, such as times and memory, which are not metrics of runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 
 
 def benchmark(name: str) -> dict[str, Any]:
-    """The figures that ``make bench`` wrote, by the name of the benchmark's file.
+    """Read the figures that ``make bench`` wrote, by the benchmark's file name.
 
     Raises
     ------
-    FileNotFoundError : they have not been measured yet.
+    FileNotFoundError : the benchmark has not been run yet.
     """
     path = published_folder().parent / "speed" / f"{name}.json"
     if not path.is_file():
@@ -35,14 +35,14 @@ def measured(
     stem: str,
     corner: str = "",
 ) -> Shown:
-    """A table of measured figures, to download too.
+    """A table of measured figures, with downloads.
 
     Parameters
     ----------
-    rows : by the name of the row, the figures by theirs.
-    columns : the figures that are shown, each with its head and how it is written, such as
+    rows : figures by name, by the row's name.
+    columns : for each figure to show, its header and format, such as
         ``"seconds | processor time :.1f"``; ``:.1e`` writes a power of ten.
-    title, stem, corner : the caption, the name of the files to download, and what rows are.
+    title, stem, corner : the caption, the file name of the downloads, and the header of row names.
     """
     texts = {}
     for key, column in columns.items():
@@ -61,15 +61,15 @@ def _written(value: float, form: str) -> str:
 
 
 def by(rows: Sequence[Mapping[str, float]], key: str) -> dict[str, Mapping[str, float]]:
-    """Rows by the text of one of their figures."""
+    """Rows by the value of one of their figures, as text."""
     return {f"{row[key]:,}": row for row in rows}
 
 
 def by_form(figures: Sequence[Mapping[str, Any]], work: str) -> dict[str, Mapping[str, float]]:
-    """Rows of ``benchmarks/local_layer.py`` on one kind of work, one a device, width and batch.
+    """Rows of ``benchmarks/local_layer.py`` for one kind of work, by device, width and batch size.
 
-    Each has the milliseconds of the dense layer, the time of the other forms relative to it, and
-    what dense and compact layers store, in MB.
+    Each has the dense layer's milliseconds, the time of the other forms relative to it, and the
+    memory that dense and compact layers store, in MB.
     """
     found: dict[str, dict[str, float]] = {}
     for row in (row for measured_there in figures for row in measured_there["rows"]):

@@ -1,6 +1,7 @@
-"""What `cite.js` makes a citation of a number from, beside the name of the row that it stands in.
+"""Data for citing a number in a table; `cite.js` builds a citation from it and the row's name.
 
-A row with one number has its parts; a row with several has what these share, and a list of them.
+A row with one number has the parts of its citation. A row with several numbers has the parts that
+they share, and a list with the others.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 LEVEL = "95 %"
-"""Of every interval in a table."""
+"""Confidence level of all intervals in tables."""
 
 
 def number_parts(
     results: Results, metric: str, arms: Sequence[str], ours: Interval, what: str
 ) -> dict[str, Any]:
-    """The parts of a citation of a mean: what it is, value, interval, n, arms and records.
+    """The parts of a citation of a mean: description, value, interval, n, arms and records.
 
     Parameters
     ----------
-    arms : whose runs the mean is over; several where their values are the same in every seed.
-    what : the words before the name of the metric: ``v05, linear``.
+    arms : arms over whose runs the mean is taken; several if their values are equal in every seed.
+    what : the words before the name of the metric, such as ``v05, linear``.
     """
     wanted = metrics.metric(metric)
     unit = f" {wanted.unit}" if wanted.unit else ""
@@ -46,13 +47,13 @@ def number_parts(
 
 
 def cited(name: str, key: str, parts: Mapping[str, Any], markup: str = "") -> Cell:
-    """The name of a row as a cell, whose one number can be cited.
+    """A cell with the name of a row whose single number can be cited.
 
     Parameters
     ----------
-    key : the id of the row, which its address ends with.
-    parts : as :func:`number_parts` gives them.
-    markup : HTML that takes the place of the name.
+    key : the row's id, the last part of its address.
+    parts : the output of :func:`number_parts`.
+    markup : HTML to show instead of the name.
     """
     shown = markup or escape(name)
     return Cell(
@@ -61,12 +62,12 @@ def cited(name: str, key: str, parts: Mapping[str, Any], markup: str = "") -> Ce
 
 
 def cited_row(name: str, key: str, numbers: Mapping[str, Mapping[str, Any]]) -> Cell:
-    """The name of a row as a cell, whose numbers can be cited; without numbers the name alone.
+    """A cell with the name of a row whose numbers can be cited; without numbers, only the name.
 
     Parameters
     ----------
-    key : the id of the row, which its address ends with.
-    numbers : the parts of each by the name of its column.
+    key : the row's id, the last part of its address.
+    numbers : the parts of each number's citation, by column.
     """
     if not numbers:
         return Cell(name)
@@ -85,6 +86,6 @@ def cited_row(name: str, key: str, numbers: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def attribute(data: Mapping[str, Any]) -> str:
-    """JSON data as the value of an attribute, in single quotes: it has many double ones."""
+    """JSON as an HTML attribute value, in single quotes because JSON has many double quotes."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return "'" + escape(text, quote=False).replace("'", "&#x27;") + "'"

@@ -1,4 +1,4 @@
-"""Claims over many protocols: in how many universes each holds, and its verdict over them."""
+"""Tables of claims judged over many protocols: in how many universes each claim holds."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from spatialnb.study.multiverse import ClaimAcross, estimates
 from spatialnb.study.results import Results
 
 DEPENDS = "depends on the protocol"
-"""The verdict between ``holds`` and ``contradicted``."""
+"""The verdict of a claim that neither ``holds`` nor is ``contradicted``."""
 AT_CHANCE = 12.0
-"""Accuracy (%) below which a network of ten classes has learned next to nothing."""
+"""Accuracy (%) below which a network with ten classes counts as at chance."""
 DIGITS = 2
-"""Decimal places of a difference in points."""
+"""Decimals of a difference in points."""
 
 
 class Across(NamedTuple):
-    """A claim over the universes: its verdict, and the differences in points."""
+    """A claim over all universes: its verdict, and its differences in points."""
 
     claim: ClaimAcross
     verdict: str
@@ -42,12 +42,12 @@ class Across(NamedTuple):
 
     @property
     def same_sign(self) -> float:
-        """The share of the universes whose difference has the more frequent sign."""
+        """The fraction of universes whose difference has the more frequent sign."""
         return max(self.above, self.n - self.above) / self.n
 
 
 def across(results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]) -> list[Across]:
-    """The claims judged over the universes; none is on a quick edition or on too few seeds."""
+    """Judge claims over the universes; "not judged" on a quick edition or on too few seeds."""
     found = []
     for claim in claims:
         ours = estimates(results, claim, codes)
@@ -74,11 +74,13 @@ def across(results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
 def across_numbers(
     results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
 ) -> dict[str, str]:
-    """For the prose, of each claim its verdict ``<study>-<key>``, and with ``-holds`` and ``-of``.
+    """Values to glue on claims over many protocols.
 
-    Also ``-median``, ``-low`` and ``-high``, the differences in points; ``<study>-universes``,
-    ``-runs``, ``-failed``, ``-at-chance`` and ``-verdict-<verdict>``, which count; ``-error``, the
-    median standard error of a universe's difference over seeds, of all claims.
+    For each claim, ``<study>-<key>`` is its verdict; with ``-holds`` and ``-of``, in how many of
+    how many universes it holds; with ``-median``, ``-low`` and ``-high``, the differences in
+    points. ``<study>-universes``, ``-runs``, ``-failed``, ``-at-chance`` and ``-verdict-<verdict>``
+    are counts; ``<study>-error`` is the median standard error over seeds of a universe's
+    difference, over all claims.
     """
     study = results.study.id
     found = across(results, claims, codes)
@@ -124,7 +126,7 @@ def _typical_error(
 
 
 def across_rows(found: Sequence[Across]) -> list[dict[str, object]]:
-    """As JSON data, one object a claim."""
+    """JSON data, one object per claim."""
     return [
         {
             "key": one.claim.key,
@@ -151,16 +153,16 @@ def across_table(
     ledger: Sequence[Finding] = (),
     same: Mapping[str, tuple[str, str]] | None = None,
 ) -> Shown:
-    """Every claim: its verdict over the universes, in how many it holds, and how it varies.
+    """A table of claims: verdict over the universes, in how many each holds, and its differences.
 
-    Above the table stands a warning where these are not the published results.
+    If these are not the published results, a warning is shown above the table.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
-    claims, codes : what is asked, and of which universes.
-    ledger : findings on the reference protocol.
-    same : by a claim's key, the chapter and key of the finding that says the same there.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
+    claims, codes : the claims, and the codes of the universes.
+    ledger : findings under the reference protocol.
+    same : for a claim's key, the chapter and key of the same claim in `ledger`.
     """
     found = across(results, claims, codes)
     known = {(one.claim.chapter, one.claim.key): one for one in ledger}

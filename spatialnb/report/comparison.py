@@ -1,4 +1,4 @@
-"""A re-run beside the published runs, arm by arm."""
+"""Compare a re-run with the published runs, arm by arm."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SYMBOLS: dict[Outcome, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """An arm of a re-run beside the published one, in one metric."""
+    """Comparison of an arm of a re-run with the published one, in one metric."""
 
     arm: str
     metric: str
@@ -43,14 +43,14 @@ class Compared:
 
 
 def compared(rerun: Results, published: Results) -> list[Compared]:
-    """Every arm of a re-run in every metric that has a margin, beside the published runs."""
+    """Compare every arm of a re-run with the published runs, in every metric with a margin."""
     why = _other_settings(rerun, published)
     names = [name for name in rerun.study.metrics if metrics.metric(name).margin is not None]
     return [_compared(rerun, published, arm, name, why) for name in names for arm in rerun.arms]
 
 
 def comparison_text(rerun: Results, published: Results, rows: list[Compared]) -> str:
-    """The comparison for a terminal: an arm a line, a reason once, then the differences."""
+    """The comparison for a terminal: each arm, then differences and claims."""
     lines = [f"{rerun.study.id}  {_title(rerun, published)}"]
     said = ""
     for row in rows:
@@ -72,7 +72,7 @@ def comparison_text(rerun: Results, published: Results, rows: list[Compared]) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One difference as it was published and as the re-run has it."""
+    """A difference between arms, or a claim's D, as published and in the re-run."""
 
     what: str
     published: Interval
@@ -82,19 +82,19 @@ class Side:
 
     @property
     def note(self) -> str:
-        """Whether the two have the same sign; empty where the re-run says nothing of it."""
+        """Whether the two have the same sign; empty if one of them has no value, or no sign."""
         if not (self.published.n and self.rerun.n and self.signed):
             return ""
         both = self.published.estimate * self.rerun.estimate
         return "the sign differs" if both < 0 else "the same sign" if both > 0 else ""
 
     def texts(self) -> str:
-        """Both, in words."""
+        """Both as text."""
         theirs, ours = self._size(self.published), self._size(self.rerun)
         return f"{theirs}, yours {ours}" + (f": {self.note}" if self.note else "")
 
     def cells(self) -> dict[str, Cell]:
-        """Both, as cells of a table."""
+        """Both as cells of a table."""
         return {
             "published": Cell(self._size(self.published), sort=self.published.estimate),
             "yours": Cell(self._size(self.rerun), sort=self.rerun.estimate),
@@ -108,7 +108,7 @@ class Side:
 
 
 def _sides(rerun: Results, published: Results) -> dict[str, list[Side]]:
-    """What a re-run of other settings is read for: differences of arms, and claims."""
+    """Differences to the baseline, and claims, in the published runs and in the re-run."""
     baseline = rerun.study.baseline
     names = [name for name in rerun.study.metrics if metrics.metric(name).margin is not None]
     base = rerun.study.base_of
@@ -157,7 +157,7 @@ def _from_baseline(results: Results, arm: str, name: str) -> Interval:
 
 
 def compare(rerun: Results) -> Shown | None:
-    """The comparison at the end of a page, below a heading; None on the published page itself."""
+    """The comparison at the end of a page, below a heading; None for the published runs."""
     if rerun.published or rerun.interim:
         return None
     published = rerun.study.without_added().recorded()
@@ -183,7 +183,7 @@ def _sides_table(title: str, sides: list[Side]) -> str:
 
 
 def comparison_rows(rerun: Results, rows: list[Compared]) -> list[dict[str, Any]]:
-    """The comparison as JSON data, one object an arm and metric."""
+    """The comparison as JSON data, one object per arm and metric."""
     return [
         {
             "chapter": rerun.study.id,
@@ -208,7 +208,7 @@ def _title(rerun: Results, published: Results) -> str:
 
 
 def _other_settings(rerun: Results, published: Results) -> str:
-    """Why runs cannot be compared: what was set differently, in words; empty where nothing was."""
+    """Why runs cannot be compared: the settings that differ, in words; empty if none do."""
     pairs = [
         ("data", rerun.dataset, published.dataset),
         ("epochs", rerun.epochs, published.epochs),
@@ -268,7 +268,7 @@ def _judged(
 
 
 def _cells(row: Compared) -> dict[str, Cell]:
-    """The outcome first: a narrow page cuts what stands last."""
+    """A row's cells, with the outcome first, because narrow pages cut off the last columns."""
     wanted = metrics.metric(row.metric)
     unit = f" ({wanted.unit})" if wanted.unit else ""
     return {

@@ -1,4 +1,4 @@
-"""What the runs of the chapters took."""
+"""Training time of the chapters' runs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ TOGETHER = "together, each run once"
 
 
 def hours(records: Iterable[Record]) -> float:
-    """Hours of one processor core that runs took, as their records say."""
+    """Core hours of runs, from their records."""
     return sum(float(record.provenance.get("seconds", 0.0)) for record in records) / 3600.0
 
 
 def cost(chapters: Sequence[Results], pages: Mapping[str, str] | None = None) -> Shown:
-    """Runs and hours of one processor core by chapter, and of all together.
+    """A table of the number of runs and core hours, by chapter and in total.
 
-    A run that several chapters show counts in each of them, and once in the last row. Measuring
-    pairs of networks is not in it. `pages` are the chapters' pages by id, to link to.
+    A run that belongs to several chapters counts in each of them, but once in the total. The time
+    for measuring pairs of networks is not included. `pages` are the chapters' pages by id, for
+    links.
     """
     together = _distinct(chapters)
     rows = [(found.study.id, found.study.title, records_of(found)) for found in chapters]
@@ -46,13 +47,13 @@ def cost(chapters: Sequence[Results], pages: Mapping[str, str] | None = None) ->
 
 
 def cost_numbers(chapters: Sequence[Results]) -> dict[str, str]:
-    """The last row for the prose: ``cost-runs`` and ``cost-hours``."""
+    """Values to glue on the total: ``cost-runs`` and ``cost-hours``."""
     together = _distinct(chapters)
     return {"cost-runs": f"{len(together):,}", "cost-hours": f"{hours(together):.0f}"}
 
 
 def records_of(results: Results) -> list[Record]:
-    """The records of every arm and seed."""
+    """The records of all arms and seeds."""
     return [record for by_seed in results.records.values() for record in by_seed.values()]
 
 

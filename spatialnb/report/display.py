@@ -1,4 +1,4 @@
-"""What a cell displays: HTML for a page, text for a terminal."""
+"""Output of a notebook cell: HTML for a page, text for a terminal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 NOTHING = "–"
-"""What stands where there is no number; a table sorts it last."""
+"""Shown in place of a missing number; tables sort it last."""
 
-# The theme puts HTML outputs on a light card when the page is dark; ours take the page's colours.
+# The theme shows HTML outputs on a light card on dark pages; these use the page's own colours.
 STYLE = """<style>
 .cell_output .text_html:has(> .spatialnb) {
   background: transparent !important; color: inherit !important; padding: 0 !important;
@@ -93,7 +93,7 @@ STYLE = """<style>
 
 @dataclass(frozen=True, repr=False)
 class Shown:
-    """Something to look at: `html` on a page, `text` where there is none."""
+    """An output with two forms: `html` on a page, `text` elsewhere."""
 
     html: str
     text: str
@@ -106,12 +106,12 @@ class Shown:
 
 
 def download(name: str, text: str, kind: str = "text/csv") -> str:
-    """A link that holds the file itself, so that it works from a disk and without a network."""
+    """A download link that contains the file itself, so that it works offline and from disk."""
     data = base64.b64encode(text.encode()).decode()
     link = f"data:{kind};charset=utf-8;base64,{data}"
     return f'<a download="{escape(name)}" href="{link}">{escape(name)}</a>'
 
 
 def details(title: str, body: str) -> str:
-    """A part that is folded away until it is asked for. `body` is HTML."""
+    """A collapsed section that opens on a click; `body` is HTML."""
     return f"<details><summary>{escape(title)}</summary>\n{body}\n</details>"

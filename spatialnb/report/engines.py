@@ -1,4 +1,4 @@
-"""What trained the runs behind a table, where it was not the loop on a processor."""
+"""Say which engine and device trained the runs of a table, unless it was the loop on a CPU."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from spatialnb.records.store import Record
 from spatialnb.study.results import Results
 
 USUAL = "the loop on a processor"
-"""What trains the published runs."""
+"""The engine and device of the published runs."""
 
 
 def made_by(records: Iterable[Record]) -> str:
-    """A sentence that counts runs by what trained them; empty where all are the loop's.
+    """A sentence with counts of runs by engine and device; empty if the loop on a CPU trained all.
 
     Parameters
     ----------
-    records : of runs, on a processor or another device.
+    records : records of runs.
     """
     counts = Counter(engine_of(record.provenance) for record in records if record.kind == "run")
     if set(counts) <= {USUAL}:

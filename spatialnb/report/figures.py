@@ -1,4 +1,4 @@
-"""Figures of results: curves by epoch, seeds by arm, one metric over another."""
+"""Figures of results: curves by epoch, points by arm, one metric against another."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from spatialnb.study.inference import Interval, mean_interval
 from spatialnb.study.results import Results
 
 TOGETHER = 3
-"""So many arms share one panel of curves; more get a panel each, with the baseline in all."""
+"""Up to this many arms share one panel of curves; more get one panel each, with the baseline."""
 
 ByEpoch = Mapping[str, Sequence[Interval]]
-"""The mean of an arm by epoch, with its 95 % interval."""
+"""For each arm, its mean with 95 % interval, by epoch."""
 
 
 def curves(
     results: Results, arms: Sequence[str] | None = None, quantity: str = "accuracy"
 ) -> Shown:
-    """Mean by epoch with its 95 % band.
+    """Curves of a metric by epoch: means over seeds with 95 % bands.
 
     Parameters
     ----------
-    arms : which ones; all without it.
+    arms : the arms to show; by default all.
     quantity : a metric that is recorded by epoch: ``accuracy``, ``test_loss``, ``train_loss``,
         ``cap_share``, ``target_distance``, ``dead:2``.
     """
@@ -85,9 +85,9 @@ def curves(
 
 
 def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None = None) -> Shown:
-    """Every seed as a point by arm, with mean and 95 % interval, and what was reported.
+    """A row of points per arm, one per seed, with mean, 95 % interval and the reported value.
 
-    Rows stand in the order of `arms`, or of the study without it. Arms whose values are the same in
+    Rows are in the order of `arms`, by default that of the study. Arms whose values are equal in
     every seed share a row.
     """
     chosen = choose(results, arms)
@@ -107,11 +107,11 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
     alts, data = [], []
     with look():
         fig, axes = canvas(0.7 + 0.52 * len(rows))
-        left = axes.get_yaxis_transform()  # from the left end of the axes, and heights in data
+        left = axes.get_yaxis_transform()  # x relative to the axes, y in data coordinates
         for place, (row, group) in enumerate(zip(rows, groups, strict=True)):
             style = _style(results, row.arm)
             points = values(results, row.arm, metric)
-            # A fixed zigzag keeps points apart; no chance in a figure.
+            # A fixed zigzag separates the points, so that the figure is reproducible.
             offsets = [place + 0.14 + 0.06 * (index % 5) for index in range(len(points))]
             axes.plot(list(points.values()), offsets, ".", color=style.color, ms=4.5, mew=0)
             low, high = row.ours.low, row.ours.high
@@ -127,7 +127,7 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
                 f"{number(row.ours.estimate, wanted.digits)} "
                 f"{bounds(row.ours, wanted.digits)}, n = {row.ours.n}{said}."
             )
-            # Names stand above their rows, for a margin of names would be half of a phone.
+            # Names are above their rows; in a margin they would take half of a phone's screen.
             axes.text(0.0, place - 0.3, names[row.arm], va="center", transform=left)
             summary = {**columns(row.ours), "reported": row.reported}
             data += [
@@ -149,9 +149,9 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
 
 
 def trade_off(results: Results, across: str, up: str = "accuracy") -> Shown:
-    """Arms as points: mean of one metric over that of another, with 95 % intervals, and reported.
+    """Arms as points: the mean of metric `up` against that of `across`, with 95 % intervals.
 
-    Arms without the metric `across` are left out.
+    Reported values are marked with a cross. Arms without the metric `across` are left out.
     """
     horizontal, vertical = metrics.metric(across), metrics.metric(up)
     there = {row.arm: row.ours for row in summarise(results, across) if row.ours.n}
@@ -241,7 +241,7 @@ def _curve(axes: Axes, by_epoch: Sequence[Interval], style: Line, label: str = "
 
 
 def choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
-    """The arms asked for, all without it. ValueError for one that is not there."""
+    """The given arms, by default all; ValueError for an unknown arm."""
     chosen = results.arms if arms is None else tuple(arms)
     for arm in chosen:
         if arm not in results.arms:
@@ -250,7 +250,7 @@ def choose(results: Results, arms: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _names(results: Results, counts: Mapping[str, int]) -> tuple[dict[str, str], str]:
-    """Names of arms, and a sentence for the caption: one n for all there, or each n at its arm."""
+    """Names of arms, with n if it differs between arms, and a sentence on n for the caption."""
     names = {arm: results.study.label(arm) for arm in counts}
     if len(set(counts.values())) == 1:
         return names, f"n = {next(iter(counts.values()))} in every arm. "
@@ -272,7 +272,7 @@ def _interval(results: Results, arm: str, metric: str) -> Interval:
 
 
 def columns(interval: Interval) -> dict[str, float]:
-    """An interval as columns of the file behind a figure."""
+    """An interval as columns of the figure's CSV file."""
     return {"mean": interval.estimate, "low": interval.low, "high": interval.high, "n": interval.n}
 
 

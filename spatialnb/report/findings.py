@@ -1,4 +1,4 @@
-"""Claims with their verdicts, of a chapter and of the whole report."""
+"""Tables of claims with their verdicts: for a chapter, and for the whole ledger."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
 
 CAPTION = "Claims and verdicts"
-"""What a table of findings is called."""
+"""The default title of a table of findings."""
 
 
 def verdicts(results: Results) -> Shown:
-    """The claims of a study: verdict, reported, ours with interval, and n."""
+    """A table of a study's claims: verdict, reported value, our estimate with interval, n."""
     findings = results.findings()
     return _shown(findings, [finding.claim.words for finding in findings], results.study.id)
 
 
 def mark(verdict: str) -> str:
-    """A verdict by shape and word, as HTML; its colour only repeats them."""
+    """A verdict as HTML, with a symbol and a word, so that its colour carries no information."""
     symbol, name = SYMBOLS[verdict], escape(verdict)
     return f'<span class="verdict {name.replace(" ", "-")}">{symbol} {name}</span>'
 
 
 def size_mark(finding: Finding) -> str:
-    """The sign of a size, as HTML; empty where the log reports none."""
+    """The symbol of a finding's size, as HTML; empty if the log reports no size."""
     if finding.size is None:
         return ""
     if finding.size == "as reported":
@@ -56,7 +56,7 @@ def size_mark(finding: Finding) -> str:
 
 
 def few_seeds(findings: Sequence[Finding]) -> str:
-    """A sentence where verdicts rest on fewer than five seeds; empty where none does."""
+    """A sentence if verdicts are based on fewer than five seeds, else an empty string."""
     counts = sorted(finding.interval.n for finding in findings if finding.few)
     if not counts:
         return ""
@@ -118,11 +118,11 @@ def _shown(
 
 
 def ledger_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings as JSON data, one object a claim.
+    """Findings as JSON data, one object per claim.
 
-    Those of the first edition have the fields that they had in it: ``low`` and ``high`` bound the
-    interval that the verdict rests on. In the second they bound the 95 % interval of the estimate,
-    and ``decides_low`` and ``decides_high`` the one that the verdict rests on.
+    In the first edition of the rules, ``low`` and ``high`` bound the interval that decides the
+    verdict. In the second, they bound the 95 % interval of the estimate, and ``decides_low`` and
+    ``decides_high`` bound the interval that decides.
     """
     return [_first_row(one) if one.edition == 1 else _row(one) for one in findings]
 
@@ -168,7 +168,7 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def _origin(finding: Finding) -> dict[str, Any]:
-    """When the claim was written, and what of its protocol the log states."""
+    """When the claim was written, and which parts of its protocol the log states."""
     known = registration(finding.claim)
     protocol = LOG_PROTOCOLS.get(finding.claim.chapter)
     return {
@@ -185,10 +185,10 @@ def ledger(
     name: str = "ledger",
     title: str = CAPTION,
 ) -> Shown:
-    """Every claim with its chapter and verdict, and the numbers as CSV and JSON.
+    """A table of claims with their chapters and verdicts, and downloads as CSV and JSON.
 
-    `pages` are the chapters' pages by id, to link to; `name` is that of the files, `title` the
-    table's.
+    `pages` are the chapters' pages by id, for links; `name` is the file name of the downloads, and
+    `title` the table's title.
     """
     words = [
         Cell(
@@ -202,7 +202,7 @@ def ledger(
 
 
 def _anchored(claim: Claim, pages: Mapping[str, str]) -> str:
-    """A claim's words as HTML, with a link to its chapter and one to this very row."""
+    """A claim's words as HTML, with a link to its chapter and one to this row."""
     name = f"{claim.chapter}-{claim.key}"
     return (
         f'<span id="claim-{name}" data-claim="{claim.chapter}/{claim.key}">'
@@ -212,14 +212,14 @@ def _anchored(claim: Claim, pages: Mapping[str, str]) -> str:
 
 
 def chapter_link(chapter: str, pages: Mapping[str, str]) -> str:
-    """A chapter's id as HTML, linked to its page where that is among `pages`."""
+    """A chapter's id as HTML, linked to its page if that is in `pages`."""
     if chapter not in pages:
         return f"{escape(chapter)}. "
     return f'<a href="{escape(pages[chapter])}.html">{escape(chapter)}</a> '
 
 
 def tally(findings: Sequence[Finding], name: str = "ledger") -> dict[str, str]:
-    """How many claims got which verdict, for the prose: ``ledger-holds`` and so on."""
+    """Values to glue: the number of claims with each verdict, such as ``ledger-holds``."""
     counts = Counter(str(finding.verdict) for finding in findings)
     said = {f"{name}-{verdict.replace(' ', '-')}": str(counts[verdict]) for verdict in SYMBOLS}
     return {f"{name}-claims": str(len(findings)), **said}
@@ -258,7 +258,7 @@ def _finding_cells(finding: Finding) -> dict[str, Cell]:
 
 
 def _below(finding: Finding) -> str:
-    """What a verdict is not without: its mark, its interval, and the first edition's verdict."""
+    """The line below a verdict: its mark, deciding interval, and the first edition's verdict."""
     digits = metrics.metric(finding.claim.metric).digits
     said = []
     if finding.small:
@@ -271,7 +271,7 @@ def _below(finding: Finding) -> str:
 
 
 def _rules(findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
-    """Every criterion once, for a numbered list, and the rule of each claim, by that number."""
+    """The distinct criteria, for a numbered list, and each claim's rule as a reference to it."""
     parts = [finding.rule.partition("; ") for finding in findings]
     criteria = list(dict.fromkeys(criterion for _, _, criterion in parts if criterion))
     rules = [
@@ -284,7 +284,7 @@ def _rules(findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
 
 
 def _why(finding: Finding, rule: str) -> str:
-    """The reason for a verdict, the rule behind it, and what the numbers of the test were."""
+    """The reason for a verdict, its rule, and the numbers of its test."""
     note = f" {finding.claim.note}" if finding.claim.note else ""
     p = "" if finding.p is None else f" p = {p_value(finding.p)}"
     if finding.p_corrected is not None:

@@ -1,4 +1,4 @@
-"""Which protocol could have produced the log: universes by their distance to its numbers."""
+"""Tables of protocols ("universes") by the distance of their results to the log's numbers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from spatialnb.study.results import Results
 Fingerprint = Mapping[str, Sequence[float | None]]
 Choices = Mapping[str, Sequence[str]]
 PLACES = ("nearest", "second", "third", "fourth", "fifth")
-"""What the prose calls the first universes."""
+"""Names of the nearest universes in keys, from the first on."""
 NEAREST = 10
-"""Universes that the table shows at most, the reference beside them."""
+"""The largest number of universes in the table, besides the reference."""
 
 
 def fingerprint_numbers(
     results: Results, codes: Sequence[str], choices: Choices, fingerprint: Fingerprint,
     epochs: Sequence[int],
 ) -> dict[str, str]:  # fmt: skip
-    """For the prose; nothing where the runs have fewer epochs than the fingerprint.
+    """Values to glue; none if the runs have fewer epochs than the fingerprint.
 
-    ``<study>-nearest`` is the nearest universe's choices in words and ``-nearest-distance`` its
-    distance, ``-nearest-seeds`` what seeds alone would give; ``-second-distance`` to
-    ``-fifth-distance`` follow it. ``-reference-distance`` and ``-reference-rank`` are those of the
-    first universe. ``-numbers`` counts the fingerprint's, ``-same-order`` the universes whose
-    arms end in its order.
+    ``<study>-nearest`` is the nearest universe's choices in words, ``-nearest-distance`` its
+    distance, and ``-nearest-seeds`` the distance expected from seeds alone; ``-second-distance`` to
+    ``-fifth-distance`` are those of the next universes. ``-reference-distance`` and
+    ``-reference-rank`` belong to the first universe in `codes`. ``-numbers`` is the number of
+    values in the fingerprint, ``-same-order`` the number of universes whose arms end in its order.
     """
     if not _long_enough(results, epochs):
         return {}
@@ -53,7 +53,7 @@ def fingerprint_numbers(
 
 
 def in_words(code: str, choices: Choices) -> str:
-    """A universe's choices: ``learning rate 0.003, batch 128, ...``."""
+    """A universe's choices in words: ``learning rate 0.003, batch 128, ...``."""
     return ", ".join(
         f"{choice} {values[int(digit)]}"
         for digit, (choice, values) in zip(code, choices.items(), strict=True)
@@ -64,14 +64,14 @@ def nearest_table(
     results: Results, codes: Sequence[str], choices: Choices, fingerprint: Fingerprint,
     epochs: Sequence[int],
 ) -> Shown:  # fmt: skip
-    """The nearest universes with their choices, and the first of `codes`, the reference.
+    """A table of the nearest universes and the reference, with their choices.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
     codes : the universes, the reference first.
     choices : by the words for a choice, the words for its values, in the order of a code's digits.
-    fingerprint : accuracies (%) of every arm at these epochs, None where there is no number.
+    fingerprint : accuracies (%) of every arm at these epochs; None for missing numbers.
     epochs : counted from 0.
     """
     if not _long_enough(results, epochs):
@@ -115,7 +115,7 @@ def nearest_table(
 
 
 def _two_a_cell(code: str, choices: Choices) -> dict[str, Cell]:
-    """A universe's choices, two a cell, so that all of them fit beside each other."""
+    """A universe's choices, two per cell, so that all of them fit in a row."""
     values = [words[int(digit)] for digit, words in zip(code, choices.values(), strict=True)]
     heads, cells = [*choices, ""], [*values, ""]
     return {
@@ -127,15 +127,13 @@ def _two_a_cell(code: str, choices: Choices) -> dict[str, Cell]:
 def by_epoch_table(
     results: Results, codes: Sequence[str], fingerprint: Fingerprint, epochs: Sequence[int]
 ) -> Shown:
-    """The fingerprint's numbers by arm and epoch, and below each the nearest universe's.
-
-    Beside them stand those of the first of `codes`, the reference.
+    """A table of accuracies by arm and epoch: the log's, the nearest universe's, the reference's.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
     codes : the universes, the reference first.
-    fingerprint : accuracies (%) of every arm at these epochs, None where there is no number.
+    fingerprint : accuracies (%) of every arm at these epochs; None for missing numbers.
     epochs : counted from 0.
     """
     if not _long_enough(results, epochs):

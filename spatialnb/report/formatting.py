@@ -1,4 +1,4 @@
-"""Numbers and notes in words: how a figure is printed, what prose may quote, what a banner says."""
+"""Formatting of numbers, values to glue into the text, and the warnings above results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 GLUED = "application/papermill.record/"
-"""What a page quotes is an output of this kind, so that the page does not show it there, too."""
+"""MIME prefix of glued outputs, so that the page does not also show them below the cell."""
 SYMBOLS = {
     "holds": "✓",
     "exceeded": "↑",
@@ -30,21 +30,21 @@ SYMBOLS = {
     "undecided": "?",
     "not judged": NOTHING,
 }
-"""Verdicts by sign. Exceeded: the arm does better than claimed. Tied: shares the first place."""
+"""Symbols of verdicts. Exceeded: the arm does better than claimed. Tied: best with another."""
 
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SIZES = {"as reported": "✓", "larger": "✗", "smaller": "✗", "other sign": "✗"}
-"""Sizes beside the reported one by sign."""
+"""Symbols for how a size compares with the reported one."""
 
 
 def size_text(finding: Finding) -> str:
-    """A finding's size beside the reported one, such as ``✗ larger``; a dash where none is."""
+    """How a finding's size compares with the reported one, such as ``✗ larger``; a dash if none."""
     return NOTHING if finding.size is None else f"{SIZES[finding.size]} {finding.size}"
 
 
 def number(value: float | None, digits: int, signed: bool = False) -> str:
-    """A number with so many decimals; a dash where there is none. Never "-0.00"."""
+    """A number with `digits` decimals, never "-0.00"; a dash for None."""
     if value is None or math.isnan(value):
         return NOTHING
     rounded = round(value, digits) + 0.0
@@ -52,7 +52,7 @@ def number(value: float | None, digits: int, signed: bool = False) -> str:
 
 
 def scientific(value: float, digits: int = 1) -> str:
-    """A number of any size, such as ``5.6 × 10⁻¹⁶``, that no line breaks."""
+    """A number in scientific notation, such as ``5.6 × 10⁻¹⁶``, without line breaks."""
     if value == 0.0 or not math.isfinite(value):
         return number(value, 0) if value == 0.0 else NOTHING
     mantissa, exponent = f"{value:.{digits}e}".split("e")
@@ -67,14 +67,14 @@ def p_value(p: float) -> str:
 
 
 def spread(value: float | None, sd: float | None, digits: int) -> str:
-    """``97.43 ± 0.12``; the number alone where no spread is known."""
+    """``97.43 ± 0.12``; only the number if no spread is known."""
     if sd is None or math.isnan(sd):
         return number(value, digits)
     return f"{number(value, digits)} ± {number(sd, digits)}"
 
 
 def bounds(interval: Interval, digits: int, signed: bool = False, empty: str = NOTHING) -> str:
-    """``[97.38, 97.48]``; `empty` where there is no interval."""
+    """``[97.38, 97.48]``; `empty` if there is no interval."""
     if math.isnan(interval.low):
         return empty
     return f"[{number(interval.low, digits, signed)}, {number(interval.high, digits, signed)}]"
@@ -88,14 +88,14 @@ def estimate(interval: Interval, digits: int, signed: bool = True) -> str:
 
 
 def mirrored(interval: Interval) -> Interval:
-    """The interval of the same difference taken the other way round."""
+    """The interval of the same difference with the opposite sign."""
     return dataclasses.replace(
         interval, estimate=-interval.estimate, low=-interval.high, high=-interval.low
     )
 
 
 def capital(text: str) -> str:
-    """A text with a capital at its start, and the rest as it is: ``Linear CKA``."""
+    """A text with its first letter in upper case, the rest unchanged: ``Linear CKA``."""
     return text[:1].upper() + text[1:]
 
 
@@ -105,18 +105,18 @@ def plain(value: float | None) -> str:
 
 
 def plain_value(value: object) -> str:
-    """A setting as a reader would write it: ``0.001``, ``256-128``."""
+    """A setting as text: ``0.001``, ``256-128``."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
 def slug(name: str) -> str:
-    """A name as part of a key or of a file's name: ``accuracy@2`` is ``accuracy-at-2``."""
+    """A name for use in a key or file name: ``accuracy@2`` becomes ``accuracy-at-2``."""
     spoken = name.lower().replace("→", "-to-").replace("@", "-at-")
     return re.sub(r"[^a-z0-9_]+", "-", spoken).strip("-")
 
 
 def seeds_text(seeds: tuple[int, ...]) -> str:
-    """``20 seeds (0 to 19)``, or the seeds themselves where they are not consecutive."""
+    """``20 seeds (0 to 19)``, or a list of the seeds if they are not consecutive."""
     if len(seeds) == 1:
         return f"1 seed ({seeds[0]})"
     if list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
@@ -125,7 +125,7 @@ def seeds_text(seeds: tuple[int, ...]) -> str:
 
 
 def setting(results: Results) -> str:
-    """What a table was made from: edition, epochs, seeds, and that a quick one decides nothing."""
+    """The setting of a table: edition, epochs, seeds, and whether it is a quick edition."""
     epochs = "1 epoch" if results.epochs == 1 else f"{results.epochs} epochs"
     text = f"{' and '.join(results.editions)}, {epochs}, {seeds_text(results.seeds)}"
     text += "".join(f", {name} {plain_value(value)}" for name, value in results.settings.items())
@@ -135,7 +135,7 @@ def setting(results: Results) -> str:
 
 
 def setting_text(configs: Sequence[Run]) -> str:
-    """Data, epochs and seeds of a grid that is still to be run."""
+    """Data, epochs, seeds and learning rate of a grid that is not run yet."""
     first = configs[0]
     seeds = tuple(dict.fromkeys(run.seed for run in configs))
     epochs = "1 epoch" if first.epochs == 1 else f"{first.epochs} epochs"
@@ -143,7 +143,7 @@ def setting_text(configs: Sequence[Run]) -> str:
 
 
 def failures(results: Results) -> list[str]:
-    """A sentence for every arm with runs that failed."""
+    """A sentence for every arm with failed runs."""
     notes = []
     for arm in results.arms:
         failed = results.failed(arm)
@@ -157,7 +157,7 @@ def failures(results: Results) -> list[str]:
 
 
 def banner(results: Results) -> Shown | None:
-    """A warning above the results when they are not the published ones; None when they are."""
+    """A warning above results that are not the published ones; None for published results."""
     if results.published and not results.quick:
         return None
     study = results.study
@@ -188,7 +188,7 @@ def banner(results: Results) -> Shown | None:
 
 
 def _why_interim(results: Results) -> str:
-    """What of the chapter is not recorded, and why."""
+    """Which of the chapter's runs are not recorded, and why."""
     study = results.study
     configs = [run for arm in study.configs().values() for run in arm]
     said = planning.why_missing(study.id, configs, default_store().ids())
@@ -196,21 +196,21 @@ def _why_interim(results: Results) -> str:
 
 
 def numbers(results: Results) -> dict[str, str]:
-    """Every number that the prose of a chapter may quote, by key.
+    """All values that the text of a chapter may quote, by key.
 
-    With ``v01`` for the study's id, ``linear`` for an arm, ``none`` for the baseline and
-    ``accuracy`` for a metric, each as :func:`slug` writes it (``k-3-to-15``, ``accuracy-at-2``):
+    In these examples, ``v01`` is the study's id, ``linear`` an arm, ``none`` the baseline and
+    ``accuracy`` a metric; names are written as by :func:`slug` (``k-3-to-15``, ``accuracy-at-2``):
 
-    - ``v01-dataset``, ``v01-epochs``, ``v01-seeds`` (how many);
-    - ``v01-linear-accuracy`` (``97.56 ± 0.12 (n = 20)``), and the same with ``-mean``, ``-sd``,
-      ``-interval``, ``-n``, ``-reported``;
-    - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with ``-mean``, ``-n``,
-      ``-reported``; ``v01-linear-minus-none`` is the first metric's;
-    - ``v01-claim-<key>`` (``holds``), and with ``-mark``, ``-estimate``, ``-n``, ``-reported``,
-      ``-size`` (``✗ larger``); ``-ahead`` and ``-behind`` are D and -D without a plus sign, for
-      words that say the direction, such as "points below";
-      ``v01-claims``, ``v01-claims-hold``, ``-exceeded``, ``-tied``, ``-contradicted``,
-      ``-undecided``, ``-not-judged`` count.
+    - ``v01-dataset``, ``v01-epochs``, ``v01-seeds`` (the number of seeds);
+    - ``v01-linear-accuracy`` (``97.56 ± 0.12 (n = 20)``), and parts of it with the suffixes
+      ``-mean``, ``-sd``, ``-interval``, ``-n``, ``-reported``;
+    - ``v01-linear-minus-none-accuracy`` (``−0.13 [−0.20, −0.06]``), and with the suffixes
+      ``-mean``, ``-n``, ``-reported``; ``v01-linear-minus-none`` refers to the first metric;
+    - ``v01-claim-<key>`` (``holds``), and with the suffixes ``-mark``, ``-estimate``, ``-n``,
+      ``-reported``, ``-size`` (``✗ larger``); ``-ahead`` and ``-behind`` are D and -D without a
+      plus sign, for sentences that state the direction, such as "points below";
+    - ``v01-claims``, the number of claims, and ``v01-claims-hold``, ``-exceeded``, ``-tied``,
+      ``-contradicted``, ``-undecided``, ``-not-judged``, those with this verdict.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def numbers(results: Results) -> dict[str, str]:
 
 
 def check_slugs(arms: Iterable[str]) -> None:
-    """Raise ValueError where two arms would be quoted by the same key."""
+    """Raise ValueError if two arms would have the same key."""
     taken: dict[str, str] = {}
     for arm in arms:
         other = taken.setdefault(slug(arm), arm)
@@ -285,10 +285,10 @@ def _row_numbers(results: Results, row: Row, name: str) -> dict[str, str]:
 
 
 def glue_numbers(said: Results | Mapping[str, str]) -> None:
-    """Make :func:`numbers` known to the page's prose as ``{glue:text}`v01-none-accuracy```.
+    """Glue the values of :func:`numbers`, for use in text as ``{glue:text}`v01-none-accuracy```.
 
-    Other texts by key, such as a tally of the ledger, are made known as they are.
-    Outside a notebook there is no page, and nothing happens.
+    A mapping from keys to texts, such as a tally of the ledger, is glued as it is. Outside a
+    notebook, this does nothing.
     """
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is None:
@@ -296,7 +296,7 @@ def glue_numbers(said: Results | Mapping[str, str]) -> None:
     from IPython.core.formatters import format_display_data
     from IPython.display import display
 
-    # As myst_nb.glue does, which comes with the book and not with a chapter that is run again.
+    # The same as myst_nb.glue, which is not installed where chapters are only re-run.
     for key, text in (numbers(said) if isinstance(said, Results) else said).items():
         shown, metadata = format_display_data(text)
         named = {**metadata, "scrapbook": {"name": key, "mime_prefix": GLUED}}

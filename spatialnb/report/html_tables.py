@@ -1,4 +1,4 @@
-"""Tables as HTML: one look for the whole book."""
+"""HTML tables with one style for the whole book."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell: a text, a smaller line below it, and what a column is sorted by.
+    """A table cell: a text, a smaller line below it, and a value by which the column is sorted.
 
-    `markup` is HTML that takes the place of the text on a page: a link, a small picture.
+    `markup` is HTML that a page shows instead of the text, such as a link or a small picture.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Cell:
         return f"{self.text}; {self.below}" if self.below else self.text
 
     def html(self, tag: str, attributes: str = "") -> str:
-        """The cell as an element, with the value to sort by where the text would not do."""
+        """The cell as an HTML element, with the sort value if it differs from the text."""
         inside = self.markup or escape(self.text)
         if self.below:
             inside += f'<span class="below">{escape(self.below)}</span>'
@@ -42,22 +42,22 @@ class Cell:
         if self.sort is None:
             return ' data-sort=""' if self.text == NOTHING else ""
         missing = isinstance(self.sort, float) and math.isnan(self.sort)
-        value = "" if missing else str(self.sort)  # all digits: own_run.js compares them
+        value = "" if missing else str(self.sort)  # all digits, because own_run.js compares them
         return "" if value == self.text else f' data-sort="{escape(value)}"'
 
 
 def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "") -> str:
-    """A table of texts and :class:`Cell` that scrolls inside itself where the page is narrow.
+    """A table of texts and :class:`Cell` that scrolls horizontally on narrow pages.
 
-    A click on a column's head sorts by it, where the page has the book's script: first ascending,
-    then descending, and the third brings back the first order.
+    On pages with the book's script, clicks on a column's header sort by it: first ascending, then
+    descending, then in the original order.
 
     Parameters
     ----------
-    data : rows by their names. A column's name may have two lines, ``"none | reported"``.
+    data : the rows, indexed by name. A column's name may have two lines, ``"none | reported"``.
     title : the caption.
-    classes : more classes of the table.
-    corner : what the rows' names are.
+    classes : additional CSS classes of the table.
+    corner : the header of the row names.
     """
     head = "".join(_head(str(name)) for name in (corner, *data.columns))
     rows = []
@@ -74,13 +74,13 @@ def as_html(data: pd.DataFrame, title: str, classes: str = "", corner: str = "")
 
 
 def as_json(data: pd.DataFrame) -> str:
-    """A table as JSON, a record a row, with all the digits that its CSV has."""
+    """A table as JSON, one object per row, with all digits of the CSV."""
     rows = data.astype(object).where(pd.notna(data), None).to_dict("records")
     return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def downloads(stem: str, data: pd.DataFrame) -> str:
-    """Links that hold a table's numbers as CSV and as JSON, a record a row."""
+    """Download links for a table's numbers as CSV and JSON, one record per row."""
     csv = data.to_csv(index=False)
     return (
         f"<p>Download: {download(f'{stem}.csv', csv)}, "
@@ -89,7 +89,7 @@ def downloads(stem: str, data: pd.DataFrame) -> str:
 
 
 def as_text(data: pd.DataFrame, title: str) -> str:
-    """The same table for a terminal."""
+    """The table as text for a terminal."""
     plain = data.rename(columns=lambda name: str(name).replace(" | ", ", "))
     return f"{title}\n{plain.to_string()}"
 
@@ -99,7 +99,7 @@ def _cell(value: object) -> Cell:
 
 
 def _name(value: object) -> Cell:
-    """A row's name as a cell, sorted by its letters and by the numbers in it: 15 before 100."""
+    """A row's name as a cell that sorts naturally, with 15 before 100."""
     cell = _cell(value)
     if cell.sort is not None:
         return cell

@@ -1,4 +1,4 @@
-"""How many weights lie beyond their cap before training: a cap that none reaches is no cap."""
+"""How many initial weights exceed their cap; a cap that no weight reaches has no effect."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from spatialnb.training import networks
 
 
 def cap_numbers(results: Results) -> dict[str, str]:
-    r"""What prose may quote of the caps of multilayer perceptrons, by key; for ``glue_numbers``.
+    r"""Values to glue on the caps of multilayer perceptrons.
 
-    With ``v08-cap-exponential`` for chapter and arm: ``-least``, the smallest cap of all; and by
-    layer, counted from 1, ``-std-1``, the standard deviation $\sigma = \sqrt{2 / \text{fan in}}$ of
-    the initial weights, and ``-start-1``, the percentage of them that is expected beyond the cap,
-    the mean of $\mathrm{erfc}(K / (\sigma \sqrt 2))$ over the layer's connections.
+    Keys start with chapter and arm, such as ``v08-cap-exponential``: ``-least`` is the smallest
+    cap. By layer, counted from 1, ``-std-1`` is the standard deviation
+    $\sigma = \sqrt{2 / \text{fan in}}$ of the initial weights, and ``-start-1`` the percentage of
+    them expected beyond their cap, the mean of $\mathrm{erfc}(K / (\sigma \sqrt 2))$ over the
+    layer's connections.
     """
     data = edition(results.dataset)
     said = {}

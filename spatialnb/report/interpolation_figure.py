@@ -1,4 +1,4 @@
-"""The straight line between two networks as a figure: loss or accuracy along the way."""
+"""Figure of the loss or accuracy on the straight line between two networks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WAYS = {
     "matched": "aligned",
     "matched-repaired": "aligned and repaired",
 }
-"""The lines that are drawn, by name in a pair's record, and what a reader calls them."""
+"""Lines to draw, by their names in a pair's record, with their labels."""
 
 QUANTITIES = {"loss": ("test loss", 1.0, 2), "accuracy": ("test accuracy (%)", 100.0, 1)}
-"""What is measured along a line: its axis, the factor to the axis's unit, and digits."""
+"""Quantities along a line: axis label, factor to the axis's unit, and decimals."""
 
 
 def lines(results: Results, quantity: str = "loss", arms: Sequence[str] | None = None) -> Shown:
@@ -34,7 +34,7 @@ def lines(results: Results, quantity: str = "loss", arms: Sequence[str] | None =
     Parameters
     ----------
     quantity : ``loss`` or ``accuracy``.
-    arms : which ones, a panel each; all without it.
+    arms : the arms to show, one panel each; by default all.
     """
     axis, scale, digits = QUANTITIES[quantity]
     chosen = [arm for arm in choose(results, arms) if results.pairs[arm]]
@@ -69,7 +69,7 @@ def lines(results: Results, quantity: str = "loss", arms: Sequence[str] | None =
 
 
 def _points(results: Results, arm: str, quantity: str, scale: float) -> pd.DataFrame:
-    """Mean and interval over the pairs of an arm, at every place of every line."""
+    """Mean and interval over the pairs of an arm, at every point of every line."""
     found = [record.outcome for record in results.pairs[arm].values()]
     rows = []
     for way in WAYS:
@@ -95,7 +95,7 @@ def _draw(axes: Axes, points: pd.DataFrame, place: int, name: str) -> None:
 
 
 def _said(points: pd.DataFrame, digits: int) -> str:
-    """A panel in words: the lines halfway, and their ends."""
+    """A panel in words: the values halfway along the lines, and at their ends."""
     halfway = points[points["alpha"] == 0.5].set_index("line")["mean"]
     ends = points[(points["line"] == "straight") & points["alpha"].isin([0.0, 1.0])]["mean"].mean()
     ways = ", ".join(f"{name} {number(halfway[way], digits)}" for way, name in WAYS.items())

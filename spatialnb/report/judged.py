@@ -1,7 +1,8 @@
-"""Verdicts on an experiment of your own: a table for a page, lines for a terminal, rows of data.
+"""Verdicts on your own experiment: a table for a page, text for a terminal, rows of data.
 
-As in the ledger, but for what only this book's chapters have: when a claim was written, what the
-log states. A metric may have any name, so the decimals are those of the claim's margin.
+They are shown as in the ledger, without what only the book's chapters have: when a claim was
+written, and what the log states. A metric may have any name, so the number of decimals follows from
+the claim's margin.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from spatialnb.study.claims import Claim, Finding
 
 
 def judged_rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Findings as JSON data, one object a claim; ``low`` and ``high`` bound the 95 % interval of D.
+    """Findings as JSON data, one object per claim.
 
-    ``decides_low`` and ``decides_high`` bound the interval that the verdict rests on, at ``level``.
+    ``low`` and ``high`` bound the 95 % interval of D; ``decides_low`` and ``decides_high`` bound
+    the interval that decides the verdict, at ``level``.
     """
     return [_row(finding) for finding in findings]
 
@@ -60,12 +62,12 @@ def _row(finding: Finding) -> dict[str, Any]:
 
 
 def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
-    """Every claim with its verdict, D with its 95 % interval, n and p, and the rules below.
+    """A table of claims: verdict, D with its 95 % interval, n and p, with the rules below.
 
     Parameters
     ----------
-    findings : as :func:`spatialnb.study.experiment.findings` gives them.
-    stem : how the files to download are called.
+    findings : the output of :func:`spatialnb.study.experiment.findings`.
+    stem : the file name of the downloads.
     """
     data = pd.DataFrame(
         [_cells(finding) for finding in findings],
@@ -89,7 +91,7 @@ def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
 
 
 def judged_text(findings: Sequence[Finding]) -> str:
-    """The same for a terminal: each claim with its verdict, D and the reason; then a count."""
+    """The findings as text: each claim with its verdict, D and the reason; then the counts."""
     lines = []
     for finding in findings:
         size, p = _size(finding), _p(finding)
@@ -109,7 +111,7 @@ def judged_text(findings: Sequence[Finding]) -> str:
 
 
 def _size(finding: Finding, with_interval: bool = True) -> str:
-    """D with its interval, if asked for, and its unit."""
+    """D with its unit, and optionally its interval."""
     claim, estimate = finding.claim, finding.estimate
     digits = _digits(claim)
     parts = [number(estimate.estimate, digits, claim.is_difference)]
@@ -140,7 +142,7 @@ def _cells(finding: Finding) -> dict[str, Cell]:
 
 
 def _p_value(finding: Finding) -> float:
-    """The p value, corrected where it is; NaN where there is none."""
+    """The p value, corrected if there is a correction; NaN if there is none."""
     p = finding.p if finding.p_corrected is None else finding.p_corrected
     return math.nan if p is None else p
 
@@ -153,7 +155,7 @@ def _p(finding: Finding) -> str:
 
 
 def _digits(claim: Claim) -> int:
-    """Decimals that show a tenth of the margin, or a hundredth of the bounds' distance."""
+    """Decimals that resolve a tenth of the margin, or a hundredth of the range between bounds."""
     size = claim.margin
     if claim.rule == "between":
         assert claim.low is not None

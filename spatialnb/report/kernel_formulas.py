@@ -1,7 +1,7 @@
-"""Kernels and schedules as formulas, in HTML: what a page says a run was trained with.
+"""Kernels and schedules as HTML formulas.
 
-K is the kernel's value, d the distance that a connection spans, and p the progress of the training,
-0 in its first epoch and 1 in its last.
+K is the kernel value, d the distance that a connection spans, and p the training progress, from 0
+in the first epoch to 1 in the last.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from spatialnb.priors.schedules import Anneal, Eased, Reshuffled, Schedule, Shar
 PERMUTED = "permuted over all connections of a layer"
 ONCE = "one permutation of each shape of layer, the same in every epoch and for every run"
 EASED = {"cosine": "(1 − cos πp) / 2", "late": "max(0, 3p − 2)"}
-"""What stands for the progress in an eased schedule."""
+"""The eased progress as a function of p, by easing."""
 
 
 @singledispatch
 def kernel_formula(kernel: Kernel, rate: str = "") -> str:
-    """A kernel's value as a function of d; of a kernel of your own its name.
+    """The kernel value as a function of d; for a user-defined kernel, its name.
 
     Parameters
     ----------
-    rate : what stands for the rate k of an exponential kernel, if not its number.
+    rate : a symbol for the rate k of an exponential kernel; by default its number.
     """
     return escape(kernel.label())
 
@@ -91,7 +91,7 @@ def _(kernel: Thresholded, rate: str = "") -> str:
 
 @singledispatch
 def schedule_formula(schedule: Schedule, progress: str = "p") -> str:
-    """A schedule's kernel as a function of d and of the progress; of your own its name."""
+    """A schedule's kernel as a function of d and progress; its name if it is user-defined."""
     return escape(type(schedule).__name__)
 
 
@@ -127,5 +127,5 @@ def _(schedule: Eased, progress: str = "p") -> str:
 
 
 def _above(floor: float, shape: str) -> str:
-    """A shape from 0 to 1, raised to a floor: $f + (1 - f)$ times the shape."""
+    """A shape with values from 0 to 1, raised to a floor: $f + (1 - f)$ times the shape."""
     return f"{floor:g} + {1.0 - floor:g} {shape}" if floor else shape

@@ -1,4 +1,4 @@
-"""Pictures of kernels: the idea, strength against distance, and the strengths of a whole layer."""
+"""Figures of kernels: kernel value against distance, and the kernel values of a layer."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from spatialnb.report.style import (
 )
 
 PICTURE = 48
-"""Neurons a side in the matrix of a kernel."""
+"""Number of outputs, and of inputs, in the matrix of a kernel."""
 COLUMNS = 3
-"""Matrices in a row: their names are read on a phone."""
+"""Number of matrices per row, such that their titles are legible on a phone."""
 
 NEURONS = 9
-"""Neurons a layer in the picture of the idea."""
+"""Number of units per layer in the figure of the idea."""
 THICK = 2.6
-"""Points: how thick a connection of strength 1 is drawn."""
+"""Line width, in points, of a connection with kernel value 1."""
 IDEA: Mapping[str, Kernel] = {
     "none": Uniform(),
     "exponential, k = 3": Exponential(k=3),
@@ -42,7 +42,7 @@ IDEA: Mapping[str, Kernel] = {
 
 
 def idea_figure(kernels: Mapping[str, Kernel] = IDEA) -> Shown:
-    """Two layers of neurons in a row: a connection is as thick as its strength."""
+    """Two layers of units in a row, with connections as thick as their kernel values."""
     distance = layer_distance(NEURONS, NEURONS)
     middle = NEURONS // 2
     alts, rows = [], []
@@ -64,16 +64,16 @@ def idea_figure(kernels: Mapping[str, Kernel] = IDEA) -> Shown:
                 for i in range(NEURONS)
             ]
     caption = (
-        f"Two layers of {NEURONS} neurons in a row, inputs below, outputs above. A connection is "
-        "drawn as thick as the factor that its weight is multiplied by; those of the middle output "
-        "stand out."
+        f"Two layers of {NEURONS} units in a row, inputs below, outputs above. The thickness of a "
+        "connection is its kernel value, the factor by which its weight is multiplied. Connections "
+        "of the middle output are highlighted."
     )
-    alt = f"Strength of the middle output's connections by distance. {' '.join(alts)}"
+    alt = f"Kernel values of the middle output's connections by distance. {' '.join(alts)}"
     return figure(fig, alt, caption, name="idea", rows=rows)
 
 
 def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
-    """Kernels by name: strength against distance, and each one's matrix (out, in) as a picture."""
+    """Kernel value against distance, and each kernel's matrix (out, in) as a picture; by name."""
     if not kernels:
         raise ValueError("kernel_figure: expected at least one kernel by name")
     across = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)
@@ -92,7 +92,7 @@ def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
             style = line(place)
             strength = kernel.strength(across).tolist()
             if isinstance(kernel, Shuffled):
-                alts.append(f"{name}: strengths at shuffled places.")
+                alts.append(f"{name}: kernel values permuted over connections.")
             else:
                 axes.plot(
                     across.tolist(),
@@ -112,19 +112,19 @@ def kernel_figure(kernels: Mapping[str, Kernel]) -> Shown:
             matrix(pictures[place], kernel.strength(square).tolist(), name, 1.0)
         for empty in pictures[len(kernels) :]:
             empty.remove()
-        axes.set(xlabel="distance", ylabel="strength", ylim=(-0.03, 1.05))
+        axes.set(xlabel="distance", ylabel="kernel value", ylim=(-0.03, 1.05))
         legend(upper, axes)
     caption = (
-        "Strength of a connection by the distance that it spans, and as a matrix of outputs by "
-        f"inputs ({PICTURE} each), from 0, dark, to 1, bright."
+        "Kernel value of a connection by the distance that it spans, and as a matrix of outputs by "
+        f"inputs ({PICTURE} each), from 0 (dark) to 1 (bright)."
     )
-    alt = f"Strength by distance. {' '.join(alts)}"
+    alt = f"Kernel value by distance. {' '.join(alts)}"
     return figure(fig, alt, caption, name="kernels", rows=rows, taller=1.3)
 
 
 def _connections(axes: Axes, strength: list[list[float]], middle: int) -> None:
     places = positions(NEURONS).flatten().tolist()
-    for output in sorted(range(NEURONS), key=lambda o: o == middle):  # the middle one on top
+    for output in sorted(range(NEURONS), key=lambda o: o == middle):  # draw the middle one last
         ours = output == middle
         for into in range(NEURONS):
             axes.plot(

@@ -1,4 +1,4 @@
-"""The ledger that a reader judges again in the page: its controls, and the data behind them."""
+"""The interactive ledger: controls with which a page judges claims again, and their data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
 
 STATIC = "../_static"
-"""Where a page of the book finds its scripts."""
+"""Folder of the book's scripts, relative to a page."""
 CORRECTIONS = {
     "none": "none",
     "chapter": "Holm, by chapter",
@@ -39,14 +39,15 @@ FLIPS = {
     "correction:ledger": "Holm over the ledger",
     "correction:fdr": "false discoveries over the ledger",
 }
-"""What :data:`spatialnb.study.robustness.VARIATIONS` changes, as an address has it."""
+"""Filters by verdict change, as in the page's address; see
+:data:`spatialnb.study.robustness.VARIATIONS`."""
 SCRIPTS = ("ledger_core.js", "claim_card.js", "ledger.js")
 DATA = "ledger-data.js"
-"""The samples, as a script that sets a variable: a page opened from disk may load nothing else."""
+"""Script that sets a variable to the samples; a page opened from disk may not load other files."""
 VALUE_DIGITS = 12
-"""Significant digits of D: a difference of two accuracies has the noise of the last bits only."""
+"""Significant digits of D, enough because only its last bits are rounding noise."""
 DIGITS = 8
-"""Significant digits of a covariance: far more than a verdict needs, and short."""
+"""Significant digits of a covariance, many more than a verdict needs."""
 
 
 def live_ledger(
@@ -54,15 +55,15 @@ def live_ledger(
     chapters: Iterable[Results] = (),
     pages: Mapping[str, str] | None = None,
 ) -> Shown:
-    """Controls that judge every claim of a page again, in the page, and a card of each claim.
+    """Controls with which a page judges all its claims again, and a card for each claim.
 
     Parameters
     ----------
-    parts : the chapters' claims by the title of their part; a correction over the ledger takes
-        each part as one family, as ``spatialnb ledger`` does. The page shows them by
+    parts : the chapters' claims by the title of their part. For a correction over the ledger, each
+        part is one family, as in ``spatialnb ledger``. The page must show the claims with
         :func:`spatialnb.report.ledger`.
-    chapters : the results that the claims are judged on: a card names their records.
-    pages : the chapters' pages by their ids: a card links to its chapter.
+    chapters : the results on which the claims are judged; cards name their records.
+    pages : the chapters' pages by id; cards link to them.
     """
     behind = {results.study.id: results for results in chapters}
     data = [
@@ -110,9 +111,9 @@ def live_ledger(
 
 
 def _data_file(data: object) -> str:
-    """A link that holds the data as a script, loaded when it is asked for.
+    """A link that contains the data as a script, which is loaded only when needed.
 
-    The built book keeps it beside the page, as it does with every download.
+    The built book stores it in a file beside the page, like every download.
     """
     text = f"window.LEDGER = {json.dumps(data, separators=(',', ':'))};\n"
     held = base64.b64encode(text.encode()).decode()
@@ -143,10 +144,10 @@ def ledger_data(chapters: Sequence[Sequence[Case]]) -> list[list[dict[str, Any]]
     """Claims with their samples, chapter by chapter, as JSON data.
 
     ``book/_static/ledger_core.js`` judges them by the rules of :mod:`spatialnb.study.judging`. A
-    comparison has D by seed or by pair of seeds (``values``, and ``keys`` where these are not the
-    seeds from 0 on) and, where answers are
-    recorded, the covariance of D over test images between every two seeds: the lower triangle, row
-    by row, from which each population of images can be judged on any choice of seeds.
+    comparison has D by seed or by pair of seeds (``values``; also ``keys``, unless the seeds are 0,
+    1, 2, ...). If answers are recorded, it also has the covariance of D over test images between
+    every two seeds, as the rows of the lower triangle, with which claims can be judged over images
+    on any subset of seeds.
     """
     return [[_claim(one) for one in chapter] for chapter in chapters]
 
@@ -169,12 +170,12 @@ def _claim(one: Case) -> dict[str, Any]:
         "reported": None if claim.reported is None else [claim.reported, claim.rounding],
         "comparisons": [_comparison(part) for part in one.comparisons],
     }
-    empty = (None, "", False)  # by identity: 0, a bound, say, is equal to False
+    empty = (None, "", False)  # compared by identity, because 0, for example a bound, equals False
     return {name: value for name, value in fields.items() if not any(value is one for one in empty)}
 
 
 def ledger_about(case: Case, results: Results | None, pages: Mapping[str, str]) -> dict[str, Any]:
-    """What a claim's card says that no verdict depends on, as JSON data."""
+    """The parts of a claim's card on which no verdict depends, as JSON data."""
     claim = case.claim
     known = registration(claim)
     page = pages.get(claim.chapter)

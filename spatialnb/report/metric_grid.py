@@ -1,4 +1,4 @@
-"""Several metrics of the same arms beside each other."""
+"""A table with several metrics of the same arms."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from spatialnb.study.results import Results
 
 
 def side_by_side(results: Results, names: Sequence[str]) -> Shown:
-    """Metrics by arms, the longer list downwards: mean ± standard deviation, n, and reported.
+    """A table of metrics by arms: mean ± standard deviation, n, and reported values.
 
-    For what belongs together, such as a measurement and its null values, or accuracy by epoch. An n
-    that is the same everywhere stands in the caption once.
+    It is meant for metrics that belong together, such as a measurement and its null values, or
+    accuracy by epoch. If n is the same everywhere, it is given once, in the caption.
     """
     study = results.study
     cells, numbers = {}, []
@@ -51,7 +51,7 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
         ]
     data = pd.DataFrame.from_dict(cells, orient="index")
     if len(data.columns) > len(data):
-        data = data.T  # a long table is read more easily than a wide one
+        data = data.T  # a long table is easier to read than a wide one
         cites = {(arm, metric): parts for (metric, arm), parts in cites.items()}
     key = f"{study.id}-beside-{slug(names[0])}-{slug(names[-1])}"
     data.index = pd.Index(

@@ -1,4 +1,4 @@
-"""Verdicts over seeds, over images and over both, and what answers say besides."""
+"""Verdicts over seeds, over images and over both, and tables of the networks' predictions."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from spatialnb.study.populations import Population
 from spatialnb.study.results import Results
 
 POPULATIONS: tuple[Population, ...] = get_args(Population)
-"""Seeds, images, both."""
+"""All populations: seeds, images, both."""
 Judged = Mapping[Population, Finding]
-"""One claim judged for every population."""
+"""The findings on one claim, by population."""
 
 
 def judge_populations(chapters: Sequence[Sequence[Case]]) -> list[Judged]:
-    """Claims whose answers are recorded, judged for every population, in their order."""
+    """Judge, for every population, the claims whose answers are recorded; in order."""
     found = {
         population: [
             one
@@ -45,7 +45,7 @@ def judge_populations(chapters: Sequence[Sequence[Case]]) -> list[Judged]:
 
 
 def population_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
-    """As JSON data, one object a claim; the bounds are those of each one's 95 % interval."""
+    """JSON data, one object per claim, with the 95 % interval for each population."""
     rows = []
     for one in judged:
         claim = one["seeds"].claim
@@ -68,9 +68,9 @@ def population_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def population_table(judged: Sequence[Judged], pages: Mapping[str, str] | None = None) -> Shown:
-    """Every claim with answers: its estimate, the interval of each population, and its verdict.
+    """A table of claims with answers: estimate, and verdict with interval for each population.
 
-    `pages` are the chapters' pages by id, to link to.
+    `pages` are the chapters' pages by id, for links.
     """
     data = pd.DataFrame(
         [_cells(one) for one in judged],
@@ -99,11 +99,12 @@ def population_table(judged: Sequence[Judged], pages: Mapping[str, str] | None =
 
 
 def population_numbers(judged: Sequence[Judged]) -> dict[str, str]:
-    """Counts for the prose.
+    """Values to glue on verdicts over images.
 
-    ``images-claims`` that could be judged; ``images-changed-images`` and ``images-changed-both``,
-    whose verdict is another than over seeds, ``images-lost-both``, which held; and
-    ``images-wider``, how much wider the interval over both is than over seeds, in the median.
+    ``images-claims`` is the number of claims that could be judged. ``images-changed-images`` and
+    ``images-changed-both`` count claims whose verdict differs from that over seeds, and
+    ``images-lost-both`` those among them that held over seeds. ``images-wider`` is the median ratio
+    of the width of the interval over both to that over seeds.
     """
     changed = {
         name: [one for one in judged if one[name].verdict != one["seeds"].verdict]
@@ -144,16 +145,16 @@ def _cells(one: Judged) -> dict[str, Cell]:
     return cells
 
 
-# ── What answers say besides ────────────────────────────────────────────────────────────────────
+# ── Predictions of the networks ─────────────────────────────────────────────────────────────────
 
 
 def answer_rows(results: Results) -> pd.DataFrame:
-    """What the networks of each arm answer, by arm, of arms whose answers are all recorded.
+    """Statistics of the networks' predictions, for each arm whose answers are all recorded.
 
-    Columns, in percent but for the counts: ``accuracy``, the mean over seeds; ``vote``, of the
-    class that most seeds give; ``agreement`` of two seeds; ``won`` and ``lost``, the images on
-    which this vote is right and the baseline's is wrong, and the other way round; and the accuracy
-    of each class, ``class 0`` and so on.
+    Columns, in percent except for counts: ``accuracy``, the mean over seeds; ``vote``, the accuracy
+    of the class that most seeds predict; ``agreement``, between two seeds; ``won`` and ``lost``,
+    the number of images on which this vote is right and the baseline's is wrong, and vice versa;
+    and the accuracy on each class, ``class 0`` and so on.
     """
     given = {arm: _answers(results, arm) for arm in results.arms}
     rows, base = {}, None
@@ -181,7 +182,7 @@ def answer_rows(results: Results) -> pd.DataFrame:
 
 
 def answer_table(results: Results) -> Shown:
-    """:func:`answer_rows` for readers; the accuracies by class as their range."""
+    """The statistics of :func:`answer_rows` as a table, with the range of accuracies by class."""
     rows = answer_rows(results)
     by_class = [name for name in rows.columns if str(name).startswith("class ")]
     labels, base = results.study.labels, results.study.baseline
@@ -221,7 +222,7 @@ def _count(value: float | None, is_base: bool) -> Cell:
 
 
 def _answers(results: Results, arm: str) -> tuple[votes.Classes, votes.Classes] | None:
-    """Answers (S, N) of an arm's runs that did not fail, and the true classes (N,)."""
+    """Answers (S, N) of the arm's runs that did not fail, and the true classes (N,)."""
     true = answers.true_classes(results.dataset, results.store)
     runs = [one.run for one in results.records[arm].values() if not one.failed]
     given = [answers.answers_of(run, results.store) for run in runs]

@@ -1,4 +1,4 @@
-"""The protocol of a chapter's runs, from their configuration: what it takes to make one again."""
+"""The protocol of a chapter's runs in words, computed from their configurations."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from spatialnb.report.kernel_formulas import kernel_formula, schedule_formula
 from spatialnb.study.results import Results
 
 Say = Callable[[Run], str]
-"""From a run to HTML; empty where there is nothing to say."""
+"""From a run to HTML; empty if there is nothing to say."""
 
 MOST = 16
-"""Arms that are named beside their settings at most; of more, the settings alone are listed."""
+"""Up to this many arms are named with their settings; for more, only the settings are listed."""
 
 ADAM = "β = (0.9, 0.999), ε = 10⁻⁸"
 OPTIMIZERS: dict[str, str] = {
@@ -35,7 +35,7 @@ OPTIMIZERS: dict[str, str] = {
         "root mean square that its layer starts with; no weight decay"
     ),
 }
-"""Every optimiser with its constants."""
+"""Descriptions of the optimisers, with their constants."""
 ACTIONS = {
     "multiply": "W<sub>eff</sub> = K ∘ W",
     "normalise": "W<sub>eff</sub> = √2 K ∘ W / ‖W‖, the norm of each unit's weights",
@@ -43,7 +43,7 @@ ACTIONS = {
     "soft_cap": "W<sub>eff</sub> = K tanh(W / K)",
     "cap_scaled_gradient": "as a cap, and the gradient inside it is multiplied by K",
 }
-"""How a kernel's value K acts on a learned weight W."""
+"""How the kernel value K acts on a learned weight W."""
 NETWORKS = {
     "convolutional": (
         "two convolutions of 3 × 3 with 16 and 32 filters, each followed by a maximum over 2 × 2 "
@@ -74,9 +74,9 @@ NETWORK_START = {
         "positions from N(0, 0.02²), biases 0"
     ),
 }
-"""Initial weights of the networks that have others than a multilayer perceptron."""
+"""Initial weights of networks whose initialisation is not that of the multilayer perceptron."""
 FEWER = ("static", "set", "rigl", "granet")
-"""Sparse methods that start with fewer weights, and with larger ones for it."""
+"""Sparse methods that start with fewer, and correspondingly larger, weights."""
 TEXT = (
     "TF-IDF, as scikit-learn's <code>TfidfVectorizer</code> has it, of the {:,} most frequent "
     "words of the training split, ties in alphabetical order"
@@ -91,29 +91,29 @@ STREAMS = {
     "permuted units": "2⁴³ + s",
     "masks to compare with": "2⁴⁴ + s",
 }
-"""What the generators of a run with seed s are seeded with."""
+"""Seeds of the random generators of a run with seed s, by purpose."""
 AGAIN = """\
 from spatialnb import studies
 from spatialnb.execution.trainer import train_one
 
 run = studies.get({study!r}).configs(seeds=[{seed}])[{arm!r}][0]
 train_one(run).record.outcome"""
-"""How one run is trained again."""
+"""Code that trains one run again."""
 SAID = (
     "dataset", "train_size", "validation_size", "network", "hidden", "initialisation",
     "initial_std", "input_scaling", "activation", "augmentation", "dropout", "label_smoothing",
     "action", "schedule", "decay", "second", "optimizer", "learning_rate", "weight_decay",
     "learning_rate_decay", "folded", "positions", "permuted_pixels", "batch_size", "epochs", "seed",
 )  # fmt: skip
-"""Fields of a run that the rows below put into words; of others a row gives name and value."""
+"""Fields of a run that are described in words; others are listed by name and value."""
 
 
 def protocol(results: Results) -> Shown:
-    """All that is the same in a chapter's runs, and what differs from arm to arm.
+    """A collapsed list with everything that is needed to repeat a chapter's runs elsewhere.
 
-    A list of what a second laboratory needs, folded away: data, network, initial weights, kernel
-    and schedule of every arm as formulas, loss, optimiser with its constants, batches, random
-    numbers, how to train one seed again, and which claims are corrected together.
+    It gives the data, network, initial weights, the kernel and schedule of every arm as formulas,
+    loss, optimiser with its constants, batches, random numbers, how to train one seed again, and
+    which claims are corrected together. Settings that differ between arms are listed by arm.
     """
     study = results.study
     runs = {
@@ -136,7 +136,7 @@ def protocol(results: Results) -> Shown:
 
 
 def _by_arm(runs: Mapping[str, Run], say: Say) -> str:
-    """What is said of all runs, or of each arm where they differ; empty where there are none."""
+    """A text for all runs, or one per group of arms if they differ; empty if there is none."""
     said: dict[str, list[str]] = {} if runs else {"": []}
     for arm, run in runs.items():
         said.setdefault(say(run), []).append(arm)
@@ -256,7 +256,7 @@ def _has_prior(run: Run) -> bool:
 
 
 def _prior(run: Run) -> str:
-    """The schedule's formula; of a plain network that there is none."""
+    """The schedule's formula, or a note that there is no prior."""
     if not _has_prior(run):
         return "no prior, K = 1"
     said = "; second task: K = ".join(schedule_formula(one) for one in _schedules(run))
@@ -302,7 +302,7 @@ def _rate(run: Run) -> str:
 
 
 def _batches(run: Run) -> str:
-    """Their size and order; of two tasks, the larger's."""
+    """Batch size and order; with two tasks, those of the larger data set."""
     sizes = [_images(run, edition(run.dataset))]
     if run.second is not None:
         sizes.append(edition(run.second.dataset).train)
@@ -335,11 +335,11 @@ ROWS: Mapping[str, Say] = {
     "Batches": _batches,
     "Epochs": _epochs,
 }
-"""What is said of each run, by the name of the row."""
+"""Functions that describe a run, by the name of their row."""
 
 
 def _others(run: Run) -> str:
-    """Settings without words of their own, by name and value."""
+    """Settings that no row describes, by name and value."""
     found = {
         field.name: getattr(run, field.name)
         for field in dataclasses.fields(run)

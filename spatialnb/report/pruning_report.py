@@ -1,4 +1,4 @@
-"""Accuracy over the share of weights that are zero, and what zeros buy in time and memory."""
+"""Accuracy against the fraction of zero weights, and the time and memory that zeros save."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from spatialnb.study.inference import Interval, mean_interval
 from spatialnb.study.results import Results
 
 Point = tuple[float, str, str]
-"""A share of zeros in percent, and the arm and the metric whose value stands there."""
+"""A percentage of zeros, with the arm and the metric for the accuracy at this point."""
 Lines = Mapping[str, Sequence[Point]]
-"""What is drawn as a line, or stands in a row, by name."""
+"""The points of each line of a figure, or row of a table, by name."""
 
 MEASURED = "speed/sparse_latency.json"
-"""What ``benchmarks/sparse_latency.py`` wrote, beside the book's pages."""
+"""The output of ``benchmarks/sparse_latency.py``, relative to the book's pages."""
 WAYS = ("csr", "band", "narrower")
-"""What stands beside dense there."""
+"""The implementations compared with dense."""
 
 
 def zeros_figure(results: Results, lines: Lines, what: str) -> Shown:
-    """Test accuracy over the share of zeros: mean and 95 % interval, a line for each of `lines`.
+    """Figure of test accuracy against the fraction of zeros: means with 95 % intervals.
+
+    The horizontal axis is logarithmic in the fraction of weights that remain.
 
     Parameters
     ----------
-    lines : the first one has the look of a baseline.
-    what : which accuracy, for the caption: "right after pruning", say.
-
-    The horizontal axis is logarithmic in the share of weights that are left.
+    lines : the lines to draw, the first in the baseline's style.
+    what : when accuracy was measured, for the caption, such as "right after".
     """
     drawn = {name: _intervals(results, points) for name, points in lines.items()}
     shares = sorted({share for row in drawn.values() for share in row})
@@ -95,7 +95,7 @@ def zeros_figure(results: Results, lines: Lines, what: str) -> Shown:
 
 
 def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
-    """The same as a table: mean ± standard deviation, a row a line, a column a share of zeros."""
+    """Table of the same: mean ± standard deviation, one row per line, one column per level."""
     rows = {name: _intervals(results, points) for name, points in lines.items()}
     shares = sorted({share for row in rows.values() for share in row})
     data = pd.DataFrame(
@@ -131,11 +131,11 @@ def zeros_table(results: Results, lines: Lines, what: str) -> Shown:
 
 
 def latency_table(path: Path | None = None) -> Shown:
-    """Time and stored memory of a forward pass, as ratios to dense in the same run.
+    """Time and stored memory of a forward pass, relative to dense in the same measurement.
 
     Parameters
     ----------
-    path : what ``benchmarks/sparse_latency.py --json`` wrote; the book's own without it.
+    path : the output of ``benchmarks/sparse_latency.py --json``; by default the book's.
     """
     path = published_folder().parent / MEASURED if path is None else path
     if not path.is_file():
@@ -174,7 +174,7 @@ def _ratio(row: Mapping[str, Any], name: str) -> Cell:
 
 
 def _cites(results: Results, points: Sequence[Point], name: str) -> dict[str, dict[str, Any]]:
-    """The parts of a citation of each point, by its column."""
+    """The parts of a citation of each point, by column."""
     found = _intervals(results, points)
     return {
         f"{share:g} %": number_parts(
@@ -186,7 +186,7 @@ def _cites(results: Results, points: Sequence[Point], name: str) -> dict[str, di
 
 
 def _intervals(results: Results, points: Sequence[Point]) -> dict[float, Interval]:
-    """The mean by share of zeros; points that no run has are left out."""
+    """Mean accuracy with its interval, by percentage of zeros; points without runs are omitted."""
     found = {}
     for share, arm, metric in points:
         metrics.metric(metric)

@@ -1,4 +1,4 @@
-"""How much of an input an output can depend on, where a kernel has exact zeros."""
+"""How many inputs an output can depend on if the kernel has exact zeros."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from spatialnb.training import networks
 
 
 def reach_numbers(results: Results) -> dict[str, str]:
-    """What prose may quote of multilayer perceptrons whose kernel ends with zeros, by key.
+    """Values to glue on multilayer perceptrons whose final kernel has zeros, in percent.
 
-    With ``c8-k-3-to-50-real-zeros`` for chapter and arm, in percent: ``-zeros``, weights at which
-    the last epoch's kernel is 0; ``-reach``, inputs to which an output is connected through the
-    other weights, the mean over outputs; ``-idle``, units of the last hidden layer that no output
-    is connected to. Arms without zeros have no keys.
+    Keys start with chapter and arm, such as ``c8-k-3-to-50-real-zeros``: ``-zeros``, weights whose
+    kernel value in the last epoch is 0; ``-reach``, inputs to which an output is connected through
+    the other weights, averaged over outputs; ``-idle``, units of the last hidden layer that are
+    connected to no output. Arms without zeros have no keys.
     """
     data = edition(results.dataset)
     said = {}

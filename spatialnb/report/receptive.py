@@ -1,4 +1,4 @@
-"""A picture of geometry: the strengths of one hidden neuron's weights, over the image it sees."""
+"""Figure of the kernel values between one hidden unit and the pixels of an image."""
 
 from __future__ import annotations
 
@@ -21,29 +21,31 @@ from spatialnb.study.results import Results
 COLOURS = ("red", "green", "blue")
 """The channels of a colour image."""
 IN_A_ROW = 2
-"""Grey pictures in a row; of a colour image the three channels stand in one."""
+"""Number of grey pictures per row; a row of a colour image has its three channels."""
 DIGITS = 4
-"""Decimal places of the strengths below the figure."""
+"""Decimals of the kernel values in the downloads."""
 
 
 def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
-    """Strengths of the weights of one hidden neuron, in the last epoch, pixel by pixel.
+    """Figure of the kernel values between one hidden unit and every pixel, in the last epoch.
 
-    The neuron is the one nearest to the middle of the first hidden layer's grid. All arms have the
-    same one.
+    The unit is the one closest to the middle of the first hidden layer's grid, the same in all
+    arms.
 
     Parameters
     ----------
-    results : of a chapter; no more than the settings of its runs is read.
-    arms : which ones.
+    results : results of a chapter, of which only the runs' settings are used.
+    arms : the arms to show.
 
     Raises
     ------
-    ValueError : an unknown arm, none at all, or data that are no images.
+    ValueError : an unknown arm, no arm, or data that are not images.
     """
     shape = edition(results.dataset).shape
     if len(shape) != 3 or not arms:
-        raise ValueError(f"receptive_fields: expected arms, and images; {results.dataset}: {shape}")
+        raise ValueError(
+            f"receptive_fields: expected arms, and images; got {results.dataset}: {shape}"
+        )
     runs = {arm: _run(results, arm) for arm in arms}
     layers = {arm: _strengths(run, results.dataset) for arm, run in runs.items()}
     neuron = _middle(next(iter(layers.values())).shape[0])
@@ -65,13 +67,13 @@ def receptive_fields(results: Results, arms: Sequence[str]) -> Shown:
         for channel, lines in enumerate(field)
         for row, line in enumerate(lines)
     ]
-    alt = f"Mean kernel value of one hidden unit's weights. {' '.join(alts)}"
+    alt = f"Mean kernel value of one hidden unit's connections. {' '.join(alts)}"
     name, taller = f"{results.study.id}-receptive-fields", WIDE / WIDTH
     return figure(fig, alt, caption, name=name, rows=rows, taller=taller)
 
 
 def _pictures(fields: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Figure:
-    """Strengths (channels, height, width) by label: a row each, or two grey ones in a row."""
+    """Pictures of kernel values (channels, height, width), by label; one row per colour image."""
     channels = len(names)
     columns = channels if channels > 1 else min(len(fields), IN_A_ROW)
     below = math.ceil(len(fields) * channels / columns)
@@ -96,7 +98,7 @@ def _run(results: Results, arm: str) -> Run:
 
 
 def _strengths(run: Run, dataset: str) -> Tensor:
-    """Strengths (out, in) of the first layer in the last epoch."""
+    """Kernel values (out, in) of the first layer in the last epoch."""
     shape, units = edition(dataset).shape, run.hidden[0]
     if run.positions == "plane":
         (distance,) = plane(shape, units, permuted=run.permuted_pixels)
@@ -106,7 +108,7 @@ def _strengths(run: Run, dataset: str) -> Tensor:
 
 
 def _middle(neurons: int) -> int:
-    """The neuron nearest to the middle of the grid; of several the first."""
+    """The unit closest to the middle of the grid; the first one if several are."""
     apart = (grid(neurons) - 0.5).norm(dim=1).tolist()
     return min(range(neurons), key=lambda neuron: (round(apart[neuron], 9), neuron))
 

@@ -1,4 +1,4 @@
-"""Records behind a table: every run with its seed, configuration, commit and time."""
+"""The records behind a table: every run with its seed, metric, training time and commit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from spatialnb.study import metrics
 from spatialnb.study.results import Results, SeedPair
 
 RECORDS = "../records"
-"""Where a page finds the folder of published records."""
+"""Folder of the published records, relative to a page."""
 
 
 def behind(results: Results, metric: str) -> str:
-    """A folded table, a row a run (or a pair of runs); links where the records are published.
+    """A collapsed table with one row per run, or pair of runs.
 
-    The link leads to the record itself, which holds the whole configuration and every number. The
-    files below have commits in full.
+    If the records are published, rows link to them; a record has the whole configuration and all
+    numbers. The downloads below the table have full commit hashes.
     """
     wanted = metrics.metric(metric)
     source = results.pairs if wanted.kind == "pair" else results.records
@@ -72,7 +72,7 @@ def _seconds(provenance: dict[str, Any]) -> str:
 
 
 def seed_text(seed: int | SeedPair) -> str:
-    """A seed, or both of a pair, as a table has them."""
+    """A seed, or both seeds of a pair, as text for a table."""
     return " and ".join(map(str, seed)) if isinstance(seed, tuple) else str(seed)
 
 

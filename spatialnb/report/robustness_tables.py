@@ -1,4 +1,4 @@
-"""How robust the verdicts are: a table, its counts for the prose, and what n seeds can tell."""
+"""Tables on the robustness of verdicts and on the power of n seeds, with values to glue."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COUNTED: dict[str, Callable[[Robustness], bool]] = {
 
 
 def robustness_rows(found: Sequence[Robustness]) -> list[dict[str, Any]]:
-    """As JSON data, one object a claim."""
+    """JSON data, one object per claim."""
     return [
         {
             "chapter": one.finding.claim.chapter,
@@ -61,9 +61,9 @@ def robustness_rows(found: Sequence[Robustness]) -> list[dict[str, Any]]:
 
 
 def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | None = None) -> Shown:
-    """Every claim: its verdict, the margin that flips it, what changes it, and on how many seeds.
+    """A table of claims: verdict, the margin that flips it, and the variations that change it.
 
-    `pages` are the chapters' pages by id, to link to.
+    `pages` are the chapters' pages by id, for links.
     """
     data = pd.DataFrame(
         [_cells(one) for one in found],
@@ -89,12 +89,13 @@ def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | Non
 
 
 def robustness_numbers(found: Sequence[Robustness]) -> dict[str, str]:
-    """Counts for the prose.
+    """Values to glue: counts of claims by how robust their verdicts are.
 
-    ``robust-claims``, ``-robust`` (nothing tried changes the verdict), ``-changed`` (another
-    setting does), ``-one-seed`` (one seed left out does), ``-halves`` (each half gives it), and how
-    many verdicts each change alters, e.g. ``robust-by-margin-0-25`` and ``robust-by-first-5``; the
-    same of the claims that hold, ``robust-lost-...``.
+    ``robust-claims`` is the number of claims; ``robust-robust`` counts verdicts that neither
+    another setting nor leaving out one seed changes, ``-changed`` those that another setting
+    changes, ``-one-seed`` those that leaving out one seed changes, and ``-halves`` those that each
+    half of the seeds reproduces. For each variation, ``robust-by-margin-0-25`` and so on count the
+    verdicts that it changes, and ``robust-lost-...`` those among claims that hold.
     """
     said = {"robust-claims": str(len(found))}
     said |= {f"robust-{name}": str(sum(map(test, found))) for name, test in COUNTED.items()}
@@ -107,12 +108,12 @@ def robustness_numbers(found: Sequence[Robustness]) -> dict[str, str]:
 
 
 def power_rows(findings: Sequence[Finding], counts: Sequence[int] = (5, 10, 20)) -> pd.DataFrame:
-    """What n seeds can tell, for the spread that the claims about accuracy have.
+    """The differences that n seeds can detect, given the typical spread of claims about accuracy.
 
-    The spread is the median, over the claims in points, of the standard deviation of the paired
-    differences. Columns: the smallest difference that a t test finds with 80 % power, by itself and
-    as the smallest p value of a family of ten; the smallest margin within which two equal arms are
-    shown to be equal with 80 % power.
+    The spread is the median, over claims in points, of the standard deviation of the paired
+    differences. Columns: the smallest difference that a t test detects with 80 % power, by itself
+    and as the smallest p value in a family of ten; and the smallest margin within which two equal
+    arms are shown to be equivalent with 80 % power.
     """
     sd = typical_sd(findings)
     return pd.DataFrame(
@@ -129,13 +130,13 @@ def power_rows(findings: Sequence[Finding], counts: Sequence[int] = (5, 10, 20))
 
 
 def typical_sd(findings: Sequence[Finding]) -> float:
-    """The median standard deviation over seeds of D, of the claims about points of accuracy."""
+    """The median, over claims in points of accuracy, of the standard deviation of D over seeds."""
     sds = [one.interval.sd for one in findings if one.claim.unit == "points"]
     return median(sd for sd in sds if sd > 0.0)
 
 
 def power_table(findings: Sequence[Finding]) -> Shown:
-    """:func:`power_rows` for readers, in points."""
+    """The output of :func:`power_rows` as a table, in points."""
     rows = power_rows(findings)
     data = pd.DataFrame(
         {
@@ -154,7 +155,7 @@ def power_table(findings: Sequence[Finding]) -> Shown:
 
 
 def power_numbers(findings: Sequence[Finding]) -> dict[str, str]:
-    """The same for the prose: ``power-sd``, ``power-difference-20``, ``power-family-20``..."""
+    """Values to glue on power: ``power-sd``, ``power-difference-20``, ``power-family-20``..."""
     said = {"power-sd": number(typical_sd(findings), 2)}
     for row in power_rows(findings).to_dict("records"):
         n = int(row["n"])
@@ -165,7 +166,7 @@ def power_numbers(findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def _named(one: Robustness, pages: Mapping[str, str]) -> Cell:
-    """A claim, with what a citation of the margin that flips its verdict says."""
+    """A claim's cell, with the citation of the margin that flips its verdict."""
     finding, claim, flip = one.finding, one.finding.claim, one.flip_margin
     name = f"{claim.chapter}. {claim.words}"
     link = chapter_link(claim.chapter, pages)
@@ -225,12 +226,12 @@ def _cells(one: Robustness) -> dict[str, Cell]:
 
 
 def expected_numbers(chapters: Sequence[Results]) -> dict[str, str]:
-    """How many of the log's numbers look like draws from our protocol, for the prose.
+    """Values to glue on how many of the log's numbers are compatible with our protocol.
 
-    ``expected-cells`` numbers that differ from seed to seed are in the log's tables;
-    ``expected-inside`` of them lie in the 95 % prediction interval of a mean of as few seeds.
-    ``expected-differences`` and ``expected-differences-inside`` are the same of differences to the
-    chapter's baseline.
+    ``expected-cells`` is the count of numbers in the log's tables that vary between seeds;
+    ``expected-inside`` of them lie in the 95 % prediction interval for a mean of as many seeds as
+    the log has. ``expected-differences`` and ``expected-differences-inside`` are the same for
+    differences to the chapter's baseline.
     """
     rows = [
         row

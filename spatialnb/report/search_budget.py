@@ -1,4 +1,4 @@
-r"""A random search over settings: what it chose, and what fewer draws would have given.
+r"""Results of a random search: the best draws, and the best expected from fewer draws.
 
 Source: Dodge et al. 2019, show your work: improved reporting of experimental results.
 """
@@ -23,27 +23,27 @@ from spatialnb.study import metrics
 from spatialnb.study.results import Results
 
 Grid = Mapping[str, Sequence[str]]
-"""The study's arms, one a draw and in their order, by what was searched for."""
+"""For each arm that was searched, the study's arms, one per draw and in their order."""
 BUDGETS = (1, 5, 10, 20, 40)
-"""Numbers of draws that the figure names."""
+"""Numbers of draws with ticks in the figure."""
 IN_TABLE = (5, 40)
-"""Those of the table."""
+"""Numbers of draws in the table."""
 
 
 def expected_best(values: Sequence[float], draws: int) -> float:
-    r"""The expected highest value of n draws, given what N draws gave.
+    r"""Estimate the expected maximum of n draws from the values of N draws.
 
     $E[\max] = \sum_i v_{(i)} \left[(i / N)^n - ((i - 1) / N)^n\right]$ with the values
     $v_{(1)} \le \dots \le v_{(N)}$ and n draws with replacement.
 
     Parameters
     ----------
-    values : what every draw gave, of a search over N.
-    draws : n, from 1 to N: of more the search says nothing.
+    values : the values of all N draws of a search.
+    draws : n, from 1 to N, because the search says nothing about more draws.
 
     Raises
     ------
-    ValueError : no values, or `draws` out of that range.
+    ValueError : no values, or `draws` outside this range.
     """
     if not 1 <= draws <= len(values):
         raise ValueError(f"draws: expected 1 to {len(values)}, as many as there are, got {draws}")
@@ -53,10 +53,10 @@ def expected_best(values: Sequence[float], draws: int) -> float:
 
 
 def best_draws(results: Results, grid: Grid) -> dict[str, int]:
-    """The draw that did best for everything searched for, counted from 1.
+    """The best draw of every arm that was searched, counted from 1.
 
-    By mean accuracy on the images held out, of those where all seeds ended well; the first one
-    where two are level.
+    It has the highest mean validation accuracy among draws in which no seed failed; ties go to the
+    first.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def best_draws(results: Results, grid: Grid) -> dict[str, int]:
 
 
 def best_draws_table(results: Results, grid: Grid) -> Shown:
-    """What :func:`best_draws` takes, and the expected highest accuracy of fewer draws."""
+    """A table of the best draws, and of the highest accuracy expected from fewer draws."""
     wanted = metrics.metric(ACCURACY)
     rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     values = _values(results, grid, failed=_chance(results))
@@ -131,7 +131,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
 
 
 def best_draws_numbers(results: Results, grid: Grid) -> dict[str, str]:
-    """The accuracy of what :func:`best_draws` takes, by keys like ``c7a-none-best``."""
+    """Values to glue: the accuracy of the best draws, with keys like ``c7a-none-best``."""
     digits = metrics.metric(ACCURACY).digits
     values = _values(results, grid)
     return {
@@ -141,7 +141,7 @@ def best_draws_numbers(results: Results, grid: Grid) -> dict[str, str]:
 
 
 def budget_figure(results: Results, grid: Grid) -> Shown:
-    """The expected highest accuracy over the number of draws, a line for each arm."""
+    """Figure of the expected highest accuracy against the number of draws, one line per arm."""
     wanted = metrics.metric(ACCURACY)
     alts, data = [], []
     with look():
@@ -177,7 +177,7 @@ def budget_figure(results: Results, grid: Grid) -> Shown:
 
 
 def _values(results: Results, grid: Grid, failed: float = math.nan) -> dict[str, list[float]]:
-    """Mean accuracy of every draw; `failed` where a seed did not end well."""
+    """Mean accuracy of every draw; `failed` if one of its seeds failed."""
     rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     whole = len(results.seeds)
     return {
@@ -187,7 +187,7 @@ def _values(results: Results, grid: Grid, failed: float = math.nan) -> dict[str,
 
 
 def _chance(results: Results) -> float:
-    """Accuracy in percent of a network that guesses."""
+    """Chance accuracy in percent."""
     return 100.0 / edition(results.dataset).classes
 
 

@@ -1,4 +1,4 @@
-"""What a citation of a number names besides the number: records, and the commits that made them."""
+"""The records and commits that are named in the citation of a number."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from spatialnb.study import metrics
 from spatialnb.study.results import Results
 
 NAMED = 3
-"""Records that a citation names; of the others it says how many there are."""
+"""Up to this many records are named in a citation; the others are counted."""
 
 
 def sources(results: Results, arms: Iterable[str], metric: str) -> dict[str, Any]:
-    """The records behind arms in a metric, as JSON data.
+    """The records behind a metric of these arms, as JSON data.
 
-    ``records`` are the ids of the first, ``kind`` the folder that they stand in, ``count`` how many
-    there are, and ``commits`` those that the runs were made at.
+    ``records`` are the ids of the first ones, ``kind`` is their folder, ``count`` the number of
+    records, and ``commits`` are the commits with which they were made.
     """
     kind = metrics.metric(metric).kind
     by_arm = results.pairs if kind == "pair" else results.records
@@ -32,5 +32,5 @@ def sources(results: Results, arms: Iterable[str], metric: str) -> dict[str, Any
 
 
 def records_anchor(metric: str) -> str:
-    """The id, on a chapter's page, of the records behind its table of a metric."""
+    """The HTML id of the table of records behind a metric, on a chapter's page."""
     return f"records-{slug(metric)}"

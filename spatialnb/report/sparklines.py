@@ -1,4 +1,4 @@
-"""A learning curve as small as a word, for a row of a table."""
+"""Sparklines: learning curves the size of a word, for rows of a table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ WIDTH, HEIGHT, EDGE = 72, 26, 3  # CSS pixels
 def sparks(results: Results, metric: str) -> dict[str, Cell]:
     """The mean by epoch of every arm as a line, with that of the arm it is compared with in grey.
 
-    All lines of a table share their scale. Empty where the metric is not recorded by epoch, or
-    where there is one epoch only.
+    All curves of a table have the same scale. Empty if the metric is not recorded by epoch, or if
+    there is only one epoch.
     """
     if "@" in metric or metrics.METRICS[metric.partition(":")[0]].number != "optional":
         return {}

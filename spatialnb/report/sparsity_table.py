@@ -1,4 +1,4 @@
-"""The share of small strengths, which the report calls sparsity."""
+"""A table of the fraction of kernel values below 0.1, which the log calls sparsity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spatialnb.study.results import Results
 
 
 def shares(results: Results) -> Shown:
-    """Strengths under 0.1 at the end by arm: reported, measured over all layers, in closed form."""
+    """Kernel values below 0.1 in the last epoch, by arm: reported, measured, in closed form."""
     study = results.study
     rows = summarise(results, "sparsity")
     exact = [100.0 * study.arms[row.arm].schedule.at(1.0).share_below(SMALL) for row in rows]
@@ -28,7 +28,7 @@ def shares(results: Results) -> Shown:
     )
     data = plain.map(lambda value: Cell(number(value, 1), sort=value))
     data.index = pd.Index([_named(results, row) for row in rows])
-    title = "Strengths under 0.1 in the last epoch (%)"
+    title = "Kernel values below 0.1 in the last epoch (%)"
     links = downloads(f"{study.id}-sparsity", plain.reset_index(names="arm"))
     return Shown(f"{as_html(data, title, corner='arm')}\n{links}", as_text(data, title))
 

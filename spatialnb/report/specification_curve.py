@@ -1,4 +1,4 @@
-"""Specification curves: one claim in every universe, with the choices of each below."""
+"""Specification curves: a claim's difference in every universe, above each universe's choices."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from spatialnb.report.style import INK, PALE, SMALL, WIDTH, figure, grid, line, 
 from spatialnb.study.multiverse import MARGIN, ClaimAcross, Estimate
 
 DIGITS = 2
-"""Decimal places of a difference in points."""
+"""Decimals of a difference in points."""
 ROW = 0.2
-"""Inches of a row of choices."""
+"""Height of a row of choices, in inches."""
 GAP = 0.5
-"""Rows between two choices."""
+"""Space between two choices, in rows."""
 TICK = 0.35
-"""Rows that a tick reaches up and down."""
+"""Half the height of a tick, in rows."""
 FARTHEST = 12.0
-"""Points: a universe with a larger difference is drawn at the edge, as a triangle."""
+"""Largest difference in points that is drawn; larger ones are triangles at the edge."""
 
 
 def specification_curve(
@@ -30,15 +30,15 @@ def specification_curve(
     choices: Mapping[str, Sequence[str]],
     name: str,
 ) -> Shown:
-    """The claim's difference in every universe, sorted, over the choices that make each.
+    """The claim's difference in every universe, sorted, above the choices of each universe.
 
     Parameters
     ----------
-    claim : what is claimed of every universe.
-    estimates : as :func:`spatialnb.study.multiverse.estimates` gives them.
+    claim : a claim that is judged in every universe.
+    estimates : the output of :func:`spatialnb.study.multiverse.estimates`.
     choices : by the words for a choice, the words for its values, in the order of the digits of a
         universe's code.
-    name : of the files that are offered below.
+    name : the file name of the downloads.
 
     Raises
     ------
@@ -103,14 +103,14 @@ def specification_curve(
 
 
 def _inside(difference: float) -> float:
-    """The difference, at the edge where it lies beyond."""
+    """The difference, clipped to the largest that is drawn."""
     return min(max(difference, -FARTHEST), FARTHEST)
 
 
 def _strokes(
     places: Sequence[int], lows: Sequence[float], highs: Sequence[float]
 ) -> tuple[list[float], list[float]]:
-    """Upright strokes as one line with gaps: one path on the page instead of a mark for each."""
+    """Vertical strokes as one line with gaps, which is smaller on a page than many marks."""
     gap = math.nan
     across = [value for place in places for value in (place, place, gap)]
     along = [value for ends in zip(lows, highs, strict=True) for value in (*ends, gap)]

@@ -1,4 +1,4 @@
-"""Claims about the spread over seeds, with their verdicts."""
+"""A table of claims about the spread over seeds, with their verdicts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from spatialnb.study.spread import FEWEST, SpreadClaim, SpreadFinding, judge_spr
 
 
 def spread_findings(results: Results, claims: Sequence[SpreadClaim]) -> list[SpreadFinding]:
-    """The claims judged; none is on a quick edition or on fewer seeds than were planned.
+    """Judge claims about spread; "not judged" on a quick edition or on fewer seeds than planned.
 
-    Empty where there are fewer seeds than a spread takes.
+    Empty if there are fewer seeds than the test needs.
     """
     if len(results.seeds) < FEWEST:
         return []
@@ -34,7 +34,7 @@ def spread_findings(results: Results, claims: Sequence[SpreadClaim]) -> list[Spr
 
 
 def spread_numbers(results: Results, claims: Sequence[SpreadClaim]) -> dict[str, str]:
-    """For the prose, of each claim: its verdict ``<study>-<key>``, ``-ratio`` and ``-interval``."""
+    """Values to glue for each claim: its verdict ``<study>-<key>``, ``-ratio``, ``-interval``."""
     study, said = results.study.id, {}
     for one in spread_findings(results, claims):
         name = f"{study}-{one.claim.key}"
@@ -45,7 +45,7 @@ def spread_numbers(results: Results, claims: Sequence[SpreadClaim]) -> dict[str,
 
 
 def spread_rows(found: Sequence[SpreadFinding]) -> list[dict[str, object]]:
-    """As JSON data, one object a claim."""
+    """JSON data, one object per claim."""
     return [
         {
             "key": one.claim.key,
@@ -66,9 +66,9 @@ def spread_rows(found: Sequence[SpreadFinding]) -> list[dict[str, object]]:
 
 
 def spread_verdicts(results: Results, claims: Sequence[SpreadClaim]) -> Shown:
-    """The claims of a study about spread: verdict, ratio with interval, and what suggested them.
+    """A table of claims about spread: verdict, ratio with interval, and what suggested them.
 
-    Above them stands a warning where these are not the published results.
+    If these are not the published results, a warning is shown above the table.
     """
     found = spread_findings(results, claims)
     data = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""One look for every figure: right on light and on dark pages, in greyscale, and at every width."""
+"""The style of all figures: legible on light and dark pages, in greyscale, at every width."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from PIL import Image
 from spatialnb.report.display import Shown, details, download
 
 WIDTH, HEIGHT = 4.7, 3.1
-"""Inches. A phone of 375 px leaves a figure about 343 px, three quarters of this, and then text of
-:data:`SMALL` is 10 px tall. Nothing on a figure is smaller."""
+"""Size in inches. On a phone 375 px wide, a figure has about 343 px, three quarters of this width;
+text of size :data:`SMALL`, the smallest on a figure, is then 10 px tall."""
 WIDE = 7.0
-"""Inches: how wide :func:`figure` draws it again for wider columns of text, with the same letters
-and lines. On a column of 624 px, which a window of 1200 px leaves, letters are 13 px tall."""
+"""Width in inches of a figure's second version, for wide columns, with the same text size and line
+width. In a column of 624 px, as in a window of 1200 px, text is 13 px tall."""
 TALLER = 1.2
-"""Factor from the height of a drawing to that of the wide one, where a figure names no other."""
+"""Default ratio of the height of the wide version to that of the narrow one."""
 SMALL = 10.5
-"""Points: legends, and the titles of small pictures."""
+"""Text size in points of legends and of the titles of small pictures."""
 
 INK = "#7a7a7b"
-"""Axes and text: a grey that is read on white and on black. On a page it becomes the page's own
-colour of text. The last digit sets it apart from any grey that a figure may use itself."""
+"""Colour of axes and text: a grey that is legible on white and on black. On a page, it is replaced
+by the page's text colour. Its last digit distinguishes it from greys that a figure uses."""
 
 LINES = (
     ("#0077bb", "-", "o"),
@@ -45,8 +45,8 @@ LINES = (
     ("#8a8a1f", (0, (1, 1)), "P"),
     ("#ee3377", (0, (8, 2)), "X"),
 )
-"""Colour, dash and marker by arm. The colours follow Paul Tol's for colour-blind readers, darkened
-to a contrast of 3 on white and on the dark page; dash and marker tell the arms apart without."""
+"""Colour, dash and marker by arm. The colours are Paul Tol's for colour-blind readers, darkened to
+a contrast of 3 on light and dark pages; dash and marker distinguish arms without colour."""
 KNOWN = {
     "k 3 → 50": 0,
     "exponential": 1,
@@ -61,13 +61,13 @@ KNOWN = {
     "shuffled, k = 15": 5,
     "permuted, k = 15": 6,
 }
-"""The look of arms that several chapters show, a place in :data:`LINES`."""
+"""Styles of arms that several chapters show, as indices into :data:`LINES`."""
 PAGES = ("#ffffff", "#121212")
-"""What figures are drawn on: the theme's light and dark pages."""
+"""Background colours of the theme's light and dark pages."""
 COLOURS = "cividis"
-"""Colours of matrices: dark to bright in greyscale too, and the same to colour-blind readers."""
+"""Colour map of matrices: monotonic in greyscale, and legible to colour-blind readers."""
 PALE = 0.65
-"""Opacity of what stands behind, such as the baseline: still a contrast of 3 on both pages."""
+"""Opacity of lines in the background, such as the baseline, still with a contrast of 3."""
 
 RC: dict[Any, Any] = {
     "font.size": 11.0,
@@ -83,13 +83,13 @@ RC: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
     "lines.markersize": 4.0,
-    "svg.fonttype": "none",  # text stays text: small files, and a reader can search it
-    "svg.hashsalt": "spatialnb",  # the same figure gives the same bytes
+    "svg.fonttype": "none",  # text stays text, for small files and searchable figures
+    "svg.hashsalt": "spatialnb",  # reproducible bytes
 }
 
 
 class Line(NamedTuple):
-    """How an arm is drawn."""
+    """The style in which an arm is drawn."""
 
     color: str
     dash: str | tuple[int, tuple[int, ...]]
@@ -97,16 +97,16 @@ class Line(NamedTuple):
 
 
 def line(place: int, baseline: bool = False) -> Line:
-    """The look of the arm at this place. The baseline has the colour of the text."""
+    """The style with this index; the baseline has the colour of the text."""
     color, dash, marker = LINES[place % len(LINES)]
     return Line(INK if baseline else color, "-" if baseline else dash, marker)
 
 
 def looks(names: Sequence[str], baseline: str | None = None) -> dict[str, Line]:
-    """How arms are drawn in one figure: those of :data:`KNOWN` as everywhere in the book.
+    """The styles of arms in one figure; arms in :data:`KNOWN` look the same in all figures.
 
-    Others take the looks that are left, in order; an arm of a variant such as ``wide, k 3 → 50``
-    has the look of what stands last in its name.
+    Other arms get the remaining styles, in order. A variant such as ``wide, k 3 → 50`` has the
+    style of the last part of its name.
     """
     wanted = {name: _known(name) for name in names if name != baseline}
     taken: dict[str, int] = {}
@@ -127,26 +127,26 @@ def _known(name: str) -> int | None:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw inside: matplotlib's settings are as they were afterwards."""
+    """Use the book's matplotlib settings inside, and restore the previous ones afterwards."""
     with mpl.rc_context(RC):
         yield
 
 
 def canvas(height: float = HEIGHT) -> tuple[Figure, Axes]:
-    """An empty figure with one pair of axes and a faint grid."""
+    """A new figure with one pair of axes and a faint grid."""
     fig = Figure(figsize=(WIDTH, height), layout="constrained")
     return fig, grid(fig.add_subplot())
 
 
 def grid(axes: Axes) -> Axes:
-    """The axes with a faint grid behind what is drawn."""
+    """Add a faint grid behind everything drawn on the axes, and return the axes."""
     axes.grid(alpha=0.25, color=INK)
     axes.set_axisbelow(True)
     return axes
 
 
 def matrix(axes: Axes, values: Sequence[Sequence[float]], title: str, most: float) -> AxesImage:
-    """Values (out, in) from 0 to `most` as a picture, the first output on top."""
+    """Draw values (out, in) from 0 to `most` as an image, with the first output on top."""
     image = axes.imshow(values, vmin=0.0, vmax=most, cmap=COLOURS, interpolation="none")
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -155,9 +155,9 @@ def matrix(axes: Axes, values: Sequence[Sequence[float]], title: str, most: floa
 
 
 def legend(fig: FigureBase, axes: Axes) -> None:
-    """Name the lines of the axes below the figure, in as many columns as their names leave."""
+    """Add a legend below the figure, in as many columns as its labels allow."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:  # matplotlib warns of an empty one
+    if handles:  # matplotlib warns about an empty legend
         _legend(fig, handles, labels, 1 if max(map(len, labels)) > 20 else 2)
 
 
@@ -182,19 +182,19 @@ def figure(
     more: str = "",
     taller: float = TALLER,
 ) -> Shown:
-    """Show a matplotlib figure as vector graphics with an alternative text and a caption.
+    """Show a matplotlib figure as SVG, with an alternative text and a caption.
 
-    It is drawn twice, for a phone as it is and for wider columns at :data:`WIDE`; a page shows the
-    one that its column has room for, as wide as the column.
+    It is drawn twice, as it is for a phone, and with the width :data:`WIDE` for wider columns; a
+    page shows the version that fits its column, scaled to the column's width.
 
     Parameters
     ----------
     alt : what the figure shows, with its numbers.
-    name, rows : the plotted values, offered below the figure as ``name.csv``; without rows there is
-        no such offer. The picture itself is offered as ``name.svg``.
-    more : further HTML for the place where these stand.
-    taller : factor to the height of the wide drawing: 1 for rows of text, ``WIDE / WIDTH`` for
-        pictures that keep their shape.
+    name, rows : file name and plotted values; with rows, ``name.csv`` can be downloaded below the
+        figure. The figure itself can be downloaded as ``name.svg``.
+    more : additional HTML next to the downloads.
+    taller : ratio of the height of the wide version to that of the narrow one: 1 for rows of text,
+        ``WIDE / WIDTH`` for pictures with a fixed shape.
 
     Raises
     ------
@@ -216,20 +216,20 @@ def figure(
 
 
 def alone(svg: str) -> str:
-    """The figure as a file: without a page to take colours and letters from, it brings its own."""
+    """The figure as a file, with colours and fonts of its own, since there is no page around it."""
     style = "color: #222; background: #fff; font-family: 'DejaVu Sans', Verdana, sans-serif"
     return svg.replace("<svg", f'<svg style="{style}"', 1)
 
 
 def _widen(fig: Figure, taller: float) -> None:
-    """Make a figure as wide as :data:`WIDE`, with as many columns in its legends as fit there."""
+    """Widen a figure to :data:`WIDE`, with as many columns in its legends as fit."""
     fig.set_size_inches(WIDE, fig.get_figheight() * taller)
     for part in (fig, *fig.subfigs):
         for old in list(part.legends):
             labels = [text.get_text() for text in old.get_texts()]
             longest = max(map(len, labels))
             old.remove()
-            # A line of small letters holds about 75 here, and a sample of a line is worth 7.
+            # A row has space for about 75 small characters, and a line sample takes that of 7.
             columns = max(1, min(len(labels), 75 // (longest + 7)))
             rows = math.ceil(len(labels) / columns)
             with look():
@@ -243,18 +243,18 @@ def _svg(fig: Figure, alt: str, name: str) -> str:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Names such as "axes_1" would stand once a figure on the page, and nothing refers to them.
+    # Ids such as "axes_1" would be repeated in every figure of a page, and nothing refers to them.
     svg = re.sub(r' id="[A-Za-z0-9.]+_[0-9]+"', "", svg)
-    svg = re.sub(r" font-family: [^;\"]+;", "", svg)  # the page's own letters
+    svg = re.sub(r" font-family: [^;\"]+;", "", svg)  # use the page's font
     svg = svg.replace(INK, "currentColor")
     svg = _lighter(svg)
     return svg.replace("<svg", f'<svg class="{name}" role="img" aria-label="{escape(alt)}"', 1)
 
 
 def _lighter(svg: str) -> str:
-    """The same picture in half the bytes: no indents, bare groups, idle turns or spare digits.
+    """Halve the size of an SVG: remove indents, empty groups, no-op rotations and surplus digits.
 
-    Marks in a row that look the same say so once, and pictures have a palette.
+    Consecutive marks share their style, and bitmaps get a palette.
     """
     kept: list[bool] = []
 
@@ -278,7 +278,7 @@ def _together(marks: re.Match[str]) -> str:
 
 
 def _with_palette(data: str) -> str:
-    """A PNG in base64 with a palette, where it has few colours: the same pixels in fewer bytes."""
+    """Convert a base64 PNG with few colours to one with a palette, with the same pixels."""
     picture = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")
     pixels = np.asarray(picture)
     colours, places = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
@@ -292,7 +292,7 @@ def _with_palette(data: str) -> str:
 
 
 def _rounded(attribute: re.Match[str]) -> str:
-    """Coordinates to a tenth of a point, and of small parts to a hundredth: no eye sees more."""
+    """Round coordinates to a tenth of a point, and those of small parts to a hundredth."""
     return re.sub(r"\d+\.\d+", lambda found: _short(float(found[0])), attribute[0])
 
 

@@ -1,4 +1,4 @@
-"""The rows of a study's table as numbers: reported, ours, and the paired difference."""
+"""The rows of a study's table: reported value, our mean, and the paired difference."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ EMPTY = Interval(math.nan, math.nan, math.nan, 0, math.nan)
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """An arm in a table. `difference` is paired by seed, to the arm that it is compared with.
+    """An arm's row in a table.
 
-    It is None for the baseline, and for an arm that is compared with itself.
-
-    `expected` is where 95 % of means of as few seeds as the log has would lie under our protocol,
-    for a number that the log reports and that differs from seed to seed; `expected_difference` is
-    the same for the reported difference.
-
-    `ours` has n = 0 where the arm does not have the metric, or every run failed.
+    `difference` is the difference to the baseline, or to the arm that the study compares it with,
+    paired by seed; None for an arm that is compared with itself.
+    `expected` is the range in which 95 % of means over as many seeds as the log has would lie under
+    our protocol; given if the log reports a number and it varies between seeds.
+    `expected_difference` is the same for the reported difference. `ours` has n = 0 if the arm does
+    not have the metric, or if every run failed.
     """
 
     arm: str
@@ -39,9 +38,9 @@ class Row:
 
 
 def summarise(results: Results, metric: str) -> list[Row]:
-    """The rows of a table, one an arm, in the study's order.
+    """The rows of a table, one per arm, in the study's order.
 
-    A seed whose run failed in either arm is left out of their difference, whose n says so.
+    A seed whose run failed in either arm is left out of their difference, which has a smaller n.
     """
     study = results.study
     rows = []
@@ -91,10 +90,10 @@ def _expected(results: Results, metric: str, samples: list[float]) -> tuple[floa
 
 
 def grouped(results: Results, metric: str) -> list[list[Row]]:
-    """The rows of a table, those of arms in one list whose values are the same in every seed.
+    """The rows of a table, in groups of arms whose values are equal in every seed.
 
-    Arms with n = 0 are left out, unless their runs failed or the log reports a number of theirs, or
-    no arm has the metric at all. The baseline keeps a row of its own.
+    Arms with n = 0 are left out, unless their runs failed, the log reports a number for them, or no
+    arm has the metric. The baseline always has a separate group.
     """
     rows = summarise(results, metric)
     measured = [row for row in rows if row.ours.n or row.failed or row.reported is not None]
@@ -108,7 +107,7 @@ def grouped(results: Results, metric: str) -> list[list[Row]]:
 
 
 def log_count(chapter: str, metric: str) -> int:
-    """Over how many seeds, or pairs of seeds, the log's means are; 0 for what is not in it."""
+    """The number of seeds, or pairs of seeds, in the log's means; 0 if not in the log."""
     protocol = LOG_PROTOCOLS.get(chapter)
     if protocol is None:
         return 0
@@ -116,7 +115,7 @@ def log_count(chapter: str, metric: str) -> int:
 
 
 def values(results: Results, arm: str, metric: str) -> dict[int | SeedPair, float]:
-    """Samples of an arm; none where its records do not hold the metric."""
+    """Samples of an arm; empty if its records do not contain the metric."""
     try:
         return results.samples(arm, metric)
     except NotRecordedError:

@@ -1,4 +1,4 @@
-"""The box at the head of a chapter: what was claimed, what came out, and from which runs."""
+"""The box at the start of a chapter: claims, verdicts, and the runs behind them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from spatialnb.study.results import Results
 
 
 def glance(results: Results) -> Shown:
-    """The verdicts of a chapter in short, and what they were made from.
+    """A summary of a chapter's verdicts and of the runs on which they are based.
 
-    Above it stands a warning where these are not the published results; the protocol of the runs
-    is folded away at its end.
+    If these are not the published results, a warning is shown above it. The protocol of the runs is
+    collapsed at its end.
     """
     findings = results.findings()
     counts = Counter(str(finding.verdict) for finding in findings)

@@ -1,4 +1,4 @@
-"""The results table of a chapter: its arms, with what the log reports beside them."""
+"""The results table of a chapter: its arms, with the values that the log reports."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _EXPECTED = (
 )
 SPARKS = " By epoch: the mean{}, all on one scale; sorted by the last epoch."
 ALIKE = " / "
-"""Between the names of arms that share a row."""
+"""Separator of the names of arms that share a row."""
 PAIRS = "n of differences"
-"""Shown where a failed run makes it less than n."""
+"""Column that is shown if failed runs make this number smaller than n."""
 
 
 def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
-    """A study's table as plain numbers, one row an arm: what the CSV beside the table holds."""
+    """A study's table as plain numbers, one row per arm; the content of its CSV."""
     rows = [
         {
             "chapter": results.study.id,
@@ -75,12 +75,12 @@ def frame(results: Results, metric: str = "accuracy") -> pd.DataFrame:
 
 
 def table(results: Results, metric: str = "accuracy") -> Shown:
-    """A study's arms: reported, ours ± sd and 95 % interval, n, paired difference to the baseline.
+    """A table of a study's arms: reported value, our mean, n, and difference to the baseline.
 
-    With the mean by epoch as a small line where it was recorded; nothing stands as reported where
-    the log has no such number. Arms whose values are the same in every seed share a row, and those
-    that do not have the metric have none. Under it: what it was made from, the numbers as CSV and
-    JSON, and the records.
+    Our mean has a standard deviation and a 95 % interval, and the difference is paired by seed. If
+    the metric is recorded by epoch, a sparkline shows its mean. Arms whose values are equal in
+    every seed share a row; arms without the metric are left out. Below the table are the setting,
+    downloads as CSV and JSON, and the records.
     """
     study, wanted = results.study, metrics.metric(metric)
     base = study.label(study.baseline)
@@ -133,13 +133,13 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
 
 
 def table_rows(study: Study, results: Results | None, whole: bool = False) -> list[dict[str, Any]]:
-    """Every cell that the log prints, with ours beside it, as JSON data.
+    """All cells of the log's table with our values, as JSON data.
 
-    Without results, ours are null and n is 0.
+    Without results, our values are null and n is 0.
 
     Parameters
     ----------
-    whole : every arm by every metric of the chapter, whether the log prints it or not.
+    whole : include every arm and metric of the chapter, even if the log prints no value.
     """
     printed = {(cell.arm, cell.metric): cell for cell in study.reported}
     every = [(arm, metric) for metric in study.metrics for arm in study.arms] if whole else []
@@ -214,14 +214,14 @@ RULE = (
     "too few to tell. Runs of the same seeds are compared by seed, others by Welch's test. "
     "Identical: every value is the same."
 )
-"""How a re-run is compared with the published runs."""
+"""Explanation of how a re-run is compared with the published runs."""
 
 
 def runs_frame(results: Results) -> pd.DataFrame:
-    """Every value that a comparison takes, a row a run (or a pair) and metric.
+    """All values for a comparison with another run, one row per run (or pair) and metric.
 
-    ``settings`` says what was set otherwise than for the published runs, besides data and epochs.
-    `own_run.js` reads this table.
+    ``settings`` lists settings that differ from those of the published runs, besides data and
+    epochs. `own_run.js` reads this table.
     """
     names = [name for name in results.study.metrics if metrics.metric(name).margin is not None]
     rows = [
@@ -244,7 +244,7 @@ def runs_frame(results: Results) -> pd.DataFrame:
 
 
 def other_settings(results: Results) -> str:
-    """What was set otherwise than for the published runs, in words; empty where nothing was."""
+    """Settings that differ from those of the published runs, in words; empty if none do."""
     usual = results.study.parameters
     return "; ".join(
         f"{name} {value}, not {usual[name]}"
@@ -254,7 +254,7 @@ def other_settings(results: Results) -> str:
 
 
 def _own_run(results: Results, metric: str) -> str:
-    """Where a reader's own run is set beside these, which `own_run.js` fills; empty elsewhere."""
+    """The element in which `own_run.js` compares a reader's own run; empty if not published."""
     wanted = metrics.metric(metric)
     if not results.published or wanted.margin is None:
         return ""
@@ -274,7 +274,7 @@ def _own_run(results: Results, metric: str) -> str:
 
 
 def _named(results: Results, metric: str, group: Sequence[Row]) -> Cell:
-    """The name of a row, with what `cite.js` makes a citation of it from."""
+    """The name of a row, with the data from which `cite.js` builds a citation."""
     study, wanted = results.study, metrics.metric(metric)
     label = ALIKE.join(study.label(row.arm) for row in group)
     row = group[0]
@@ -298,7 +298,7 @@ def _difference_text(row: Row, base: str, digits: int) -> str:
 
 
 def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[str]:
-    """Sentences on the arms that have no row of their own."""
+    """Sentences about arms that share a row or are left out."""
     notes = []
     if any(len(group) > 1 for group in groups):
         notes.append("Arms whose values are the same in every seed share a row.")
@@ -315,7 +315,7 @@ def _expected(
     digits: int,
     signed: bool = False,
 ) -> str:
-    """Where a mean of so few seeds is expected, and whether the reported one lies there."""
+    """The expected range of a mean over the log's seeds, and whether the reported one is in it."""
     if expected is None or reported is None:
         return ""
     low, high = expected
@@ -328,5 +328,5 @@ def _sort(value: float | None) -> float:
 
 
 def json_number(value: float) -> float | None:
-    """A number for JSON, which has no NaN."""
+    """A number for JSON, with None for NaN."""
     return None if math.isnan(value) else value

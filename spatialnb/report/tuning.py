@@ -1,4 +1,4 @@
-"""A setting that was searched over: what each value gave, and which one was best."""
+"""Tables and figures of a search over learning rates: all results, and the best settings."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from spatialnb.study.inference import Interval
 from spatialnb.study.results import Results
 
 ACCURACY = "validation_accuracy"
-"""What a setting is chosen by: never the test images."""
+"""The metric by which settings are chosen; never one on test images."""
 Lines = Mapping[str, Mapping[str, Iterable[str]]]
-"""Arms that differ in their learning rate, by panel and by line."""
+"""Arms that differ only in their learning rate, by panel and by line of a figure."""
 
 
 def best(results: Results, arms: Iterable[str]) -> str:
-    """The arm with the highest mean validation accuracy; the first one where two are level.
+    """The arm with the highest mean validation accuracy; ties go to the first.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def best(results: Results, arms: Iterable[str]) -> str:
 
 
 def chosen(results: Results, lines: Lines) -> dict[str, str]:
-    """The best arm of every line, over all panels that have it: see :func:`best`."""
+    """The best arm of every line over all its panels, see :func:`best`."""
     names = dict.fromkeys(name for line_of in lines.values() for name in line_of)
     return {
         name: best(results, [arm for line_of in lines.values() for arm in line_of.get(name, ())])
@@ -50,7 +50,7 @@ def chosen(results: Results, lines: Lines) -> dict[str, str]:
 
 
 def chosen_table(results: Results, lines: Lines) -> Shown:
-    """What :func:`chosen` takes: learning rate, decay and accuracy, an arm a row."""
+    """A table of the arms from :func:`chosen`: learning rate, decay and accuracy."""
     wanted = metrics.metric(ACCURACY)
     rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     cells = {}
@@ -87,10 +87,10 @@ def chosen_table(results: Results, lines: Lines) -> Shown:
 
 
 def chosen_numbers(results: Results, lines: Lines) -> dict[str, str]:
-    """What :func:`chosen` takes, for the prose.
+    """Values to glue on the arms from :func:`chosen`.
 
-    By keys like ``c2c-none-best``, its accuracy; with ``-rate`` and ``-decay`` its learning rate
-    and how that falls, such as ``linear``, or ``constant``.
+    Keys like ``c2c-none-best`` are accuracies; with ``-rate`` and ``-decay``, they are the learning
+    rate and its decay, such as ``linear`` or ``constant``.
     """
     rows = {row.arm: row.ours.estimate for row in summarise(results, ACCURACY)}
     said = {}
@@ -103,7 +103,7 @@ def chosen_numbers(results: Results, lines: Lines) -> dict[str, str]:
 
 
 def rate_table(results: Results, lines: Lines) -> Shown:
-    """Mean validation accuracy: a table a panel, a row a learning rate, each arm's best marked."""
+    """Tables of mean validation accuracy by learning rate, one per panel, with each arm's best."""
     wanted = metrics.metric(ACCURACY)
     rows = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     html, texts = [], []
@@ -151,7 +151,7 @@ def _parts(results: Results, arm: str, ours: Interval, about: str) -> dict[str, 
 
 
 def rate_figure(results: Results, lines: Lines) -> Shown:
-    """Validation accuracy over the learning rate: a panel a decay, a line an arm."""
+    """Figure of validation accuracy against the learning rate, with one line per arm."""
     wanted = metrics.metric(ACCURACY)
     means = {row.arm: row.ours for row in summarise(results, ACCURACY)}
     alts, data = [], []
@@ -160,7 +160,7 @@ def rate_figure(results: Results, lines: Lines) -> Shown:
         for line_of in lines.values()
         for members in line_of.values()
     }
-    alike = len(searched) == 1  # otherwise each panel is a network of its own, with its own axes
+    alike = len(searched) == 1  # otherwise each panel is a different network and has separate axes
     with look():
         fig = Figure(figsize=(WIDTH, 2.4 * len(lines) + 0.9), layout="constrained")
         panels = fig.subplots(len(lines), 1, sharex=alike, sharey=alike, squeeze=False).flatten()

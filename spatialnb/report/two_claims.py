@@ -1,4 +1,4 @@
-"""Two claims in every universe, one against the other, with what the log reports of both."""
+"""Two claims in every universe, plotted against each other, with the log's values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from spatialnb.study.multiverse import ClaimAcross, estimates
 from spatialnb.study.results import Results
 
 DIGITS = 2
-"""Decimal places of a difference in points."""
+"""Decimals of a difference in points."""
 FARTHEST = 12.0
-"""Points: a universe with a larger difference is not drawn, and the caption counts it."""
+"""Largest difference in points that is drawn; the caption counts universes beyond it."""
 
 
 class Point(NamedTuple):
-    """A universe: its differences in the first and in the second claim, in points."""
+    """A universe with its differences for the first and the second claim, in points."""
 
     code: str
     x: float
@@ -43,10 +43,10 @@ def two_claims_numbers(
     codes: Sequence[str],
     reported: tuple[float, float],
 ) -> dict[str, str]:
-    """For the prose: ``<study>-both``, in how many universes both differences are above 0.
+    """Values to glue: counts of universes by the differences for two claims.
 
-    Also ``-second-half``, in how many the second is at least half the reported, and
-    ``-both-half``, in how many of these the first is above 0.
+    ``<study>-both``: both differences are above 0. ``-second-half``: the second is at least half
+    the reported one; ``-both-half``: in addition, the first is above 0.
     """
     found, study = points(results, claims, codes), results.study.id
     half = [one for one in found if one.y >= reported[1] / 2]
@@ -63,13 +63,13 @@ def two_claims(
     parts: Mapping[str, Sequence[str]],
     reported: tuple[float, float],
 ) -> Shown:
-    """A point for each universe, its look by the part that it is in, and the log's as a star.
+    """Figure with one point per universe, in a style for its part, and the log's as a star.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
-    claims : across and up.
-    parts : the codes of universes by the name of their part.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
+    claims : the claims on the horizontal and the vertical axis.
+    parts : the codes of the universes, by the name of their part.
     reported : the log's two differences, in points.
     """
     across, up = (f"{claim.arm} − {claim.against}" for claim in claims)

@@ -1,4 +1,4 @@
-"""Claims in parts of the universes: which choices a claim over many protocols hangs on."""
+"""Claims in subsets of the universes, to see on which choices of protocol they depend."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from spatialnb.study.multiverse import ClaimAcross, Part, estimates, part
 from spatialnb.study.results import Results
 
 DIGITS = 2
-"""Decimal places of a difference in points."""
+"""Decimals of a difference in points."""
 
 
 def part_numbers(
     results: Results, claims: Sequence[ClaimAcross], parts: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
-    """For the prose, of each claim in each part ``<study>-<key>-in-<part>``: its mean in points.
+    """Values to glue for each claim in each part of the universes.
 
-    Also with ``-holds`` and ``-of``, in how many of the part's universes it holds.
+    ``<study>-<key>-in-<part>`` is the mean difference in points; with ``-holds`` and ``-of``, in
+    how many of how many universes of the part the claim holds.
     """
     said = {}
     for claim, found in _found(results, claims, parts):
@@ -40,14 +41,14 @@ def part_table(
     title: str,
     corner: str,
 ) -> Shown:
-    """The mean difference of each claim over the universes of each part, and where it holds.
+    """A table of each claim's mean difference over the universes of each part.
 
     Parameters
     ----------
-    results : of a study whose arms are called ``"<code> <arm>"``.
-    claims : one a column.
-    parts : the codes of universes by the name of a row.
-    title, corner : the caption, and what the rows are.
+    results : results of a study whose arms are named ``"<code> <arm>"``.
+    claims : the claims, one per column.
+    parts : the codes of the universes, by the name of a row.
+    title, corner : the caption, and the header of the row names.
     """
     columns = list(_found(results, claims, parts))
     data = pd.DataFrame(

@@ -1,8 +1,7 @@
-"""What networks learned: pictures of effective weights, and the size of weights by distance.
+"""Figures of learned weights: pictures of effective weights, and their magnitude by distance.
 
-The summaries are of one run each, seed 0, and of few arms; see
-:mod:`spatialnb.analysis.weight_summary`. They show what a network of an arm looks like, and decide
-no claim.
+They are based on summaries of one run per arm, with seed 0, and of few arms; see
+:mod:`spatialnb.analysis.weight_summary`. They illustrate networks and decide no claim.
 """
 
 from __future__ import annotations
@@ -40,18 +39,18 @@ SEED = 0
 FIRST = "0"
 """The first layer's name."""
 QUARTER = weight_summary.BINS // 4
-"""Near is the first quarter of all distances, and far the last."""
+"""Near connections span the first quarter of distances, far ones the last quarter."""
 
 Layer = Mapping[str, Any]
-"""The summary of a layer, as :func:`spatialnb.analysis.weight_summary.summarise` gives it."""
+"""The summary of a layer, from :func:`spatialnb.analysis.weight_summary.summarise`."""
 
 
 def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown:
-    """Effective weights of the first layer as pictures, and sizes of weights by distance.
+    """Pictures of the first layer's effective weights, and mean magnitude by distance.
 
     Parameters
     ----------
-    arms : which ones; without it, all whose weights are recorded. Arms without are left out.
+    arms : the arms to show; by default all. Arms without recorded weights are left out.
     """
     found = _recorded(results, arms)
     if not found:
@@ -65,13 +64,13 @@ def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown
             2, 1, squeeze=False, height_ratios=[1.15 * len(found) + 0.7, 2.9]
         ).flatten()
         panels = upper.subplots(len(found), 1, squeeze=False, sharex=True).flatten()
-        # The brightest hundredth is not told apart, or a few weights would leave the rest dark.
+        # Saturate the brightest 1 %; otherwise a few large weights would leave the rest dark.
         most = max(float(np.percentile(layer["picture"], 99)) for layer in layers.values())
         for axes, (arm, layer) in zip(panels, layers.items(), strict=True):
             image = matrix(axes, layer["picture"], labels[arm], most)
             axes.set_aspect("auto")
         _name_inputs(panels, results.dataset, layers)
-        panels[len(found) // 2].set_ylabel("hidden neurons")
+        panels[len(found) // 2].set_ylabel("hidden units")
         bar = upper.colorbar(
             image, ax=list(panels), location="bottom", aspect=40, extend="max", pad=0.02
         )
@@ -110,11 +109,12 @@ def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown
 
 
 def weights_numbers(results: Results, arms: Sequence[str] | None = None) -> dict[str, str]:
-    """What prose may quote of the first layers' weights, by key; for ``glue_numbers``.
+    """Values to glue on the weights of the first layers.
 
-    With ``v05-linear-weights`` for chapter and arm: ``-learned`` and ``-effective``, the mean size
-    over all connections; with ``-near`` and ``-far``, over the first and the last quarter of
-    distances; with ``-ratio``, far over near. Arms whose weights are not recorded have dashes.
+    Keys start with chapter and arm, such as ``v05-linear-weights``: ``-learned`` and ``-effective``
+    are the mean magnitudes over all connections. Followed by ``-near`` and ``-far``, they are means
+    over the first and the last quarter of distances; by ``-ratio``, far divided by near. Arms
+    without recorded weights have dashes.
     """
     found = _recorded(results, arms)
     said: dict[str, str] = {}
@@ -146,7 +146,7 @@ def _recorded(results: Results, arms: Sequence[str] | None) -> dict[str, Record]
 
 
 def _parts(layer: Layer, which: str) -> list[float]:
-    """Mean size over all connections, over the near ones, and over the far ones."""
+    """Mean magnitude over all connections, over the near ones, and over the far ones."""
     sizes, counts = np.array(layer[which]), np.array(layer["connections"])
     parts = (slice(None), slice(QUARTER), slice(-QUARTER, None))
     return [float(np.average(sizes[part], weights=counts[part])) for part in parts]
@@ -179,7 +179,7 @@ def _by_distance(
 
 
 def _name_inputs(panels: Sequence[Axes], dataset: str, layers: Mapping[str, Layer]) -> None:
-    """Say what the columns are: the colours of a picture's pixels, one after another."""
+    """Label the columns: the colour channels of an image's pixels, one after another."""
     shape = edition(dataset).shape
     columns = min(len(layer["picture"][0]) for layer in layers.values())
     if shape[0] != 3:
@@ -197,7 +197,7 @@ def _name_inputs(panels: Sequence[Axes], dataset: str, layers: Mapping[str, Laye
 
 
 def _links(results: Results, found: Mapping[str, Record]) -> str:
-    """The records behind the figure; links where the page's runs are the published ones."""
+    """The records behind the figure, with links if they are published."""
     items = []
     for arm, record in found.items():
         name = record.id

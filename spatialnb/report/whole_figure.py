@@ -1,4 +1,4 @@
-"""What each arm gains, over the learning rate, from searches under several optimisers."""
+"""Figure of the gain of each arm against its learning rate, under several optimisers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from spatialnb.report.tuning import ACCURACY
 from spatialnb.study.results import Results
 
 REPORTED = 5.0
-"""Points that the log's best arm gains over its baseline."""
+"""The log's gain of its best arm over its baseline, in points."""
 LOWEST = -9.0
-"""Points: what is lower, because its rate was far too high, is left out of the picture."""
+"""Gains below this, in points, at learning rates that are far too high, are not drawn."""
 
 
 class Sweep(NamedTuple):
-    """An arm over learning rates: its results, the study's arms, and whether they are one line.
+    """An arm at many learning rates: the results, its arms in the study, and whether to join them.
 
-    Without a line they are draws that differ in weight decay, too.
+    Points that are not joined are draws that also differ in weight decay.
     """
 
     results: Results
@@ -31,12 +31,12 @@ class Sweep(NamedTuple):
 
 
 def whole_figure(sweeps: Mapping[str, Sweep], baseline: str) -> Shown:
-    """Mean validation accuracy above that of a baseline, over the learning rate.
+    """Mean validation accuracy minus that of a baseline, against the learning rate.
 
     Parameters
     ----------
-    sweeps : by name, in the order of the legend.
-    baseline : the arm of the first sweep that gains are over.
+    sweeps : the sweeps by name, in the order of the legend.
+    baseline : the arm of the first sweep to which gains are relative.
     """
     first = next(iter(sweeps.values())).results
     means = {

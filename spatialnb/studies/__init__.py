@@ -1,4 +1,4 @@
-"""The studies of the book: what each chapter asks, which runs answer it, what was claimed."""
+"""The book's studies: for each chapter its question, the runs that answer it, and its claims."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spatialnb.study.results import Results, not_judged
 from spatialnb.study.study import Study
 
 FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
-"""How modules of studies are called: those on the log, those of Part II, those on the verdicts."""
+"""Patterns of module names: studies of the log, of Part II, and of the verdicts themselves."""
 WITHOUT_PAGE = (
     "c4b",
     "c4c",
@@ -34,11 +34,11 @@ WITHOUT_PAGE = (
     "c9e",
     "c9i",
 )
-"""Studies without a page: searches, which other pages show, and those whose runs are to come."""
+"""Studies without a page of their own: searches shown on other pages, and unfinished studies."""
 
 
 def _modules() -> dict[str, str]:
-    """The name of every study's module by the study's id, in the order of :data:`FORMS`."""
+    """Module names by study id, in the order of :data:`FORMS`."""
     names = sorted(part.name for part in pkgutil.iter_modules(__path__))
     chapters = [name for form in FORMS for name in names if re.match(form, name)]
     return {name.partition("_")[0]: name for name in chapters}
@@ -48,7 +48,7 @@ _MODULES = _modules()
 PAGES: dict[str, str] = {
     study: name for study, name in _MODULES.items() if study not in WITHOUT_PAGE
 }
-"""The page of every study by id: it is called like the study's module."""
+"""Page names by study id; a page has the same name as the study's module."""
 
 
 def _study(module: str) -> Study:
@@ -57,11 +57,11 @@ def _study(module: str) -> Study:
 
 
 STUDIES: dict[str, Study] = {chapter: _study(module) for chapter, module in PAGES.items()}
-"""Every study that has a page, by id, in order."""
+"""All studies that have a page, by id."""
 
 
 def get(study_id: str) -> Study:
-    """The study of that id, with a page or without. ValueError names those there are."""
+    """The study with this id, whether or not it has a page; ValueError lists the known ids."""
     if study_id in STUDIES:
         return STUDIES[study_id]
     if study_id in WITHOUT_PAGE:
@@ -70,7 +70,7 @@ def get(study_id: str) -> Study:
 
 
 def select(names: Iterable[str]) -> list[Study]:
-    """The studies named, each once; ``all`` is every one that has a page."""
+    """The named studies, without repeats; ``all`` means every study that has a page."""
     chosen: dict[str, Study] = {}
     for name in names:
         found = STUDIES if name == "all" else {name: get(name)}
@@ -79,41 +79,41 @@ def select(names: Iterable[str]) -> list[Study]:
 
 
 def recorded(store: Store | None = None) -> list[Results]:
-    """Every study on its published seeds, as far as they are recorded; one without is left out."""
+    """Results on the published seeds of every study that has enough recorded runs."""
     found = [study.recorded(store) for study in STUDIES.values()]
     return [results for results in found if results is not None]
 
 
 def ledger(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
-    """Every claim of the report with its verdict, chapter by chapter; no other chapter's.
+    """Every claim of the log with its verdict, chapter by chapter.
 
-    Claims of a chapter whose planned runs are not all recorded are not judged, and say so.
+    Claims are "not judged" if some of the chapter's planned runs are not recorded.
 
     Raises
     ------
-    ValueError : the settings ask for seeds that no chapter has on record.
+    ValueError : the settings ask for seeds that are not recorded for any chapter.
     """
     return judge(part("I"), settings, store)
 
 
 def controls(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
-    """Every claim of Part II with its verdict, as :func:`ledger` gives those of the report."""
+    """Every claim of Part II (the controls) with its verdict; errors as for :func:`ledger`."""
     return judge(part("II"), settings, store)
 
 
 def yours(store: Store | None = None, settings: Settings = PUBLISHED) -> list[Finding]:
-    """Every claim of your own chapters with its verdict: a family of its own.
+    """Every claim of your own chapters with its verdict; for corrections, a separate family.
 
-    Where none of them has the seeds that the settings ask for, no claim is judged.
+    No claim is judged if none of these chapters has the seeds that the settings ask for.
     """
     return judge(part("yours"), settings, store, any_seeds=True)
 
 
 def part(name: Literal["I", "II", "yours"]) -> list[Study]:
-    """The studies of Part ``I``, on the log, of Part ``II``, the controls, or of ``yours``.
+    """The studies of Part ``I`` (the log), of Part ``II`` (the controls), or ``yours``.
 
-    A chapter of your own is called as those on the log are, and the log has no section of it.
-    Studies on the verdicts, such as m2, are in none of the parts.
+    Your own chapters have ids like those of the log, but no section in the log. Studies of the
+    verdicts themselves, such as m2, belong to no part.
     """
     letter = "c" if name == "II" else "v"
     named = [study for study in STUDIES.values() if study.id.startswith(letter)]
@@ -126,20 +126,20 @@ def judge(
     store: Store | None = None,
     any_seeds: bool = False,
 ) -> list[Finding]:
-    """Every claim of these studies, judged from the records under the settings.
+    """Judge every claim of these studies from their records.
 
-    A correction over the ledger takes all of them as one family.
+    For a correction over the ledger, all these claims are one family.
 
     Parameters
     ----------
     chosen : the studies.
     settings, store : how claims are judged, and where the records are.
-    any_seeds : leave claims unjudged for want of seeds, instead of raising.
+    any_seeds : if the requested seeds are not recorded, leave claims unjudged instead of raising.
 
     Raises
     ------
-    ValueError : the settings ask for seeds that none of them has on record, or for a population
-        of images where no claim has answers.
+    ValueError : the settings ask for seeds that none of these studies has recorded, or for a
+        population of images when no claim has recorded answers.
     """
     chosen = list(chosen)
     whole = {study.id: study.recorded(store) for study in chosen}
@@ -166,9 +166,9 @@ def judge(
 
 
 def cases(chosen: Iterable[Study], store: Store | None = None) -> list[list[Case]]:
-    """The claims of these studies with their samples, chapter by chapter, where all is recorded.
+    """The claims with their samples, chapter by chapter, of the studies that are fully recorded.
 
-    Read once, they can be judged under many settings.
+    They can then be judged under many settings without reading the records again.
     """
     found = [study.recorded(store) for study in chosen]
     return [results.cases() for results in found if results is not None and results.decides]

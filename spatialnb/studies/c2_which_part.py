@@ -37,7 +37,8 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show a spatial prior to be more than an optimiser setting, then the reverse.
+    # First the claims that, if they hold, make a spatial prior more than an optimiser setting;
+    # then the reverse.
     claims=(
         Claim(
             chapter="c2",

@@ -1,4 +1,4 @@
-"""c2b: start, rate and shrink, in all their combinations."""
+"""c2b: initial scale, learning rate and weight decay from sharpening, in all combinations."""
 
 from itertools import combinations
 
@@ -9,7 +9,7 @@ from spatialnb.study.study import Quick, Study
 
 SHARPENING = Sharpen(k_start=3, k_end=50)
 PARTS = {"start": "start", "rate": "update", "shrink": "shrink"}
-"""Parts of the folded prior by the arms' names: the rate is the factor K of every step."""
+"""Parts of the folded prior, by their names in arms; ``rate`` scales every step by K."""
 
 
 def _arms() -> dict[str, Run]:

@@ -1,4 +1,4 @@
-"""c2c: the learning rate of every arm, chosen on images that are held out."""
+"""c2c: the learning rate of every arm, chosen on held-out training images."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ PRIORS = {
 RATES = tuple(0.000125 * 2**step for step in range(8))
 """From 0.000125 to 0.016 in factors of two."""
 DECAYS = ("constant", "linear")
-"""How the learning rate falls: not at all, or linearly to zero."""
+"""Learning-rate decay: none, or linear to zero."""
 
 
 def at_every_rate(
     name: str, run: Run, decay: str, rates: Sequence[float] = RATES
 ) -> dict[str, Run]:
-    """A run at every rate, measured on the images that are held out."""
+    """A run at every learning rate, evaluated on the held-out images."""
     return {
         f"{name}, {rate:g}, {decay}": dataclasses.replace(
             run,

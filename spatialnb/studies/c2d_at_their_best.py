@@ -1,4 +1,4 @@
-"""c2d: every arm at the learning rate that c2c chose for it."""
+"""c2d: every arm at the learning rate that was chosen for it in c2c."""
 
 import dataclasses
 
@@ -14,13 +14,13 @@ CHOSEN: dict[str, tuple[float, str | None]] = {
     "shuffled": (0.008, "linear"),
     "one number": (0.008, "linear"),
 }
-"""Learning rate and decay of every arm: the best ones of c2c on images held out."""
+"""Learning rate and decay of every arm: those with the best validation accuracy in c2c."""
 REFERENCE = {"none at 0.003": PRIORS["none"], "k 3 → 50 at 0.003": PRIORS["k 3 → 50"]}
-"""The reference protocol's, as in v11."""
+"""Two arms at the learning rate of the reference protocol, as in v11."""
 
 
 def at_its_best(run: Run, chosen: tuple[float, str | None]) -> Run:
-    """The run at a learning rate, and with its decay (None: constant)."""
+    """The run with this learning rate and decay (None: constant)."""
     rate, decay = chosen
     return dataclasses.replace(run, learning_rate=rate, learning_rate_decay=decay)
 
@@ -36,7 +36,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show a spatial prior to be more than a setting of the optimiser.
+    # First the claims that, if they hold, make a spatial prior more than an optimiser setting.
     claims=(
         Claim(
             chapter="c2d",

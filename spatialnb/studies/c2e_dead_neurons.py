@@ -1,4 +1,4 @@
-"""c2e: does a plain network lose neurons that the prior keeps?"""
+"""c2e: do units die in the baseline that the prior keeps alive?"""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from spatialnb.study.study import Quick, Study
 LEAKY = "leaky"
 BEST = "none at its best"
 DEAD = "dead:2"
-"""Dead neurons of the second hidden layer, where a first look found them."""
+"""Dead units of the second hidden layer, in which a pilot run had found them."""
 
 RELU = {
     name: replace(run, dead_neurons=True)
@@ -38,7 +38,8 @@ STUDY = Study(
     metrics=("accuracy", "dead:1", DEAD, "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show dead neurons to be a reason for the gain, then what they leave of it.
+    # First the claims that, if they hold, make dead units a reason for the gain; then what is left
+    # of the gain without them.
     claims=(
         Claim(
             chapter="c2e",

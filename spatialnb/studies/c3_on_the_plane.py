@@ -1,4 +1,4 @@
-"""c3: does locality help where it is that of the image?"""
+"""c3: does locality help when positions are the pixels' coordinates in the image?"""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from spatialnb.study.study import Quick, Study
 BROAD, SHARP = Exponential(k=3), Exponential(k=15)
 SHARPENING = Sharpen(k_start=3, k_end=50)
 PERMUTATION = 1000
-"""Seed of the one permutation of the pixels, and of the shuffled kernels."""
+"""Seed of the permutation of pixels, which all arms share, and of the shuffled kernels."""
 
 LINE: dict[str, Schedule] = {
     "line, k = 3": Static(kernel=BROAD),
@@ -38,7 +38,7 @@ PERMUTED: dict[str, Schedule] = {
 
 
 def arms(base: Run) -> dict[str, Run]:
-    """None, the kernels on the line, those on the plane, and those on the plane's controls."""
+    """The baseline, kernels in index order, kernels on the pixel grid, and controls of these."""
     plane = replace(base, positions="plane")
     permuted = replace(plane, permuted_pixels=PERMUTATION)
     return {
@@ -62,7 +62,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that locality helps, each beside a control that lacks it.
+    # First the claims that, if they hold, show that locality helps, each against a control.
     claims=(
         Claim(
             chapter="c3",

@@ -1,4 +1,4 @@
-"""c3c: the learning rates of the arms on the plane, chosen on images that are held out."""
+"""c3c: learning rates for kernels on the pixel grid, chosen on held-out training images."""
 
 from spatialnb.studies.c2c_learning_rates import DECAYS, at_every_rate
 from spatialnb.studies.c2c_learning_rates import RATES as FIRST_RATES
@@ -9,9 +9,9 @@ ARMS = {
     arm: PLANE.arms[arm]
     for arm in ("plane, k = 15", "permuted, k = 15", "shuffled, k = 15", "one number, k = 15")
 }
-"""What did best in c3, and its three controls."""
+"""The best arm of c3, and its three controls."""
 RATES = (*FIRST_RATES, 0.032, 0.064)
-"""Those of c2c, at the end of which three arms were best here, and two more."""
+"""The rates of c2c, and two more, because three arms were best at the last rate of c2c."""
 GRID = {
     decay: {name: at_every_rate(name, run, decay, RATES) for name, run in ARMS.items()}
     for decay in DECAYS

@@ -1,4 +1,4 @@
-"""c3d: the best kernel on the plane and its controls, each at the learning rate that c3c chose."""
+"""c3d: the best kernel on the pixel grid and its controls, at the learning rates from c3c."""
 
 from spatialnb.studies.c2d_at_their_best import STUDY as LINE
 from spatialnb.studies.c2d_at_their_best import at_its_best
@@ -13,13 +13,13 @@ CHOSEN: dict[str, tuple[float, str | None]] = {
     "shuffled, k = 15": (0.008, "linear"),
     "one number, k = 15": (0.016, "linear"),
 }
-"""Learning rate and decay of every arm: the best ones of c3c on images held out."""
+"""Learning rate and decay of every arm: those with the best validation accuracy in c3c."""
 ON_THE_LINE = {
     "none": LINE.arms["none"],
     "line, k 3 → 50": LINE.arms["k 3 → 50"],
     "line, one number": LINE.arms["one number"],
 }
-"""From c2d, each at its best there."""
+"""Arms of c2d, at their best learning rates from there."""
 
 STUDY = Study(
     id="c3d",
@@ -38,7 +38,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show a spatial prior to be more than a setting of the optimiser.
+    # First the claims that, if they hold, make a spatial prior more than an optimiser setting.
     claims=(
         Claim(
             chapter="c3d",

@@ -1,4 +1,4 @@
-"""c4: sparse, or only small?"""
+"""c4: are networks with a sharp kernel sparse, or are their weights only small?"""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 LEVELS = (0.647, 0.814, 0.886, 0.942, 0.98)
-"""Shares of zeros: those of the log's v11 for k = 15, 30, 50 and 100, and one beyond."""
+"""Fractions of zeros: the log's v11 at k = 15, 30, 50 and 100, and a larger one."""
 LESS, MOST = 0.814, 0.942
-"""Levels at which networks are sparse, or narrower, from initialisation."""
+"""Fractions of zeros at which sparse and narrower networks are trained from initialisation."""
 NARROWER_WIDTHS = {LESS: (47, 138), MOST: (14, 185)}
-"""Hidden widths with as many weights: what :func:`spatialnb.training.sparse_optimizers.narrowed`
-gives."""
+"""Hidden widths of dense networks with as many weights, from
+:func:`spatialnb.training.sparse_optimizers.narrowed`."""
 
 TO_50 = Sharpen(k_start=3, k_end=50)
 TO_100 = Sharpen(k_start=3, k_end=100)
@@ -58,7 +58,7 @@ ZEROED, TUNED = "pruned:kernel@94.2", "tuned:kernel@94.2"
 
 
 def _cut(name: str, arm: str, by: str) -> list[tuple[float, str, str]]:
-    """Points of a network that is cut: share of zeros in percent, arm, metric."""
+    """Points of a pruned network: percentage of zeros, arm, metric."""
     whole = "accuracy" if name == "pruned" else "tuned"
     levels = [round(100 * level, 1) for level in LEVELS]
     return [(0.0, arm, whole), *((level, arm, f"{name}:{by}@{level:g}") for level in levels)]
@@ -77,7 +77,7 @@ def _cuts(name: str) -> dict[str, list[tuple[float, str, str]]]:
 
 
 RIGHT_AFTER, ONE_MORE = _cuts("pruned"), _cuts("tuned")
-"""Lines of the figures, by what a reader calls them: right after pruning, and one epoch later."""
+"""Lines of the two figures: right after pruning, and after one more epoch."""
 
 FROM_THE_START = {
     "k 3 → 100, nearest": ONE_MORE["k 3 → 100, nearest"],
@@ -89,7 +89,7 @@ FROM_THE_START = {
     "RigL, scalar": [(94.2, "RigL, one number", "accuracy")],
     "narrower, scalar": [(94.2, "narrower, one number", "accuracy")],
 }
-"""One of them beside networks that are sparse, or narrower, from initialisation."""
+"""One of these lines, with networks that are sparse or narrower from initialisation."""
 
 STUDY = Study(
     id="c4",
@@ -119,7 +119,7 @@ STUDY = Study(
     ),
     datasets=("cifar10",),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show the sparsity to be real, then what would show it to be good.
+    # First the claims that, if they hold, make the sparsity real; then those that make it useful.
     claims=(
         Claim(
             chapter="c4",

@@ -1,4 +1,4 @@
-"""c4b: later rivals in sparse training beside those of c4."""
+"""c4b: more recent methods of sparse training, compared with those of c4."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 ROUNDS = 3
-"""Of iterative magnitude pruning, in the epochs that every other arm has."""
+"""Rounds of iterative magnitude pruning, within the same number of epochs as the other arms."""
 
 
 def _rivals(zeros: float) -> dict[str, Run]:
@@ -38,7 +38,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "zeros"),
     datasets=("cifar10",),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show the log's sparsity to be good.
+    # First the claim that, if it holds, makes the log's sparsity useful.
     claims=(
         Claim(
             chapter="c4b",

@@ -1,4 +1,4 @@
-"""c4c: are the masks that pruning finds local in the image, and near the plane's?"""
+"""c4c: are masks found by pruning local in the image, like those of a kernel on the pixel grid?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 ROUND, ROUNDS = 12, 5
-"""Epochs of a round of iterative magnitude pruning, and how many rounds there are."""
+"""Epochs per round of iterative magnitude pruning, and number of rounds."""
 PERMUTATION = 1000
 """Seed of the permuted pixels, as in c3."""
 POPULAR = "input_distance_share:popular"
-"""Mean distance between the inputs of a unit, in percent of that in masks that keep as many inputs
-of every unit, and every input as often, and are otherwise drawn by chance."""
+"""Mean distance between the inputs of a unit, in percent of the same distance in random masks with
+as many inputs for every unit, and as many units for every input."""
 
 
 def _found(method: str, rounds: int | None = None) -> Run:
@@ -32,8 +32,8 @@ ARMS = {
     "RigL": _found("rigl"),
     "random mask": _found("static"),
 }
-"""All with 94.2 % zeros. Without a prior, positions have no part in the training: they are where
-locality is measured."""
+"""All arms have 94.2 % zeros and no prior, so positions do not affect training; they are used only
+to measure locality."""
 
 STUDY = Study(
     id="c4c",
@@ -56,7 +56,7 @@ STUDY = Study(
     seeds=tuple(range(10)),  # a run takes five times as long as one of c4b
     datasets=("cifar10",),
     quick=Quick(dataset="quick-colours", epochs=10, seeds=(0, 1)),
-    # First what would show that there is no locality to find.
+    # First the claims that, if they hold, show that there is no locality.
     claims=(
         Claim(
             chapter="c4c",

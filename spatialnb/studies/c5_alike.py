@@ -60,8 +60,9 @@ STUDY = Study(
     measure="alignment",
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that the prior breaks the symmetry, then the controls. Written after a
-    # look at one pair of other seeds (100 and 101) of none, sharpening and the control.
+    # First the claims that, if they hold, show that the prior breaks the symmetry; then the
+    # controls. Written after a look at one pair of other seeds (100 and 101) of none, sharpening
+    # and the control.
     claims=(
         Claim(
             chapter="c5",

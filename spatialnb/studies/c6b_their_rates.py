@@ -1,4 +1,4 @@
-"""c6b: learning rates for other optimisers and networks, chosen on images that are held out."""
+"""c6b: learning rates for other optimisers and networks, chosen on held-out training images."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,20 +13,20 @@ SETTINGS = {
     "convolutional": Run(network="convolutional"),
     "transformer": Run(network="transformer", hidden=(256, 256)),
 }
-"""SGD with momentum and AdamW train the report's network; the others have Adam."""
+"""SGD with momentum and AdamW train the log's network; the other networks use Adam."""
 RATES = {
     "SGD": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
     "AdamW": (0.0001, 0.0003, 0.001, 0.003, 0.01),
     "convolutional": (0.0001, 0.0003, 0.001, 0.003, 0.01),
     "transformer": (0.0003, 0.001, 0.003, 0.01, 0.03),
 }
-"""Two to a factor of ten; up to 0.3 for SGD, whose steps a prior multiplies by its square. The
-first of SGD, AdamW and the convolutional network and the last of the transformer were added after a
-line of each had been best at the end of its grid."""
+"""Two rates per factor of ten; up to 0.3 for SGD, because a prior multiplies its steps by the
+square of the kernel value. The first rates of SGD, AdamW and the convolutional network and the last
+rate of the transformer were added after an arm of each had been best at the end of its grid."""
 
 
 def lines(base: Run) -> dict[str, Run]:
-    """A plain network, one with a falling learning rate, and sharpening."""
+    """The baseline, the baseline with linear learning-rate decay, and sharpening."""
     return {
         "none": base,
         "linear decay": replace(base, learning_rate_decay="linear"),
@@ -45,12 +45,12 @@ GRID = {
     setting: {line: _arms(setting, line, run) for line, run in lines(base).items()}
     for setting, base in SETTINGS.items()
 }
-"""The arms by setting and line, in the order of :data:`RATES`."""
+"""The arms by setting and by the names from :func:`lines`, in the order of :data:`RATES`."""
 EACH = {
     setting: {f"{setting}, {line}": arms for line, arms in grid.items()}
     for setting, grid in GRID.items()
 }
-"""The same with the names of c6c and c6d: a rate is taken for each of these lines."""
+"""The same by the names used in c6c and c6d; a learning rate is chosen for each of these."""
 
 TAKEN: Mapping[str, float] = {
     "SGD, none": 0.003,
@@ -66,17 +66,17 @@ TAKEN: Mapping[str, float] = {
     "transformer, linear decay": 0.003,
     "transformer, k 3 → 50": 0.01,
 }
-"""The learning rate that the rule takes: that of the highest mean validation accuracy after the
-last epoch. A test holds it against the records."""
+"""The chosen learning rates: those with the highest mean validation accuracy after the last epoch.
+A test compares them with the records."""
 
 
 def at_their_rates(setting: str, more: Mapping[str, Run]) -> dict[str, Run]:
-    """The lines of a setting, and more arms at the learning rate of sharpening.
+    """The arms of a setting at their chosen rates, and more arms at the rate chosen for sharpening.
 
     Parameters
     ----------
     setting : a key of :data:`SETTINGS`.
-    more : arms by name, without the setting's.
+    more : further arms, by their names without the setting's name.
     """
     taken = {
         line: replace(run, learning_rate=TAKEN[f"{setting}, {line}"])

@@ -17,7 +17,7 @@ NETWORKS = {
     "convolutional": "In a convolutional network's classifier",
     "transformer": "In a transformer's MLPs",
 }
-"""The networks, and how a claim of one begins."""
+"""The networks, with the words with which their claims begin."""
 
 
 def _arms(network: str) -> dict[str, Run]:
@@ -89,6 +89,6 @@ STUDY = Study(
     seeds=tuple(range(5)),
     datasets=("cifar10",),
     quick=Quick(dataset="quick-colours", epochs=2, seeds=(0, 1), train_size=400),
-    # For each network first what would show a spatial prior to be more than an optimiser setting.
+    # For each network, first the claims that make a spatial prior more than an optimiser setting.
     claims=tuple(claim for network, where in NETWORKS.items() for claim in _claims(network, where)),
 )

@@ -1,4 +1,4 @@
-"""c7: what is left of a prior where every arm has the usual recipe, tuned as much?"""
+"""c7: what does a prior add to the usual training recipe, with every arm tuned equally?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHOSEN: dict[str, int] = {
     "permuted, k = 15": 10,
     "shuffled, k = 15": 16,
 }
-"""The draw of c7a that did best on the images held out, for every arm, counted from 1."""
+"""The draw of c7a with the best validation accuracy, counted from 1, for every arm."""
 LOGS = {
     "none, log's protocol": Run(),
     "line, log's protocol": Run(schedule=Sharpen(k_start=3, k_end=50)),
@@ -28,7 +28,7 @@ LOGS = {
 
 
 def at_its_best(name: str, **changes: Any) -> Run:
-    """An arm of c7a at its best draw, on all training images and the test images."""
+    """An arm of c7a at its best draw, trained on all training images, evaluated on test images."""
     run = replace(search.ARMS[name], **search.RECIPES[CHOSEN[name] - 1].settings())
     return replace(run, **changes)
 
@@ -46,7 +46,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that positions give nothing beside the usual recipe.
+    # First the claims that, if they hold, show that positions add nothing to the usual recipe.
     claims=(
         Claim(
             chapter="c7",

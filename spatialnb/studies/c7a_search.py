@@ -1,4 +1,4 @@
-"""c7a: the usual recipe tuned for every arm by a random search, on images that are held out."""
+"""c7a: a random search over the usual training recipe for every arm, on held-out images."""
 
 from __future__ import annotations
 
@@ -25,36 +25,35 @@ ARMS = {
         schedule=Static(kernel=Shuffled(kernel=K15, seed=1000)), positions="plane"
     ),
 }
-"""What is held against the usual recipe: the baseline, the scalar that did best under Adam (c2d),
-the log's best (v11), the kernel on the plane that did best (c3), and two controls of its
-positions."""
+"""The baseline, the best per-layer scalar under Adam (c2d), the log's best kernel (v11), the best
+kernel on the pixel grid (c3), and two controls of its positions."""
 
 BUDGET = 40
-"""Settings that are tried of every arm: the same ones for all."""
+"""Number of draws, which are the same for every arm."""
 SEED = 7
-"""Of the draws."""
+"""Seed of the draws."""
 LOWEST_RATE, OCTAVES = 5e-4, 7.0
-"""Learning rates are drawn from 0.0005 to 0.064, evenly in their logarithm."""
+"""Learning rates are log-uniform from 0.0005 to 0.064."""
 LOWEST_DECAY, DECADES = 3e-3, 3.0
-"""Weight decays are drawn from 0.003 to 3, evenly in their logarithm."""
+"""Weight decays are log-uniform from 0.003 to 3."""
 NO_DECAY = 0.2
-"""Share of the draws with a weight decay of 0, which makes AdamW Adam."""
+"""Probability of a weight decay of 0, with which AdamW equals Adam."""
 
 
 class Recipe(NamedTuple):
-    """One draw: learning rate, how it falls to zero, and weight decay."""
+    """One draw: learning rate, its decay (``linear`` or ``cosine``), and weight decay."""
 
     learning_rate: float
     learning_rate_decay: str
     weight_decay: float
 
     def settings(self) -> dict[str, Any]:
-        """The settings of a run."""
+        """The recipe as settings of a run."""
         return {"optimizer": "adamw", **self._asdict()}
 
 
 class Ranges(NamedTuple):
-    """Where recipes are drawn from, evenly in the logarithm.
+    """Log-uniform ranges from which recipes are drawn.
 
     Learning rates lie from `rate` to `rate` times 2 to the `octaves`, weight decays from `decay` to
     `decay` times 10 to the `decades`.
@@ -67,17 +66,17 @@ class Ranges(NamedTuple):
 
 
 RANGES = Ranges()
-"""Of the first search."""
+"""Ranges of the first search."""
 
 
 def draws(count: int, seed: int = SEED, ranges: Ranges = RANGES) -> tuple[Recipe, ...]:
-    """The first draws of the search, rounded to two significant digits.
+    """The first recipes of the search, rounded to two significant digits.
 
     Parameters
     ----------
-    count : how many.
-    seed : of Python's generator, whose numbers are the same in every version.
-    ranges : of learning rate and weight decay.
+    count : how many to draw.
+    seed : seed of Python's random generator, whose numbers are the same in every version.
+    ranges : ranges of learning rate and weight decay.
     """
     chance = random.Random(seed)
     found = []
@@ -91,16 +90,16 @@ def draws(count: int, seed: int = SEED, ranges: Ranges = RANGES) -> tuple[Recipe
 
 
 RECIPES = draws(BUDGET)
-"""Every setting that is tried."""
+"""All recipes that are tried."""
 
 
 def arm(name: str, number: int) -> str:
-    """The study's name for an arm at a draw, counted from 1."""
+    """The study's name for an arm with a given draw, counted from 1."""
     return f"{name}, draw {number:02}"
 
 
 def at_draw(grid: Mapping[str, Mapping[str, Run]], name: str, number: int) -> Run:
-    """An arm of a search at one of its draws, on all training images and the test images."""
+    """An arm of a search with one of its draws, on all training images and on test images."""
     return dataclasses.replace(grid[name][arm(name, number)], validation_size=None)
 
 
@@ -113,9 +112,9 @@ GRID = {
 }
 """The runs of every arm, in the order of the draws.
 
-An arm's best is the draw with the highest accuracy on the images held out, mean over two seeds, of
-those where all seeds ended well. Where the best stands in the outer tenth of a range that is not a
-natural end, the range is widened for all arms before anything is measured on test images.
+An arm's best draw has the highest validation accuracy, averaged over two seeds, among draws in
+which no seed failed. If it lies in the outer tenth of a range that could be wider, the range is
+widened for all arms before anything is measured on test images.
 """
 
 STUDY = Study(

@@ -1,4 +1,4 @@
-"""c7b: why a per-layer scalar works: how far it lets weight vectors turn, and when."""
+"""c7b: why a per-layer scalar works: how far weight vectors rotate, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 MADAM_RATE = 0.01
-"""The learning rate that the paper on Madam gives as its default."""
+"""The default learning rate in the paper on Madam."""
 
 ARMS = {
     "none": Run(),
@@ -43,7 +43,7 @@ STUDY = Study(
     metrics=("accuracy", "angle:0", "angle_from_start:0", "norm:0", "sign_flips:0"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=12, seeds=(0, 1)),
-    # First what would show that rotation is not the mechanism.
+    # First the claims that, if they hold, show that rotation is not the mechanism.
     claims=(
         Claim(
             chapter="c7b",

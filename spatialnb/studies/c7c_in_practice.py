@@ -1,4 +1,4 @@
-"""c7c: do true positions still help beside what practitioners add to a network on images?"""
+"""c7c: do true positions still help with augmentation, dropout and other usual techniques?"""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ADDED: dict[str, dict[str, Any]] = {
     "dropout": {"dropout": 0.2},
     "label smoothing": {"label_smoothing": 0.1},
 }
-"""What is added, one at a time."""
+"""The techniques that are added, one at a time."""
 
 
 CONVOLUTION = "convolution, as many operations"
 FILTERS = (8, 16, 32)
-"""Of a convolutional network that multiplies about as often for an image, 0.81 million times, as
-the multilayer perceptron does, 0.82 million times."""
+"""Filters of a convolutional network that needs about as many multiplications per image, 0.81
+million, as the multilayer perceptron, 0.82 million."""
 
 
 def arm(name: str, added: str) -> str:
-    """The study's name for an arm with something added."""
+    """The study's name for an arm with a technique added."""
     return f"{name}: {added}"
 
 
@@ -53,7 +53,7 @@ STUDY = Study(
     seeds=tuple(range(10)),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that positions stand in for what anyone would add.
+    # First the claims that, if they hold, show that the usual techniques replace positions.
     claims=(
         *(
             Claim(

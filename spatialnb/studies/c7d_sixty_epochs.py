@@ -1,4 +1,4 @@
-"""c7d: what is left of a prior beside the usual recipe where training is five times as long?"""
+"""c7d: what does a prior add to the usual recipe if training is five times as long?"""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 EPOCHS = 60
-"""Five times as many as elsewhere."""
+"""Five times as many as in other chapters."""
 PLAIN = ("none", "per-layer scalar", "plane, k = 15", "permuted, k = 15")
 MOVED = ("none", "plane, k = 15", "permuted, k = 15")
 
 
 def moved(name: str) -> str:
-    """The study's name for an arm whose training images are cropped and flipped."""
+    """The study's name for an arm with randomly cropped and flipped training images."""
     return f"{name}: crop and flip"
 
 
@@ -39,7 +39,8 @@ STUDY = Study(
     datasets=("cifar10", "mnist"),
     any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=12, seeds=(0, 1)),
-    # First what would show that positions stand in for longer training or for more images.
+    # First the claims that, if they hold, show that longer training or more images replace
+    # positions.
     claims=(
         Claim(
             chapter="c7d",

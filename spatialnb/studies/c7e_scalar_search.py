@@ -16,8 +16,8 @@ ARMS = {
     SCALAR: Run(schedule=Static(kernel=Averaged(kernel=K15)), positions="plane"),
     LINE: Run(schedule=Static(kernel=K15)),
 }
-"""Every weight of a layer is multiplied by the mean of k = 15 over that layer, on the plane; or by
-the log's static kernel in index order, of which c7 has the sharpening one alone."""
+"""A per-layer scalar, the mean of the kernel with k = 15 on the pixel grid; and the log's static
+kernel in index order, since c7 has only its sharpening kernel."""
 
 GRID = {
     name: {
@@ -26,7 +26,7 @@ GRID = {
     }
     for name, run in ARMS.items()
 }
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a."""
 
 STUDY = Study(
     id="c7e",

@@ -1,4 +1,4 @@
-"""c7f: is what false positions give beside the usual recipe the gain of a scalar?"""
+"""c7f: is the gain from false positions, with the usual recipe, that of a per-layer scalar?"""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from spatialnb.study.claims import Claim
 from spatialnb.study.study import Quick, Study
 
 CHOSEN: dict[str, int] = {search.SCALAR: 13, search.LINE: 17}
-"""The draw of c7e that did best on the images held out, counted from 1."""
+"""The draw of c7e with the best validation accuracy, counted from 1, for every arm."""
 COMPARED = ("none", "plane, k = 15", "permuted, k = 15", "shuffled, k = 15")
-"""Arms of c7, as they are there."""
+"""Arms of c7, unchanged."""
 
 
 def at_its_best_draw(name: str, **changes: Any) -> Run:
-    """An arm of c7e at its best draw, on all training images and the test images."""
+    """An arm of c7e at its best draw, trained on all training images, evaluated on test images."""
     run = replace(search.ARMS[name], **RECIPES[CHOSEN[name] - 1].settings())
     return replace(run, **changes)
 
@@ -40,7 +40,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # Asked after c7 had shown what false positions give, and before any of these runs.
+    # Written after c7 had shown the gain from false positions, and before any of these runs.
     claims=(
         Claim(
             chapter="c7f",

@@ -11,8 +11,8 @@ from spatialnb.studies.c9a_search import BUDGET
 from spatialnb.study.study import Quick, Study
 
 AS_MANY_WEIGHTS = (30, 60, 115)
-"""Filters of a network with about as many weights as c9's networks have that are not zero: 80,475
-to 79,617."""
+"""Filters of a network with about as many weights (80,475) as c9's networks have non-zero weights
+(79,617)."""
 ARMS = {
     "as many operations": Run(network="convolutional_pooled", hidden=FILTERS),
     "as many weights": Run(network="convolutional_pooled", hidden=AS_MANY_WEIGHTS),
@@ -25,7 +25,7 @@ GRID = {
     }
     for name, run in ARMS.items()
 }
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c7g",

@@ -1,4 +1,4 @@
-"""c8: what the log asked and left open, as far as twelve epochs of one task can answer it."""
+"""c8: the log's open questions, as far as twelve epochs of one task can answer them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from spatialnb.study.study import Quick, Study
 
 EXPONENTIAL, LINEAR = Exponential(), Linear()
 TIMES = 20
-"""Random orders of the hidden units in which a trained network is measured."""
+"""Number of random permutations of hidden units under which a trained network is evaluated."""
 
 
 def _bounded(action: str, kernel: Kernel) -> Run:
-    """A cap in units of the first weights, as in c6c, so that it binds."""
+    """A cap scaled to the initial weights, as in c6c, so that it binds."""
     return Run(action=action, schedule=Static(kernel=Scaled(kernel=kernel)))
 
 
@@ -49,7 +49,7 @@ CAPS = {
     "soft cap, scalar": _bounded("soft_cap", Averaged(kernel=EXPONENTIAL)),
     "cap, scaled gradient": _bounded("cap_scaled_gradient", EXPONENTIAL),
 }
-"""v8: hard and soft boundaries, and a cap with the gradient that multiplying has."""
+"""v8: hard and soft caps, and a cap with the gradient of multiplication."""
 
 ANNEALED = {
     "none → exponential": _annealed(Uniform(), EXPONENTIAL),
@@ -63,7 +63,7 @@ SCALARS = {
     "scalar, none → linear": _annealed(Uniform(), Averaged(kernel=LINEAR)),
     "scalar, linear → none": _annealed(Averaged(kernel=LINEAR), Uniform()),
 }
-"""v4 and v5: annealed kernels, and per-layer scalars that move as their means do."""
+"""v4 and v5: annealed kernels, and per-layer scalars that follow the kernels' means."""
 
 ZEROS = {
     "k 3 → 50": _sharpened(50),
@@ -73,8 +73,8 @@ ZEROS = {
     "k 3 → 200, real zeros": _with_zeros(200),
     "k 3 → 400, real zeros": _with_zeros(400),
 }
-"""v11: what the log calls sparse, kernel values below 0.1, as zeros from the epoch on in which they
-fall below it."""
+"""v11: kernel values below 0.1, which the log counts as sparsity, are replaced by zeros from the
+epoch in which they fall below it."""
 
 TARGETS = {
     "to zero": Run(decay=Decay(target=Uniform(value=0.0))),

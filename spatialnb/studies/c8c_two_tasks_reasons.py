@@ -1,4 +1,4 @@
-"""c8c: four of the five reasons by which the log explains v7, each as arms of its own."""
+"""c8c: four of the five reasons that the log gives for its result in v7, each tested by arms."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from spatialnb.study.study import Quick, Study
 PLAIN, SPATIAL = v7.STUDY.arms["no spatial"], v7.STUDY.arms["spatial decay"]
 WIDER, DEEPER = (256, 256, 256), (256, 128, 128, 128, 128)
 MOSTLY_SHARED = (64, 512, 512)
-"""Narrow adapters and a wide trunk: most weights of CIFAR-10's side belong to both tasks."""
+"""Narrow adapters and wide shared layers: most weights that CIFAR-10 uses are shared."""
 
 
 def fading(
     first: Kernel, second: Kernel, ease: str | None = None, hidden: tuple[int, ...] = v7.HIDDEN
 ) -> Run:
-    """Two kernels, one a task, that fade to none; at a pace of :class:`Eased` where named."""
+    """One kernel per task, annealed to K = 1: linearly, or with the given easing."""
 
     def schedule(kernel: Kernel) -> Schedule:
         linear = Anneal(start=kernel, end=Uniform())
@@ -32,9 +32,9 @@ def fading(
 
 
 KERNELS = (Exponential(), Shuffled(kernel=Exponential(), seed=1000))
-"""v7's, one a task."""
+"""The kernels of v7, one per task."""
 APART = (Exponential(k=15.0), Inverse(floor=0.0))
-"""Near positions for one task, far ones for the other."""
+"""One kernel favours short connections, the other long ones."""
 
 REASONS: dict[str, tuple[str, str]] = {
     "cosine": ("cosine decay", "no spatial"),
@@ -44,7 +44,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "apart": ("kernels apart", "no spatial"),
     "shared": ("mostly shared, spatial decay", "mostly shared, no spatial"),
 }
-"""By reason: the arm with kernels, and the one without that it is compared with."""
+"""By reason: the arm with kernels, and the arm without kernels with which it is compared."""
 WORDS = {
     "cosine": "With kernels that fade as a cosine",
     "late": "With kernels that fade in the last third alone",

@@ -1,4 +1,4 @@
-"""c8d: the first reason by which the log explains v7, "12 epochs isn't enough"."""
+"""c8d: the first reason that the log gives for its result in v7, "12 epochs isn't enough"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""c9: true positions and real zeros at once, each arm at its best."""
+"""c9: true positions together with real zeros, each arm at its best settings."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CHOSEN: dict[str, int] = {
     "SET": 12,
     "RigL": 12,
 }
-"""The draw of c9a that did best on the images held out, for every arm, counted from 1."""
+"""The draw of c9a with the best validation accuracy, counted from 1, for every arm."""
 CHOSEN_WITH_SCALAR: dict[str, int] = {
     "nearest, scalar": 16,
     "permuted, scalar": 16,
     "random, scalar": 6,
 }
-"""The same of c9i."""
+"""The same for c9i."""
 DENSE = ("none", "plane, k = 15")
-"""Arms of c7, as they are there."""
+"""Arms of c7, unchanged."""
 
 
 STUDY = Study(
@@ -53,7 +53,7 @@ STUDY = Study(
     metrics=("accuracy", "train_loss", "test_loss", "zeros", "weights"),
     datasets=("cifar10", "mnist"),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that one of the two wishes costs the other.
+    # First the claims that, if they hold, show that locality and sparsity cost each other.
     claims=(
         Claim(
             chapter="c9",

@@ -1,4 +1,4 @@
-"""c9a: the usual recipe tuned for networks with real zeros, on images that are held out."""
+"""c9a: a search over the usual recipe for networks with real zeros, on held-out images."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from spatialnb.study.study import Quick, Study
 PERMUTATION = 1000
 """Seed of the permuted pixels, as in c3."""
 ZEROS = 0.942
-"""Of the first layer: the log's largest "sparsity", with real zeros."""
+"""Fraction of zeros in the first layer: the log's largest "sparsity", but with real zeros."""
 BUDGET = 20
-"""How many of c7a's draws are tried for each arm: the first ones."""
+"""How many of c7a's draws, from the first on, are tried for each arm."""
 SEED = 9
-"""Of what is drawn besides: the start."""
+"""Seed of the additional setting that is drawn, the initial scale."""
 STARTS = (None, "dense")
-"""Whose inputs the first weights are drawn for: those that are left, or all (``Sparse.fan_in``)."""
+"""Fan-in for the initial weights: that of the kept inputs, or of all (``Sparse.fan_in``)."""
 
 
 class Draw(NamedTuple):
-    """A recipe, and a start."""
+    """A recipe of c7a, and a value of ``Sparse.fan_in``."""
 
     recipe: Recipe
     start: str | None
 
 
 def draws(count: int = BUDGET, seed: int = SEED) -> tuple[Draw, ...]:
-    """The first draws of the search: those of c7a, and of each start as many, in random order."""
+    """The first draws: recipes of c7a, with both values of :data:`STARTS` equally often."""
     starts = [*STARTS * math.ceil(count / 2)][:count]
     random.Random(seed).shuffle(starts)
     return tuple(Draw(*pair) for pair in zip(RECIPES[:count], starts, strict=True))
 
 
 def more_draws(count: int, seed: int, ranges: Ranges) -> tuple[Draw, ...]:
-    """Draws in a wider range, where a choice stood at an edge of the first one.
+    """Draws from a wider range, because a best draw was at an edge of the first range.
 
-    Added for all arms of a search, before anything was measured on test images.
+    They were added for all arms of a search, before anything was measured on test images.
     """
     starts = [*STARTS * math.ceil(count / 2)][:count]
     random.Random(seed).shuffle(starts)
@@ -60,13 +60,13 @@ STRONGER = more_draws(6, 12, Ranges(rate=LOWEST_RATE / 8, octaves=6.0, decay=1.0
 
 
 def masked(zeros: float, places: str, method: str = "static") -> Run:
-    """A network whose first layer alone is sparse, from the first step on."""
+    """A network with a sparse first layer, from the first step on; its other layers are dense."""
     sparse = Sparse(zeros=zeros, places=places, method=method, layers="first")
     return Run(sparse=sparse, positions="plane" if places in ("nearest", "window") else None)
 
 
 def local(zeros: float) -> dict[str, Run]:
-    """Each unit keeps its nearest pixels, the same with pixels permuted, or as many at random."""
+    """Each unit keeps its nearest pixels, the nearest permuted pixels, or as many random inputs."""
     nearest = masked(zeros, "nearest")
     return {
         "nearest": nearest,
@@ -82,11 +82,11 @@ ARMS = {
     "SET": masked(ZEROS, "random", "set"),
     "RigL": masked(ZEROS, "random", "rigl"),
 }
-"""First layers with 94.2 % zeros. The dense network and the kernel on the plane are c7a's."""
+"""First layers with 94.2 % zeros. Dense networks and the kernel on the pixel grid are in c7a."""
 
 
 def tried(name: str, run: Run, drawn: Sequence[Draw] = draws()) -> dict[str, Run]:
-    """The runs of an arm by name, in the order of the draws."""
+    """The runs of an arm, by name, in the order of the draws."""
     return {
         arm(name, number): dataclasses.replace(
             run,
@@ -99,7 +99,7 @@ def tried(name: str, run: Run, drawn: Sequence[Draw] = draws()) -> dict[str, Run
 
 
 GRID = {name: tried(name, run) for name, run in ARMS.items()}
-"""The runs of every arm. The best is chosen as in c7a, of one seed."""
+"""All runs by arm. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9a",

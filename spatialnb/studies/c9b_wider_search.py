@@ -12,7 +12,7 @@ from spatialnb.study.study import Quick, Study
 WIDE = (1024, 128)
 """Hidden widths."""
 ZEROS = 0.98
-"""Of the first layer: 61,440 weights of 3,145,728 are left."""
+"""Fraction of zeros in the first layer, which keeps 61,440 of 3,145,728 weights."""
 
 ARMS = {
     name: dataclasses.replace(run, hidden=WIDE)
@@ -20,10 +20,10 @@ ARMS = {
 }
 
 DRAWS = (*draws(), *LOWER)
-"""The draws of c9a, and ten with lower rates: a choice of the first ones stood at the lowest."""
+"""The draws of c9a, and ten with lower learning rates, because a best draw was at the lowest."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9b",

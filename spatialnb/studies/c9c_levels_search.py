@@ -1,4 +1,4 @@
-"""c9c: the same search at other shares of zeros, and for a narrow dense layer."""
+"""c9c: the search of c9a at other fractions of zeros, and for a narrow dense layer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from spatialnb.studies.c9a_search import local, tried
 from spatialnb.study.study import Quick, Study
 
 LEVELS = (0.814, 0.98, 0.99)
-"""Shares of zeros in the first layer, besides the 94.2 % of c9a."""
+"""Fractions of zeros in the first layer, besides the 94.2 % of c9a."""
 NARROW = (25, 128)
-"""Hidden widths of a dense network with about as many weights as c9a's have that are not zero:
-81,280 to 79,617."""
+"""Hidden widths of a dense network with about as many weights (81,280) as c9a's networks have
+non-zero weights (79,617)."""
 
 
 def at_level(name: str, zeros: float) -> str:
-    """The name of an arm at a share of zeros."""
+    """The name of an arm at this fraction of zeros."""
     return f"{name}, {100 * zeros:g} %"
 
 
@@ -25,7 +25,7 @@ ARMS = {
 }
 
 GRID = {name: tried(name, run) for name, run in ARMS.items()}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9c",

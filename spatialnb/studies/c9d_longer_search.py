@@ -1,4 +1,4 @@
-"""c9d: the same search where training is five times as long."""
+"""c9d: the search of c9a with training five times as long."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from spatialnb.studies.c9a_search import LOWER, STRONGER, ZEROS, draws, local, t
 from spatialnb.study.study import Quick, Study
 
 EPOCHS = 60
-"""Five times as many as elsewhere."""
+"""Five times as many as in other chapters."""
 BASES = {
     **{name: dense.ARMS[name] for name in ("none", "plane, k = 15")},
     **local(ZEROS),
     SCALAR: SCALARS[SCALAR],
 }
-"""Dense layers without a prior, with the kernel on the plane and with a static scalar, and c9a's
-layers."""
+"""Dense layers without a prior, with the kernel on the pixel grid and with a static scalar; and
+the sparse layers of c9a."""
 ARMS = {name: replace(run, epochs=EPOCHS) for name, run in BASES.items()}
 
 DRAWS = (*draws(), *LOWER, *STRONGER)
-"""The draws of c9a, ten with lower rates and six with stronger decay: choices of the first ones
-stood at the lowest rate and, then, at the strongest decay."""
+"""The draws of c9a, ten with lower learning rates and six with stronger weight decay, because best
+draws were at the lowest learning rate and, after that, at the strongest decay."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9d",

@@ -1,4 +1,4 @@
-"""c9e: the same search on MNIST."""
+"""c9e: the search of c9a on MNIST."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from spatialnb.study.study import Quick, Study
 ARMS = {name: replace(run, dataset="mnist") for name, run in BASES.items()}
 
 DRAWS = (*draws(), *HIGHER)
-"""The draws of c9a, and six with higher rates: a choice of the first ones stood at the highest."""
+"""The draws of c9a, and six with higher learning rates, because a best draw was at the highest."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9e",

@@ -1,4 +1,4 @@
-"""c9f: how many zeros, and in how wide a layer, do true positions bear?"""
+"""c9f: up to how many zeros, and in how wide a layer, do true positions help?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHOSEN: dict[str, int] = {
     "random, 99 %": 10,
     "narrow": 17,
 }
-"""The draw of c9c that did best on the images held out, for every arm, counted from 1."""
+"""The draw of c9c with the best validation accuracy, counted from 1, for every arm."""
 CHOSEN_WIDE: dict[str, int] = {
     "nearest": 12,
     "permuted": 12,
@@ -32,17 +32,17 @@ CHOSEN_WIDE: dict[str, int] = {
     "window": 12,
     "dense": 22,
 }
-"""The same of c9b."""
+"""The same for c9b."""
 CHOSEN_WITH_SCALAR: dict[str, int] = {
     "wide: nearest, scalar": 16,
     "wide: permuted, scalar": 16,
     "wide: random, scalar": 16,
     "wide: dense, scalar": 10,
 }
-"""The same of c9i."""
+"""The same for c9i."""
 
 MASKS = ("nearest", "permuted", "random")
-"""Which inputs a unit keeps."""
+"""Choices of the inputs that a unit keeps."""
 LEVELS = ("81.4 %", "98 %", "99 %")
 """Zeros in the first layer; 94.2 % is c9's."""
 LINES: dict[str, list[tuple[float, str, str]]] = {
@@ -57,7 +57,7 @@ LINES: dict[str, list[tuple[float, str, str]]] = {
         for mask in MASKS
     },
 }
-"""Lines of the figure: share of zeros in the first layer, arm and metric."""
+"""Lines of the figure: points of percentage of zeros in the first layer, arm, metric."""
 
 
 def wide(name: str) -> str:
@@ -98,7 +98,7 @@ STUDY = Study(
     datasets=("cifar10", "mnist"),
     any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),
-    # First what would show that the zeros, or the width, are what gains.
+    # First the claims that, if they hold, show that the gain comes from the zeros or the width.
     claims=(
         *(
             Claim(

@@ -1,4 +1,4 @@
-"""c9g: do true positions and real zeros still gain where training is five times as long?"""
+"""c9g: do true positions and real zeros still help if training is five times as long?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHOSEN: dict[str, int] = {
     "random": 22,
     SCALAR: 17,
 }
-"""The draw of c9d that did best on the images held out, for every arm, counted from 1."""
+"""The draw of c9d with the best validation accuracy, counted from 1, for every arm."""
 
 
 STUDY = Study(
@@ -33,7 +33,7 @@ STUDY = Study(
     datasets=("cifar10", "mnist"),
     any_engine=True,
     quick=Quick(dataset="quick-colours", epochs=12, seeds=(0, 1)),
-    # First what would show that positions stand in for longer training.
+    # First the claims that, if they hold, show that longer training replaces positions.
     claims=(
         Claim(
             chapter="c9g",

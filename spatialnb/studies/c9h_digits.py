@@ -17,7 +17,7 @@ CHOSEN: dict[str, int] = {
     "random": 17,
     SCALAR: 6,
 }
-"""The draw of c9e that did best on the images held out, for every arm, counted from 1."""
+"""The draw of c9e with the best validation accuracy, counted from 1, for every arm."""
 
 
 STUDY = Study(
@@ -34,7 +34,7 @@ STUDY = Study(
     datasets=("cifar10-jpeg", "cifar10"),
     any_engine=True,
     quick=Quick(dataset="quick-digits", epochs=3, seeds=(0, 1)),
-    # First what would show that positions matter on photographs alone.
+    # First the claims that, if they hold, show that positions matter only on photographs.
     claims=(
         Claim(
             chapter="c9h",

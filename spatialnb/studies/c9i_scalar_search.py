@@ -1,4 +1,4 @@
-"""c9i: the searches of c9a and c9b for first layers with a static scalar besides."""
+"""c9i: the searches of c9a and c9b for first layers that also have a static scalar."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spatialnb.study.study import Quick, Study
 
 
 def with_scalar(run: Run) -> Run:
-    """The run with c7e's scalar on all its layers."""
+    """The run with the static scalar of c7e on all layers."""
     return replace(run, schedule=SCALARS[SCALAR].schedule, positions="plane")
 
 
@@ -26,13 +26,13 @@ ARMS = {
         for name, run in {**local(WIDE_ZEROS), "dense": Run()}.items()
     },
 }
-"""c7e shows that a static scalar helps a dense network: so sparse and wide ones get it, too."""
+"""Sparse and wide first layers with a static scalar, which helps a dense network in c7e."""
 
 DRAWS = (*draws(), *HIGHER)
-"""The draws of c9a, and six with higher rates: a choice of the first ones stood at the highest."""
+"""The draws of c9a, and six with higher learning rates, because a best draw was at the highest."""
 
 GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
-"""The runs of every arm, in the order of the draws. The best is chosen as in c7a, of one seed."""
+"""All runs by arm, in the order of the draws. The best is chosen as in c7a, but on one seed."""
 
 STUDY = Study(
     id="c9i",

@@ -1,4 +1,4 @@
-"""m1: what could the log have meant, and do its claims hold under any protocol?"""
+"""m1: which protocol did the log use, and do its claims hold under other protocols?"""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {"optimizer": "sgd"},
 )
 SGD_FACTOR = 10.0
-"""SGD with momentum takes ten times Adam's rate: at the same one it would hardly move."""
+"""SGD with momentum uses ten times Adam's learning rate; at the same rate it would hardly learn."""
 
 VALUES = {
     "learning rate": ("0.0005", "0.001", "0.003"),
@@ -49,7 +49,7 @@ VALUES = {
     "images": ("50,000", "20,000", "10,000"),
     "optimiser": ("Adam", "AdamW", "SGD, rate × 10"),
 }
-"""What each digit of a universe's code chooses, in order, and the values in words."""
+"""The choices that the digits of a universe's code stand for, in order, with their values."""
 REFERENCE = "2100000"
 """The protocol of the other chapters."""
 _SOBOL = """
@@ -59,13 +59,13 @@ _SOBOL = """
 0002011 2220101 2011110 1231022 1110121 2132011 2001000 0221122 0032120 2210012 1022001 0200111
 """
 DESIGN = (REFERENCE, *_SOBOL.split())
-"""The universes: the reference and the first 48 of 64 points of a scrambled Sobol sequence, whose
-seed, 47 of 0 to 1999, was the one that balances pairs of choices best. Chosen before any run."""
+"""The universes: the reference, and the first 48 of 64 points of a scrambled Sobol sequence. Its
+seed (47, out of 0 to 1999) balances pairs of choices best. Chosen before any run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Universe:
-    """One protocol, by its code: a digit a choice, in the order of :data:`VALUES`."""
+    """One protocol; its code has one digit per choice, in the order of :data:`VALUES`."""
 
     code: str
 
@@ -91,7 +91,7 @@ class Universe:
 
 
 UNIVERSES = tuple(Universe(code=code) for code in DESIGN)
-"""Every universe, the reference first."""
+"""All universes, the reference first."""
 
 CLAIMS = (
     ClaimAcross(
@@ -145,9 +145,9 @@ CLAIMS = (
         rule="equals",
     ),
 )
-"""What is asked of every universe, written before the runs. A claim holds over the protocols where
-it does in nine tenths of the universes, is contradicted where it does in less than half, and
-depends on the protocol otherwise."""
+"""Claims that are judged in every universe, written before the runs. Over all protocols, a claim
+holds if it holds in at least 90 % of the universes, is contradicted if it holds in less than 50 %,
+and otherwise depends on the protocol."""
 
 IN_LEDGER = {
     "exponential-beats-none": ("v05", "exponential-beats-none"),
@@ -158,8 +158,8 @@ IN_LEDGER = {
     "static-k3-beats-k15": ("v10", "starting-sharp-hurts"),
     "flat-to-100": ("v11", "flat"),
 }
-"""The claim of the ledger, by chapter and key, that says the same of the reference protocol. Those
-of v6 are about two shuffled kernels, and here is the first of them."""
+"""Chapter and key of the same claim in the ledger, under the reference protocol. The claims of v6
+are about two shuffled kernels, those here only about the first."""
 
 SPEEDS = {
     "Adam or AdamW, 0.003": tuple(code for code in DESIGN if code[0] == "2" and code[6] != "2"),
@@ -167,18 +167,17 @@ SPEEDS = {
     "Adam or AdamW, 0.0005": tuple(code for code in DESIGN if code[0] == "0" and code[6] != "2"),
     "SGD, any rate": tuple(code for code in DESIGN if code[6] == "2"),
 }
-"""Universes by optimiser and learning rate: a division made after the results were seen."""
+"""Universes by optimiser and learning rate; divided in this way after the results were seen."""
 
 FINGERPRINT = {**BY_EPOCH, "k = 15": (None, None, None, None, 49.2)}
-"""The log's accuracies (%) at epochs 0, 2, 4, 6 and 11, None where it prints none. The distance of
-a universe to the log is the root mean square of the differences of its means over seeds to
-these."""
+"""The log's accuracies (%) at epochs 0, 2, 4, 6 and 11; None if it prints none. The distance of a
+universe to the log is the root mean square difference between its means over seeds and these."""
 
 LOG_DIFFERENCES = (1.3, 5.0)
-"""Of the log's last numbers, in points: static k = 3 minus k = 15, and 3 → 50 minus none."""
+"""Differences in the log's last column, in points: k = 3 minus k = 15, and 3 → 50 minus none."""
 
 EPOCHS = (0, 2, 4, 6, 11)
-"""Where the log prints accuracies."""
+"""Epochs at which the log prints accuracies."""
 
 STUDY = Study(
     id="m1",

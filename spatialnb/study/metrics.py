@@ -466,7 +466,7 @@ METRICS: dict[str, _Known] = {
         title="similarity of effective weights", kind="pair", digits=4, read=_pair("effective")
     ),
     "similarity_centred": _Known(
-        title="similarity less what all neurons share",
+        title="similarity after centring over units",
         kind="pair",
         digits=4,
         read=_pair("centred", "raw"),

@@ -176,7 +176,7 @@ PARAMETERS = {
         Parameter(
             name="seeds",
             kind="whole numbers, each once",
-            meaning="one run an arm for each",
+            meaning="one run per arm for each",
             read=seeds,
         ),
         Parameter(
@@ -196,7 +196,7 @@ PARAMETERS = {
         Parameter(
             name="batch_size",
             kind="whole number, at least 1",
-            meaning="samples a step",
+            meaning="samples per step",
             read=_whole("batch_size"),
             field="batch_size",
         ),
@@ -216,7 +216,7 @@ PARAMETERS = {
         Parameter(
             name="definitions",
             kind="list of Python files",
-            meaning="they register kernels of your own",
+            meaning="they register your own kernels",
             read=_files,
         ),
     )

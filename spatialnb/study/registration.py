@@ -97,5 +97,5 @@ def registration(claim: Claim) -> Registration | None:
 
 
 def registered(chapter: str, key: str) -> Registration | None:
-    """The registration for a chapter and key, since not every claim is a :class:`Claim`."""
+    """The registration for a chapter and key, also of claims of another class, such as spread."""
     return _all().get((chapter, key))

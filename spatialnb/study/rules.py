@@ -95,7 +95,7 @@ def _exceeded(claim: Claim, condition: str) -> str:
 
 
 def _exceeds(claim: Claim) -> str:
-    """Name the arm: where it is a control, its doing better speaks against the prior."""
+    """A reason that names the arm, because a control that does better speaks against the prior."""
     return f"{' and '.join(arms_of(claim.arm))} does better than claimed"
 
 

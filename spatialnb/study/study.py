@@ -87,8 +87,8 @@ class Study:
     datasets : editions that the chapter can be run on, besides its own and the quick one.
     quick : the quick edition.
     any_engine : whether published runs may come from stacks and from devices other than a CPU.
-        Tables then say what trained them. Searches and large studies have it; the runs of v1 to
-        v11 and of the chapters behind the first page's findings are the loop's, on a CPU.
+        Tables then say what trained them. It is set for searches and large studies; the runs of v1
+        to v11 and of the chapters behind the first page's findings come from the loop on a CPU.
     added : arms added by the user, see :meth:`with_arms`.
 
     Raises

@@ -1,5 +1,5 @@
-"""Faults made on purpose, many times: a file for each family of them, and the command over all."""
+"""Fault injection: one module per family of faults, and a command that runs all of them."""
 
 import os
 
-os.environ["OMP_NUM_THREADS"] = "1"  # set before torch is imported: what forks must have no threads
+os.environ["OMP_NUM_THREADS"] = "1"  # before importing torch: forking and threads conflict

@@ -1,11 +1,11 @@
-"""Break things on purpose, many times, and write down what came of it.
+"""Inject faults many times, and record the results.
 
     python -m tools.faults                        # every fault; half an hour
     python -m tools.faults --only kill --times 3  # one of them, a few times
     python -m tools.faults --quick                # all of them, a few times each
 
-What is written, ``book/faults.json``, is what ``book/guarantees.md`` shows. A fault that this
-machine does not allow (mounting takes root, on Linux) is left out and named.
+The results in ``book/faults.json`` are shown in ``book/guarantees.md``. A fault that this machine
+does not allow (mounting needs root on Linux) is skipped, with the reason.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from spatialnb.records import provenance
 from tools.faults.trying import FAULTS, Trial
 
 OUT = Path(__file__).resolve().parents[2] / "book" / "faults.json"
-for family in ("killed", "disks", "writers", "files", "asked"):  # the order of the record
+for family in ("killed", "disks", "writers", "files", "asked"):  # the order in the results
     importlib.import_module(f"tools.faults.{family}")
 
 
 def row(name: str, times: int, seed: int) -> dict[str, Any]:
-    """Try one fault, in a folder of its own; how often, and what came of it."""
+    """Inject one fault in a separate folder; return the number of times, and the results."""
     fault = FAULTS[name]
     words, must = fault.words()
     plain = {"key": name, "fault": words, "must": must, "commit": provenance.commit()}
@@ -56,13 +56,13 @@ def row(name: str, times: int, seed: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Try every fault that is asked for; 1 where something went wrong."""
+    """Inject the selected faults; return 1 if anything went wrong."""
     parser = argparse.ArgumentParser(prog="tools.faults", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=list(FAULTS), action="append", help="this fault")
-    parser.add_argument("--times", type=int, help="so often, in place of its own number")
-    parser.add_argument("--quick", action="store_true", help="a few times each")
-    parser.add_argument("--seed", type=int, default=0, help="another one makes other damage")
-    parser.add_argument("--out", type=Path, help=f"the record of it [default: {OUT.name}]")
+    parser.add_argument("--only", choices=list(FAULTS), action="append", help="only this fault")
+    parser.add_argument("--times", type=int, help="number of times, instead of each fault's own")
+    parser.add_argument("--quick", action="store_true", help="inject each fault a few times")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random damage")
+    parser.add_argument("--out", type=Path, help=f"file for the results [default: {OUT.name}]")
     asked = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as kept:
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def _keep(out: Path, rows: list[dict[str, Any]], seed: int) -> None:
-    """Write the rows down, in the place of those of the same faults."""
+    """Write the rows, replacing earlier rows of the same faults."""
     old = json.loads(out.read_text("utf-8"))["rows"] if out.is_file() else []
     latest = {found["key"]: found for found in (*old, *rows)}
     told = {

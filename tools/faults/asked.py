@@ -1,4 +1,4 @@
-"""What a chapter can be asked for by its parameters."""
+"""Faults in the parameters of a chapter."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def given(trial: Trial) -> None:
 
     A clear error, or a plan of sensible size.
     """
-    # Each parameter, and names that are none, with values that are none of its own.
+    # Each parameter, and unknown names, with values of the wrong kind.
     study, chance = studies.get("v01"), trial.chance
-    names = [name for name in parameters.PARAMETERS if name != "definitions"]  # code, by intent
+    names = [name for name in parameters.PARAMETERS if name != "definitions"]  # executes code
     for _ in trial.tries():
         name, value = chance.choice([*names, "seed", "store"]), chance.choice(HOSTILE)
         if isinstance(value, str) and chance.random() < 0.5:

@@ -33,7 +33,7 @@ def _mounted(place: Path, size: str) -> Iterator[None]:
     try:
         subprocess.run(words, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotImplementedError("mounting a small disk takes root, on Linux") from error
+        raise NotImplementedError("mounting a small disk needs root on Linux") from error
     try:
         yield
     finally:
@@ -57,7 +57,7 @@ def full_disk(trial: Trial) -> None:
         with _mounted(place, f"{kilobytes}k"):
             code = _completed(place)
             trial.expect(code == errno.ENOSPC, f"ended with {code} where the disk was full")
-            if kilobytes < 64:  # too small for the probe
+            if kilobytes < 64:  # too small for the check of free space
                 trial.counts["noticed before training"] += 1
                 trial.expect(not noted(place, "asked"), "trained for a disk that was full before")
             else:
@@ -84,7 +84,7 @@ def read_only(trial: Trial) -> None:
 
 
 def _failing(call: str, code: int, after: int = 0) -> Any:
-    """A patch: the system call fails with this error, but not the first so many times."""
+    """Patch a system call to fail with this error, except for the first `after` calls."""
     real, left = getattr(os, call), [after]
 
     def failing(*given: Any, **named: Any) -> Any:
@@ -106,7 +106,7 @@ def rename(trial: Trial) -> None:
     right = trying.undisturbed(GRID)
     for number in trial.tries():
         place, code = trial.folder / str(number), trial.chance.choice(ERRORS)
-        after = trial.chance.randrange(2 * len(GRID))  # of a run's answers, then of the run
+        after = trial.chance.randrange(2 * len(GRID))  # answers, then the run
         with _failing("link", errno.EPERM), _failing("rename", code, after):
             ended = _completed(place)
         trial.expect(ended == code, f"ended with {ended} where a rename failed with {code}")
@@ -122,7 +122,7 @@ def system_call(trial: Trial) -> None:
 
     The record is written, or an error says that it is not; the next try succeeds.
     """
-    # At the first to the third time, with each of nine errors; half of them without links.
+    # In the first to third call, with one of nine errors; half of the tries without hard links.
     for number in trial.tries():
         place, code = trial.folder / str(number), trial.chance.choice(ERRORS)
         call = trial.chance.choice(("fsync", "link", "rename", "chmod", "open", "unlink"))

@@ -1,4 +1,4 @@
-"""Files that are damaged, forged or hostile: every parser that reads one."""
+"""Damaged, forged or hostile files, for every parser of the package."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def forged_record(trial: Trial) -> None:
 
     Refused, or fit to be read.
     """
-    # What can be read gives its numbers and its run, or a clear error.
+    # A record that can be read must give its numbers and its run, or a clear error.
     whole = made(1)
     for _ in trial.tries():
         config = whole.config if trial.chance.random() < 0.7 else None
@@ -66,9 +66,9 @@ def forged_record(trial: Trial) -> None:
 
         def use() -> Record:
             found = read(path)  # noqa: B023
-            with contextlib.suppress(ValueError):  # a metric that it does not have
+            with contextlib.suppress(ValueError):  # the record does not have this metric
                 metrics.measure(found, metric)  # noqa: B023
-            with contextlib.suppress(ValueError):  # a run of another version
+            with contextlib.suppress(ValueError):  # the run is of another version
                 assert isinstance(found.run, Run)
             return found
 
@@ -82,7 +82,7 @@ def manifest(trial: Trial) -> None:
 
     One clear error.
     """
-    # Bytes of one half, parts of the other.
+    # Half of the tries damage bytes, the others scramble its content.
     given = {"seeds": [0, 1], "epochs": 2, "lr": 0.01, "dataset": "quick-digits"}
     given["arms"] = {"k = 5": {"kind": "exponential", "k": 5}}
     whole = {"format": rerun.FORMAT, "chapters": {"v01": given, "v03": {"definitions": ["a.py"]}}}

@@ -1,4 +1,4 @@
-"""kill −9: of trainings, of their workers, of processes that write."""
+"""kill −9 of trainings, of their workers, and of processes that write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools.faults import trying
 from tools.faults.trying import Trial, check_store, fault, joined, made, noted
 
 LONG = [replace(run, epochs=12) for run in trying.GRID]
-PATIENCE = 120.0  # seconds that a killed process may take to be gone
+PATIENCE = 120.0  # seconds within which a killed process must be gone
 
 
 @fault(times=200, few=3)
@@ -30,7 +30,7 @@ def kill(trial: Trial) -> None:
     Every record whole and right, none that was reported is lost, the next start trains exactly
     what is missing.
     """
-    # One store after the other is filled by starts that are killed.
+    # Killed trainings fill one store after another.
     right, filled = trying.undisturbed(LONG), 0
     while trial.goes_on:
         filled += _start(trial, trial.folder / f"store{filled}", right)
@@ -38,10 +38,10 @@ def kill(trial: Trial) -> None:
 
 
 def _start(trial: Trial, place: Path, right: dict[str, str]) -> bool:
-    """Start, kill, look; whether the grid is complete.
+    """Start a training, kill it, and check the store; return whether the grid is complete.
 
-    Every fourth time the workers are started as `spatialnb train` starts them, otherwise as copies
-    of this process, which takes seconds less.
+    Every fourth time, workers are started as by `spatialnb train`; otherwise they are forks of this
+    process, which is seconds faster.
     """
     before = check_store(trial, place, right)
     if before == set(right):
@@ -68,7 +68,7 @@ def _start(trial: Trial, place: Path, right: dict[str, str]) -> bool:
 
 
 def _kill_one(trial: Trial, trainer: psutil.Process, spawned: bool) -> None:
-    """Kill the trainer, a worker, or all. Without a worker it goes on, but for every third time."""
+    """Kill the trainer, a worker, or all; every third kill of a worker is followed by all."""
     workers = _workers(trainer)
     victim = trial.chance.choice(("trainer", "worker", "all"))
     if victim == "worker" and not workers:
@@ -90,7 +90,7 @@ def _kill_one(trial: Trial, trainer: psutil.Process, spawned: bool) -> None:
 
 
 def _watch(trial: Trial, place: Path, seconds: float) -> None:
-    """Read what stands in the store while others write there."""
+    """Read the records in the store while other processes write them."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         _read_all(trial, Store(place), "reads beside writers")
@@ -119,7 +119,7 @@ def _is_over(process: psutil.Process) -> bool:
 
 
 def _end_group(leader: int) -> None:
-    for end in (os.killpg, os.kill):  # a child that has just begun leads no group yet
+    for end in (os.killpg, os.kill):  # a child that has just started does not lead a group yet
         with contextlib.suppress(ProcessLookupError):
             end(leader, signal.SIGKILL)
 
@@ -137,7 +137,7 @@ def killed_writer(trial: Trial) -> None:
 
     Every record whole, none that was reported is lost, the next writer is not held up.
     """
-    # Every fifth one is killed before it has begun.
+    # Every fifth process is killed before it has started to write.
     for number in trial.tries():
         place = trial.folder / str(number)
         child = trying.forked(lambda: _write(place, linked=number % 2 == 0))  # noqa: B023

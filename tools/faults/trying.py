@@ -1,4 +1,4 @@
-"""What the faults share: how often one is tried, what came of it, and ways to break things."""
+"""Helpers for fault injection: trials with their results, processes, and damage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GRID = [replace(BASE, seed=seed) for seed in range(24)]
 
 @dataclass
 class Trial:
-    """One fault: how often it is to be tried and was, and everything that should not have been."""
+    """The tries of one fault: planned and actual number, counts, and what went wrong."""
 
     wanted: int
     chance: random.Random
@@ -41,22 +41,22 @@ class Trial:
 
     @property
     def goes_on(self) -> bool:
-        """Not tried often enough; what is broken through and through need not go on."""
+        """Whether to try again: not yet tried often enough, and not too much has gone wrong."""
         return self.times < self.wanted and len(self.wrong) <= 20
 
     def tries(self) -> Iterator[int]:
-        """A number for each try."""
+        """Count the tries, from 1."""
         while self.goes_on:
             self.times += 1
             yield self.times
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """Note what should not have been."""
+        """Record `otherwise` as wrong unless the expectation holds."""
         if not holds:
             self.wrong.append(otherwise)
 
     def read_or_refuse(self, work: Callable[[], Any], said: str, *allowed: type[Exception]) -> Any:
-        """What the work gives, or None where it raises what it may; everything else is wrong."""
+        """The result of the work, or None after an allowed error; other errors count as wrong."""
         try:
             found = work()
         except allowed:
@@ -70,24 +70,24 @@ class Trial:
 
 
 class Fault(NamedTuple):
-    """A way to break something: how often to try it, a few times, and what tries it."""
+    """A fault: how often to inject it, also with ``--quick``, and the function that does so."""
 
     times: int
     few: int
     work: Callable[[Trial], None]
 
     def words(self) -> tuple[str, str]:
-        """The fault, and what must come of it: the two parts of the docstring."""
+        """The fault, and what must happen: the two parts of the function's docstring."""
         first, _, second = str(self.work.__doc__).partition("\n\n")
         return " ".join(first.split()).rstrip("."), " ".join(second.split()).rstrip(".")
 
 
 FAULTS: dict[str, Fault] = {}
-"""Every fault by name, in the order of the record."""
+"""All faults by name, in the order of the results."""
 
 
 def fault(times: int, few: int) -> Callable[[Callable[[Trial], None]], Callable[[Trial], None]]:
-    """Decorator: the function tries a fault."""
+    """Decorator: register a function that injects a fault."""
 
     def keep(work: Callable[[Trial], None]) -> Callable[[Trial], None]:
         FAULTS[work.__name__] = Fault(times, few, work)
@@ -100,7 +100,7 @@ def fault(times: int, few: int) -> Callable[[Callable[[Trial], None]], Callable[
 
 
 def forked(work: Callable[[], object]) -> int:
-    """The id of a new process, in a group of its own, that does the work and says nothing."""
+    """Fork a silent process, in a separate group, that does the work; return its id."""
     child = os.fork()
     if child:
         return child
@@ -117,7 +117,7 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def at_once(works: list[Callable[[], object]]) -> list[int]:
-    """How processes end that begin their work at the same moment."""
+    """Do all the work at the same time, in one process each; return how they ended."""
     gate = get_context("fork").Barrier(len(works))
 
     def begin(work: Callable[[], object]) -> None:
@@ -129,15 +129,15 @@ def at_once(works: list[Callable[[], object]]) -> list[int]:
 
 
 def joined(child: int) -> int:
-    """How a process ended: 0, the number of an OSError, or less than 0 for a signal."""
+    """How a process ended: 0, the errno of an OSError, or a negative signal number."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class Telling(Store):
-    """A store that writes down, beside its folder, each run that it has reported as written."""
+    """A store that notes, in a file beside its folder, each run that it has reported as written."""
 
     def add(self, record: Record) -> Path:
-        """Write a record, then say so."""
+        """Write a record, then note its id."""
         path = super().add(record)
         if record.kind == "run":
             note(self.folders[0], "done", [record])
@@ -145,13 +145,13 @@ class Telling(Store):
 
 
 def note(place: Path, what: str, found: list[Any]) -> None:
-    """Write ids down beside a store, at once."""
+    """Append ids to a file beside a store, unbuffered."""
     with place.with_suffix(f".{what}").open("ab", buffering=0) as file:
         file.write("".join(f"{one.id}\n" for one in found).encode())
 
 
 def noted(place: Path, what: str) -> list[str]:
-    """The ids that were written down."""
+    """The ids that were noted."""
     log = place.with_suffix(f".{what}")
     return log.read_text("utf-8").split() if log.is_file() else []
 
@@ -159,7 +159,7 @@ def noted(place: Path, what: str) -> list[str]:
 def completes(
     place: Path, grid: list[Run], processes: int = 0, method: str = "fork"
 ) -> Callable[[], None]:
-    """Work that completes a grid, with workers or without, and notes what it does."""
+    """A function that completes a grid, with or without workers, and notes which runs it trains."""
     train = recording._train
 
     def told(todo: list[Run], *rest: Any) -> None:
@@ -181,12 +181,12 @@ def completes(
 
 
 def undisturbed(grid: list[Run]) -> dict[str, str]:
-    """The outcome of every run, as text, trained here and undisturbed."""
+    """The outcome of every run as text, trained here without faults."""
     return {run.id: canonical(loop.train(run).outcome) for run in grid}
 
 
 def check_store(trial: Trial, place: Path, right: dict[str, str]) -> set[str]:
-    """Every record is whole and right, and what was reported is there, once; the ids."""
+    """Check that all records are right, and that no reported one is lost; return their ids."""
     there = set()
     for path in sorted((place / "runs").glob("*.json")):
         try:
@@ -202,7 +202,7 @@ def check_store(trial: Trial, place: Path, right: dict[str, str]) -> set[str]:
 
 
 def check_next_start(trial: Trial, place: Path, right: dict[str, str]) -> None:
-    """Nothing half-written is left; with the fault gone, what is missing of GRID is trained."""
+    """Check that no partial file is left, and that the next start trains only what is missing."""
     there = check_store(trial, place, right)
     trial.expect(not list(place.rglob(".*.part")), "a file that was left behind")
     place.with_suffix(".asked").unlink(missing_ok=True)
@@ -213,7 +213,7 @@ def check_next_start(trial: Trial, place: Path, right: dict[str, str]) -> None:
 
 
 def made(seed: int, accuracy: float = 0.5) -> Record:
-    """A record that nothing was trained for."""
+    """A made-up record."""
     quantities = {"train_loss": [1.5, 0.1 + 0.2], "test_accuracy": [0.25, accuracy]}
     outcome = {"status": "finished", "epochs": quantities, "final": {"sparsity": {"overall": 0.6}}}
     told = {"commit": "0" * 40, "processor": "“x”", "padding": "x" * 3000}
@@ -225,7 +225,7 @@ def made(seed: int, accuracy: float = 0.5) -> Record:
 
 
 def mutant(whole: bytes, other: bytes, chance: random.Random) -> bytes:
-    """The bytes damaged in one of the ways that disks, networks and people have."""
+    """Damage bytes as disks, networks and people do: flip, cut, replace, insert, splice or swap."""
     start = chance.randrange(len(whole) + 1)
     end = min(len(whole), start + chance.choice((1, 1, 4, 40, 512, len(whole))))
     junk = chance.choice((b"", bytes(end - start), chance.randbytes(end - start), whole[start:end]))
@@ -238,7 +238,7 @@ def mutant(whole: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 def scrambled(data: Any, chance: random.Random) -> Any:
-    """Plain data with parts of it left out or replaced."""
+    """Randomly omit or replace parts of plain data."""
     if chance.random() < 0.12:
         nothing: list[Any] = [None, True, -1, 10**30, 1e308, "", "x" * 50, [], {}, [[]], ["a"]]
         return chance.choice(nothing)

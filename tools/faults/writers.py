@@ -1,4 +1,4 @@
-"""Many processes that write into one store."""
+"""Many processes that write into one store at the same time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def eight(trial: Trial) -> None:
 
     One record a run, all agree.
     """
-    # Each of them for six of eight runs.
+    # Each process is asked for six of eight runs.
     grid = trying.GRID[:8]
     right = trying.undisturbed(grid)
     for number in trial.tries():
@@ -36,7 +36,7 @@ def two_results(trial: Trial) -> None:
 
     The first is used, each other is kept beside it and reported.
     """
-    # Which of them is first is left to chance.
+    # Which one is first is random.
     for number in trial.tries():
         store = Store(trial.folder / str(number))
         results = [trial.chance.randrange(3) / 10 for _ in range(8)]

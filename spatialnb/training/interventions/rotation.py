@@ -32,8 +32,8 @@ class Rotation(Intervention):
     These are recorded for the effective weights and, with the prefix ``learned_``, for the learned
     weights (with weight normalisation, the direction V). Without a prior the two are equal.
 
-    Sources: Kosson, Messmer and Jaggi 2023 for angles as what weight decay sets; Carbonnelle and
-    De Vleeschouwer 2019 for the rotation of layers.
+    Sources: Kosson, Messmer and Jaggi 2023 on rotation as the effect of weight decay; Carbonnelle
+    and De Vleeschouwer 2019 on the rotation of layers.
     """
 
     effective: bool

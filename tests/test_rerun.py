@@ -167,7 +167,7 @@ def test_the_comparison_at_the_end_of_a_page_has_a_heading_a_rule_and_a_csv(monk
     published = results(one)
     monkeypatch.setattr(type(one), "recorded", lambda self, store=None: published)
     shown = report.compare(results(one, epochs=7))
-    assert "<h2>Beside the published runs</h2>" in shown.html
+    assert "<h2>Comparison with the published runs</h2>" in shown.html
     assert "– not comparable" in shown.html
     assert "epochs 7, not 5" in shown.html
     assert "two one-sided tests" in shown.text

@@ -53,7 +53,7 @@ CELLS = (
     ("code", "report.curves(results)", ("hide-input",)),
     (
         "markdown",
-        "The plain network reaches {{glue:text}}`{id}-none-accuracy`; {differences}.\n"
+        "The baseline reaches {{glue:text}}`{id}-none-accuracy`; {differences}.\n"
         "Numbers in the text come from the records, by keys that `report.numbers(results)` lists.",
         (),
     ),

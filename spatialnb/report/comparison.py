@@ -169,7 +169,7 @@ def compare(rerun: Results) -> Shown | None:
     )
     title = _title(rerun, published)
     html = (
-        f"<h2>Beside the published runs</h2>\n{as_html(data, title, 'findings', 'arm')}\n"
+        f"<h2>Comparison with the published runs</h2>\n{as_html(data, title, 'findings', 'arm')}\n"
         f"<p>{RULE}</p>"
         + "".join(_sides_table(title, sides) for title, sides in _sides(rerun, published).items())
         + downloads(f"{rerun.study.id}-comparison", pd.DataFrame(comparison_rows(rerun, rows)))

@@ -81,8 +81,7 @@ def whole_figure(sweeps: Mapping[str, Sweep], baseline: str) -> Shown:
         legend(fig, axes)
     return figure(
         fig,
-        "Gain over the baseline against the learning rate. The highest of each: "
-        + " ".join(said),
+        "Gain over the baseline against the learning rate. The highest of each: " + " ".join(said),
         f"Accuracy on held-out images, above that of the baseline under Adam at "
         f"{first.study.arms[baseline].learning_rate:g} ({number(start, 2)} %), over the learning "
         f"rate: means of {len(first.seeds)} seeds. Points without a line are draws that differ in "

@@ -40,7 +40,7 @@ STUDY = Study(
     question="Does the prior still help when every arm gets today's usual recipe and the same "
     "amount of tuning?",
     changes="Changes relative to v11: AdamW; learning rate, its fall and weight decay as chosen "
-    "for each arm in c7a, on images held out.",
+    "for each arm in c7a, on held-out images.",
     arms={**{name: at_its_best(name) for name in search.ARMS}, **LOGS},
     baseline="none",
     metrics=("accuracy", "train_loss", "test_loss"),

@@ -119,7 +119,7 @@ widened for all arms before anything is measured on test images.
 
 STUDY = Study(
     id="c7a",
-    title="The usual recipe, on images held out",
+    title="The usual recipe, on held-out images",
     section="",
     question="Which learning rate, decay and weight decay suits each arm under AdamW?",
     changes="Changes relative to c2c: AdamW with a learning rate that falls to zero; forty random "

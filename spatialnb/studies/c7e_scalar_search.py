@@ -30,7 +30,7 @@ GRID = {
 
 STUDY = Study(
     id="c7e",
-    title="A static scalar and a static kernel, on images held out",
+    title="A static scalar and a static kernel, on held-out images",
     section="",
     question="Which learning rate, decay and weight decay suits a static scalar, and a static "
     "kernel in index order?",

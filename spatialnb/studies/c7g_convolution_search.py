@@ -29,7 +29,7 @@ GRID = {
 
 STUDY = Study(
     id="c7g",
-    title="Small convolutional networks, on images held out",
+    title="Small convolutional networks, on held-out images",
     section="",
     question="Which learning rate, decay and weight decay suits a small convolutional network?",
     changes="Changes relative to c7a: convolutional networks; the first twenty draws, one seed.",

@@ -39,7 +39,7 @@ STUDY = Study(
     "achieve together?",
     changes="Changes relative to c7: 94.2 % of the first layer's weights are zero from the first "
     "step on, at fixed positions; learning rate, its fall, weight decay and start as chosen for "
-    "each arm in c9a, on images held out.",
+    "each arm in c9a, on held-out images.",
     arms={
         **{name: at_its_best(name) for name in DENSE},
         **{name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},

@@ -103,7 +103,7 @@ GRID = {name: tried(name, run) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9a",
-    title="Real zeros, on images held out",
+    title="Real zeros, on held-out images",
     section="",
     question="Which learning rate, decays and start suit each kind of sparse first layer?",
     changes="Changes relative to c7a: first layers with 94.2 % zeros; the first twenty draws, "

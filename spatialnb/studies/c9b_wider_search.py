@@ -27,7 +27,7 @@ GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9b",
-    title="Real zeros in a wider layer, on images held out",
+    title="Real zeros in a wider layer, on held-out images",
     section="",
     question="Which learning rate, decay and weight decay suits each wide first layer?",
     changes="Changes relative to c9a: 1,024 units in the first layer, 98 % zeros, one seed.",

@@ -29,7 +29,7 @@ GRID = {name: tried(name, run) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9c",
-    title="More zeros and fewer, on images held out",
+    title="More zeros and fewer, on held-out images",
     section="",
     question="Which learning rate, decays and start suit each share of zeros?",
     changes="Changes relative to c9a: 81.4, 98 and 99 % zeros; a dense network with as many "

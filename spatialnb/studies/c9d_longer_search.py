@@ -31,7 +31,7 @@ GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9d",
-    title="Real zeros for sixty epochs, on images held out",
+    title="Real zeros for sixty epochs, on held-out images",
     section="",
     question="Which learning rate, decays and start suit each first layer where training is five "
     "times as long?",

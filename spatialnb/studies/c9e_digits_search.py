@@ -19,7 +19,7 @@ GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9e",
-    title="Real zeros on digits, on images held out",
+    title="Real zeros on digits, on held-out images",
     section="",
     question="Which learning rate, decays and start suit each first layer on MNIST?",
     changes="Changes relative to c9a: MNIST; dense layers, too.",

@@ -73,7 +73,7 @@ STUDY = Study(
     "units?",
     changes="Changes relative to c9: 81.4, 98 and 99 % zeros; a dense network with as many "
     "weights; 1,024 units in the first layer with 98 % zeros, with a static scalar and without. "
-    "Settings are chosen for each arm in c9c, c9b and c9i, on images held out. Ten seeds.",
+    "Settings are chosen for each arm in c9c, c9b and c9i, on held-out images. Ten seeds.",
     arms={
         **{name: at_draw(levels.GRID, name, draw) for name, draw in CHOSEN.items()},
         **{wide(name): at_draw(wider.GRID, name, draw) for name, draw in CHOSEN_WIDE.items()},

@@ -25,7 +25,7 @@ STUDY = Study(
     section="",
     question="Do true positions and real zeros still help when training is five times as long?",
     changes="Changes relative to c9: 60 epochs; settings chosen for each arm at 60 epochs in c9d, "
-    "on images held out. Ten seeds.",
+    "on held-out images. Ten seeds.",
     arms={name: at_draw(search.GRID, name, CHOSEN[name]) for name in search.ARMS},
     baseline="none",
     metrics=("accuracy", "accuracy@11", "train_loss", "test_loss"),

@@ -36,7 +36,7 @@ GRID = {name: tried(name, run, DRAWS) for name, run in ARMS.items()}
 
 STUDY = Study(
     id="c9i",
-    title="Real zeros and a static scalar, on images held out",
+    title="Real zeros and a static scalar, on held-out images",
     section="",
     question="Which learning rate, decays and start suit sparse and wide first layers with a "
     "static scalar?",

@@ -21,6 +21,7 @@ from spatialnb.records import answers
 from spatialnb.records import store as records_store
 from spatialnb.records.store import RecordError, Store
 from spatialnb.report import (
+    answer_numbers,
     answer_rows,
     answer_table,
     judge_populations,
@@ -273,6 +274,11 @@ def test_the_tables_have_the_same_numbers(trained: Results) -> None:
     difference = rows.loc["less", "vote"] - rows.loc["none", "vote"]
     assert 100.0 * gained / images == pytest.approx(difference)
     assert "v77-answers" in answer_table(trained).html
+    said = answer_numbers(trained)
+    assert said["v77-less-vote"] == f"{rows.loc['less', 'vote']:.2f}"
+    assert float(said["v77-less-vote-more"]) == pytest.approx(
+        rows.loc["less", "vote"] - rows.loc["less", "accuracy"], abs=0.005
+    )
 
 
 def test_nothing_is_shown_of_claims_without_answers() -> None:

@@ -32,6 +32,7 @@ from .kernels import idea_figure, kernel_figure
 from .live_ledger import ledger_data, live_ledger
 from .metric_grid import side_by_side
 from .population_tables import (
+    answer_numbers,
     answer_rows,
     answer_table,
     judge_populations,
@@ -88,6 +89,7 @@ __all__ = [
     "across_numbers",
     "across_rows",
     "across_table",
+    "answer_numbers",
     "answer_rows",
     "answer_table",
     "banner",

@@ -13,7 +13,7 @@ from spatialnb.analysis import votes
 from spatialnb.records import answers
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link, mark
-from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number
+from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, slug
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study.claims import Finding
@@ -179,6 +179,20 @@ def answer_rows(results: Results) -> pd.DataFrame:
         }
     data = pd.DataFrame.from_dict(rows, orient="index")
     return data.reindex([arm for arm in results.arms if arm in rows])
+
+
+def answer_numbers(results: Results) -> dict[str, str]:
+    """Values of :func:`answer_rows` to glue, by keys like ``c9-nearest-vote``.
+
+    With ``-vote`` (%), ``-vote-more`` (points above the mean accuracy), ``-agree`` (%).
+    """
+    said = {}
+    for arm, row in answer_rows(results).iterrows():
+        key = f"{results.study.id}-{slug(str(arm))}"
+        said[f"{key}-vote"] = number(row["vote"], 2)
+        said[f"{key}-vote-more"] = number(row["vote"] - row["accuracy"], 2)
+        said[f"{key}-agree"] = number(row["agreement"], 1)
+    return said
 
 
 def answer_table(results: Results) -> Shown:

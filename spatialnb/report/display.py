@@ -44,6 +44,7 @@ STYLE = """<style>
 }
 .spatialnb table.data tbody th { font-weight: 600; white-space: normal; min-width: 6em; }
 .spatialnb table.findings tbody th { font-weight: inherit; min-width: min(16em, 50vw); }
+.spatialnb table.populations tbody th { font-weight: inherit; min-width: min(10em, 50vw); }
 .spatialnb .to-row::before { content: "#"; margin-left: .3em; }
 .spatialnb table.behind tbody th { font-weight: inherit; }
 .spatialnb details .wide:has(table.behind) { max-height: 22rem; overflow-y: auto; }

@@ -86,12 +86,12 @@ def population_table(judged: Sequence[Judged], pages: Mapping[str, str] | None =
     )
     title = "Verdicts over seeds, images and both"
     note = (
-        "Below each verdict: the 95 % interval of the estimate, in points. Seeds: other networks "
-        "on these test images. Images: these networks on other test images. Both: other networks "
-        "on other images."
+        "D: the difference that the claim is about, in points, and below each verdict its 95 % "
+        "interval. Seeds: other networks on these test images. Both: other networks on other "
+        "images. Images: these networks on other images."
     )
     html = (
-        as_html(data, title, "findings", corner="claim")
+        as_html(data, title, "populations", corner="claim")
         + f"<p>{escape(note)}</p>"
         + downloads("populations", pd.DataFrame(population_rows(judged)))
     )
@@ -130,12 +130,13 @@ def _width(found: Finding) -> float:
 def _cells(one: Judged) -> dict[str, Cell]:
     first = one["seeds"]
     cells = {
-        "D (points)": Cell(
+        "D": Cell(
             number(first.estimate.estimate, 2, first.claim.is_difference),
             sort=first.estimate.estimate,
         )
     }
-    for name, found in one.items():
+    for name in ("seeds", "both", "images"):  # what scrolls out of view is what matters least
+        found = one[name]
         cells[name] = Cell(
             f"{SYMBOLS[found.verdict]} {found.verdict}",
             below=bounds(found.estimate, 2, found.claim.is_difference),

@@ -51,12 +51,9 @@ def crop_and_flip(x: Tensor, shape: Sequence[int], generator: torch.Generator) -
     count = len(x)
     offsets = torch.randint(0, 2 * PADDING + 1, (2, count, 1), generator=generator)
     mirrored = torch.rand(count, 1, generator=generator) < 0.5
-    rows = offsets[0] + torch.arange(height)
-    columns = torch.arange(width).expand(count, width)
-    columns = offsets[1] + torch.where(mirrored, columns.flip(1), columns)
     padded = pad(x.view(count, channels, height, width), (PADDING,) * 4)
-    image = torch.arange(count)[:, None, None, None]
-    channel = torch.arange(channels)[:, None, None]
-    place = (part.to(x.device) for part in (image, channel, rows[:, None, :, None]))
-    moved = padded[(*place, columns[:, None, None, :].to(x.device))]
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # by offset, without a copy
+    top, left = offsets[..., 0].to(x.device)
+    moved = windows[torch.arange(count, device=x.device), :, top, left]
+    moved = torch.where(mirrored[..., None, None].to(x.device), moved.flip(3), moved)
     return moved.reshape(count, -1)

@@ -32,7 +32,7 @@ ARMS = {
 
 STUDY = Study(
     id="c7b",
-    title="Why a scalar works: rotation",
+    title="Does a scalar work by rotation?",
     section="",
     question="Do sharpening and a per-layer scalar help by how far weight vectors turn, and when?",
     changes="Changes relative to c2: after every epoch, the angle by which each unit's weight "

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from spatialnb import report
+from spatialnb.records.store import Store, published_folder
 from spatialnb.studies import c7a_search as search
 from spatialnb.studies import get
 from spatialnb.studies.c7_usual_recipe import CHOSEN
@@ -59,3 +60,17 @@ def test_additions_keep_the_settings_that_were_chosen(chapter: str) -> None:
         added = ("augmentation", "hidden", "dropout", "label_smoothing", "epochs", "network")
         changed = {field: getattr(base, field) for field in added}
         assert dataclasses.replace(run, **changed) == base
+
+
+def test_measuring_rotation_changed_no_bit_of_the_runs_that_were_recorded_before() -> None:
+    store, same = Store(published_folder()), 0
+    for runs in get("c7b").configs().values():
+        for run in runs:
+            before = store.find(dataclasses.replace(run, rotation=None).id, "run")
+            if before is not None:
+                after = store.find(run.id, "run")
+                assert after is not None
+                quantities = before.outcome["epochs"]
+                assert quantities.items() <= after.outcome["epochs"].items()
+                same += 1
+    assert same == 130

@@ -21,7 +21,6 @@ WITHOUT_PAGE = (
     "c4b",
     "c4c",
     "c7a",
-    "c7d",
     "c7e",
     "c7g",
     "c8c",

@@ -27,9 +27,9 @@ RIGL, GRANET, ST3, IMP = FEWEST
 
 STUDY = Study(
     id="c4b",
-    title="Rivals in sparsity",
+    title="Later sparse-training methods",
     section="",
-    question="How good are networks of as many weights that later methods of sparse training find?",
+    question="How accurate are the sparse networks that later methods find, with as many weights?",
     changes="Changes relative to c4: GraNet, ST-3 and iterative magnitude pruning, within the same "
     "twelve epochs.",
     arms={"none": Run(), **FEWER, **FEWEST},

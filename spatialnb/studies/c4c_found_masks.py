@@ -27,7 +27,7 @@ def _found(method: str, rounds: int | None = None) -> Run:
 PRUNED = _found("imp", ROUNDS)
 ARMS = {
     "IMP": PRUNED,
-    "IMP, places permuted": replace(PRUNED, permuted_pixels=PERMUTATION),
+    "IMP, pixels permuted": replace(PRUNED, permuted_pixels=PERMUTATION),
     "GraNet": _found("granet"),
     "RigL": _found("rigl"),
     "random mask": _found("static"),
@@ -63,7 +63,7 @@ STUDY = Study(
             since=2,
             key="pruned-masks-are-local",
             words="The inputs that a unit keeps after iterative magnitude pruning lie at least 5 % "
-            "nearer to one another than in masks of the same margins.",
+            "nearer to one another than in random masks with the same counts.",
             rule="between",
             arm="IMP",
             metric=POPULAR,
@@ -77,9 +77,10 @@ STUDY = Study(
             chapter="c4c",
             since=2,
             key="permuted-masks-are-not",
-            words="With the pixels permuted they do not: within 1 %.",
+            words="With the pixels permuted, the inputs that a unit keeps lie as far apart as in "
+            "random masks with the same counts, within 1 %.",
             rule="between",
-            arm="IMP, places permuted",
+            arm="IMP, pixels permuted",
             metric=POPULAR,
             low=99.0,
             high=101.0,
@@ -89,8 +90,8 @@ STUDY = Study(
             chapter="c4c",
             since=2,
             key="far-from-the-planes-mask",
-            words="Less than a third of the weights that iterative magnitude pruning keeps are "
-            "those of the pixel grid's mask, each unit at its best position.",
+            words="Less than a third of the weights that iterative magnitude pruning keeps are in "
+            "the pixel grid's mask, even with each unit at its best position.",
             rule="between",
             arm="IMP",
             metric="plane_overlap_best",
@@ -103,7 +104,8 @@ STUDY = Study(
             chapter="c4c",
             since=2,
             key="nearer-than-chance",
-            words="More of them are than in masks of the same margins.",
+            words="The weights that iterative magnitude pruning keeps overlap the pixel grid's "
+            "mask more than random masks with the same counts do.",
             rule="beats",
             arm="IMP",
             metric="plane_overlap_best",
@@ -115,8 +117,8 @@ STUDY = Study(
             chapter="c4c",
             since=2,
             key="other-methods-too",
-            words="Masks of GraNet and of RigL are local too: at least 2 % nearer than in masks of "
-            "the same margins.",
+            words="Masks of GraNet and of RigL are local too: a unit's inputs lie at least 2 % "
+            "nearer to one another than in random masks with the same counts.",
             rule="between",
             arm=("GraNet", "RigL"),
             metric=POPULAR,

@@ -46,19 +46,20 @@ REASONS: dict[str, tuple[str, str]] = {
 }
 """By reason: the arm with kernels, and the arm without kernels with which it is compared."""
 WORDS = {
-    "cosine": "With kernels that fade as a cosine",
-    "late": "With kernels that fade in the last third alone",
-    "wider": "In a wider shared part, with fading kernels",
-    "deeper": "In a deeper shared part, with fading kernels",
-    "apart": "With kernels that prefer opposite distances",
-    "shared": "Where most weights are shared, with fading kernels",
+    "cosine": "with kernels that fade as a cosine",
+    "late": "with kernels that fade only in the last third",
+    "wider": "with fading kernels on wider shared layers",
+    "deeper": "with fading kernels on more shared layers",
+    "apart": "with kernels that prefer opposite distances",
+    "shared": "with fading kernels where most weights are shared",
 }
 
 STUDY = Study(
     id="c8c",
-    title="Two tasks: the reasons of v7",
+    title="Two tasks: v7's reasons",
     section="",
-    question="The log gives reasons why kernels did not help two tasks. Does removing one help?",
+    question="The log gives reasons why kernels did not help two tasks. Does removing one of "
+    "them help?",
     changes="Changes relative to v7: the pace at which kernels fade, the shared part's width and "
     "depth, kernels that differ more, and a network of which most is shared.",
     arms={
@@ -83,7 +84,7 @@ STUDY = Study(
             chapter="c8c",
             since=2,
             key=f"{reason}-{task}",
-            words=f"{WORDS[reason]}, {name} gains on no kernels.",
+            words=f"{name} accuracy is higher {WORDS[reason]} than without kernels.",
             rule="beats",
             arm=arm,
             against=against,

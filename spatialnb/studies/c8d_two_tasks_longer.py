@@ -10,9 +10,9 @@ from spatialnb.study.study import Quick, Study
 
 STUDY = Study(
     id="c8d",
-    title="Two tasks with more time",
+    title="Two tasks for forty epochs",
     section="",
-    question="Do kernels that fade help two tasks where there are forty epochs?",
+    question="Do fading kernels help two tasks when training lasts forty epochs?",
     changes="Changes relative to v7: 40 epochs instead of 12.",
     arms={
         name: replace(v7.STUDY.arms[name], epochs=40) for name in ("no spatial", "spatial decay")
@@ -26,7 +26,8 @@ STUDY = Study(
             chapter="c8d",
             since=2,
             key=f"longer-{task}",
-            words=f"After 40 epochs, with fading kernels, {name} gains on no kernels.",
+            words=f"After 40 epochs, {name} accuracy is higher with fading kernels than without "
+            "kernels.",
             rule="beats",
             arm="spatial decay",
             against="no spatial",

@@ -149,20 +149,29 @@ def test_a_page_fits_and_what_is_wider_scrolls_inside_itself(opened: Opened, wid
     assert opened.page.evaluate(CUT_OFF) == []
 
 
-AXE = """async chosen => {
-  const found = await axe.run({resultTypes: ["violations"], preload: false, ...chosen});
-  const grave = found.violations.filter(one => ["serious", "critical"].includes(one.impact));
-  return grave.flatMap(one => one.nodes.map(
-    node => `${one.id}: ${node.html.slice(0, 120)} ${node.failureSummary.slice(0, 300)}`));
-}"""
+GRAVE = """const graveOf = found => found.violations
+  .filter(one => ["serious", "critical"].includes(one.impact))
+  .flatMap(one => one.nodes.map(
+    node => `${one.id}: ${node.html.slice(0, 120)} ${node.failureSummary.slice(0, 300)}`));"""
 
 
-# What axe leaves undecided: text that something else covers in part, as a table does that scrolls
-# or the side bar below the window; text in a picture; arrows, ticks and single digits. Here each is
-# brought into view, and its colour compared with what lies below it there.
-UNDECIDED = """async () => {
-  const found = await axe.run({
-    resultTypes: ["incomplete"], preload: false, elementRef: true, runOnly: ["color-contrast"]});
+AXE = f"""async chosen => {{
+  {GRAVE}
+  return graveOf(await axe.run({{resultTypes: ["violations"], preload: false, ...chosen}}));
+}}"""
+
+
+# Contrast that axe finds too low, and in the same run what it leaves undecided: text that something
+# else covers in part, as a table does that scrolls or the side bar below the window; text in a
+# picture; arrows, ticks and single digits. Here each of these is brought into view, and its colour
+# compared with what lies below it there.
+CONTRAST = (
+    """async () => {
+  const found = await axe.run({resultTypes: ["violations", "incomplete"], preload: false,
+    elementRef: true, runOnly: ["color-contrast"]});
+  """
+    + GRAVE
+    + """
   const colour = text => {
     const parts = (text.match(/[\\d.]+(e-?\\d+)?/g) || []).map(Number);
     const scale = text.startsWith("color(") ? 255 : 1;
@@ -222,32 +231,36 @@ UNDECIDED = """async () => {
     }
   }
   scrollTo(0, 0);
-  return said;
+  return {grave: graveOf(found), undecided: said};
 }"""
+)
 
 
-def undecided(opened: Opened) -> list[str]:
-    """What axe cannot decide of contrast and is too low, or lies on a picture."""
-    found: list[str] = opened.page.evaluate(UNDECIDED)
+def contrast(opened: Opened, width: int = max(WIDTHS)) -> dict[str, list[str]]:
+    """Contrast that axe finds too low, and where it cannot decide, too low or on a picture."""
+    opened.resize(width)
+    load_axe(opened)
+    found: dict[str, list[str]] = opened.page.evaluate(CONTRAST)
     return found
+
+
+def load_axe(opened: Opened) -> None:
+    if not opened.page.evaluate("'axe' in window"):
+        opened.page.evaluate(AXE_SCRIPT)
 
 
 def grave(opened: Opened, width: int, **rules: object) -> list[str]:
     opened.resize(width)
-    if "runOnly" not in rules:
-        # The theme waits a little before it makes reachable by keys what now scrolls.
-        opened.page.wait_for_timeout(500)
-    if not opened.page.evaluate("'axe' in window"):
-        opened.page.evaluate(AXE_SCRIPT)
+    # The theme waits a little before it makes reachable by keys what now scrolls.
+    opened.page.wait_for_timeout(500)
+    load_axe(opened)
     found: list[str] = opened.page.evaluate(AXE, rules)
     return found
 
 
 def test_contrast_is_enough(opened: Opened) -> None:
-    # It depends on the theme rather than the width, and takes axe a minute in the reference: once,
-    # where the side bars are seen too.
-    assert grave(opened, max(WIDTHS), runOnly=["color-contrast"]) == []
-    assert undecided(opened) == []
+    # It depends on the theme rather than the width: once, where the side bars are seen too.
+    assert contrast(opened) == {"grave": [], "undecided": []}
 
 
 FAINT = """<svg width="200" height="60" viewBox="0 0 200 60"><g opacity="0.3">
@@ -260,14 +273,12 @@ FAINT = """<svg width="200" height="60" viewBox="0 0 200 60"><g opacity="0.3">
 @built
 def test_text_that_axe_cannot_decide_counts(fresh: Opened) -> None:
     fresh.show("search.html")
-    fresh.page.evaluate(AXE_SCRIPT)
-    fresh.resize(max(WIDTHS))
     fresh.page.add_style_tag(content=".bd-sidenav a { color: #bbb !important }")
-    said = undecided(fresh)
+    said = contrast(fresh)["undecided"]
     assert len(said) > 9  # the side bar goes on below the window, which axe takes for covered
     assert all("toctree" in one or "reference internal" in one for one in said)
     fresh.page.evaluate("text => document.body.innerHTML = text", FAINT)
-    said = undecided(fresh)
+    said = contrast(fresh)["undecided"]
     assert [re.findall(r'id="(\w+)"', one) for one in said] == [["faint"], ["dark"]]
 
 
@@ -570,7 +581,7 @@ def test_a_claim_opens_into_a_card_by_key_and_stays_beside_its_row(fresh: Opened
     page.wait_for_function("document.querySelectorAll('.claim-card .dot').length < 5")
     assert page.evaluate("document.documentElement.scrollWidth") <= min(WIDTHS)
     assert grave(fresh, min(WIDTHS)) == []
-    assert undecided(fresh) == []
+    assert contrast(fresh, min(WIDTHS)) == {"grave": [], "undecided": []}
     assert fresh.complaints == []
 
 

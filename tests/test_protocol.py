@@ -162,15 +162,16 @@ def test_adams_constants_are_those_that_are_used(name: str) -> None:
 def test_sgds_constants_are_those_that_are_used() -> None:
     used = optimizers.make(Run(optimizer="sgd"), nn.Linear(1, 1)).defaults
     assert (used["nesterov"], used["dampening"], used["weight_decay"]) == (False, 0, 0)
-    for text in (protocol_box.OPTIMIZERS["sgd"], HOW_READ):
-        assert f"omentum {used['momentum']:g}, without Nesterov's and without dampening" in text
+    momentum = f"omentum {used['momentum']:g}"
+    assert f"{momentum} (no Nesterov momentum, no dampening)" in protocol_box.OPTIMIZERS["sgd"]
+    assert f"{momentum}, without Nesterov's and without dampening" in HOW_READ
 
 
 def test_madams_constants_are_those_that_are_used() -> None:
     said, used = protocol_box.OPTIMIZERS["madam"], optimizers.Madam
     assert f"β = {used.BETA:g}," in said
     assert f"±{used.BOUND:g};" in said
-    assert f"at most {used.LARGEST:g} times" in said
+    assert f"clipped at {used.LARGEST:g} times" in said
 
 
 def test_every_optimiser_action_and_network_of_the_package_has_its_words() -> None:
@@ -223,7 +224,7 @@ def test_the_transformer_is_the_one_that_is_said() -> None:
 def test_the_pooled_convolutional_network_is_the_one_that_is_said() -> None:
     run = Run(network="convolutional_pooled", hidden=(16, 32, 64))
     rows = box_of(a=run)
-    assert rows["Network"].startswith("convolutions of 3 × 3 with 16, 32, 64 filters")
+    assert rows["Network"].startswith("3 × 3 convolutions with 16, 32, 64 filters")
     assert "a linear head, 64-10" in rows["Network"]
     layers = networks.initialise(run, (3, 32, 32), 10).modules()
     for layer in layers:
@@ -243,12 +244,12 @@ def test_a_sparse_run_says_how_its_weights_start_and_that_its_rate_falls_in_each
     dense = Run(sparse=Sparse(method="static", zeros=0.9, fan_in="dense"))
     rows = box_of(a=sparse, b=dense)
     assert (
-        "a : weights from N(0, 2 / fan in), of the fan-in that zeros leave"
+        "a : weights from N(0, 2 / fan in), where the fan-in is what the zeros leave"
         in (rows["Initial weights"])
     )
     assert rows["Initial weights"].endswith("b : weights from N(0, 2 / fan in), biases 0")
     rounds = Run(sparse=Sparse(method="imp", zeros=0.9, rounds=3), learning_rate_decay="linear")
-    assert "(linear), anew in each of 3 rounds, for" in box_of(a=rounds)["Learning rate"]
+    assert "(linear), restarted in each of 3 rounds, for" in box_of(a=rounds)["Learning rate"]
 
 
 def test_the_loss_is_that_of_the_batch() -> None:
@@ -285,16 +286,17 @@ def test_what_is_the_same_in_all_arms_stands_once_and_what_differs_by_arm() -> N
     assert rows["Network"] == "784-256-128-10, ReLU between layers"
     assert rows["Learning rate"] == "a : 0.003, constant b : 0.01, constant"
     assert (
-        "a : 128, in a new random order every epoch; the last of an epoch has 96" in rows["Batches"]
+        "a : of 128, in a new random order every epoch; the last batch of an epoch has 96"
+        in rows["Batches"]
     )
-    assert rows["Epochs"].startswith("5, counted from 0 to 4 as the log does")
+    assert rows["Epochs"].startswith("5, counted from 0 to 4 as in the log")
     assert "How it acts" not in rows  # without a prior nothing acts
 
 
 def test_a_setting_without_words_stands_by_its_name() -> None:
     run = Run(dataset="mnist", epochs=5)
     rows = box_of(a=run, b=dataclasses.replace(run, dead_neurons=True, rotation=True))
-    assert rows["Also"] == "a : none b : dead_neurons: yes; rotation: yes"
+    assert rows["Other settings"] == "a : nothing else b : dead_neurons: yes; rotation: yes"
     said = {*protocol_box.SAID, "dead_neurons", "rotation", "learned_rotation", "permuted_units"}
     said |= {"mask_locality", "reparametrisation", "sparse", "prune", "asymmetric", "interventions"}
     assert said == {field.name for field in dataclasses.fields(Run)}
@@ -313,14 +315,13 @@ def test_two_tasks_a_decay_and_held_out_images_are_said() -> None:
     rows = box_of(a=run, b=dataclasses.replace(run, validation_size=None, decay=decay))
     assert "a : mnist: 55,000 training images, the last 5,000 held out" in rows["Data"]
     assert (
-        "plus 0.0001 Σ (W − T)² over all weights, biases left out; T = 0.05 + 0.95 e"
-        in rows["Loss"]
+        "plus 0.0001 Σ (W − T)² over all weights but not biases; T = 0.05 + 0.95 e" in rows["Loss"]
     )
     two = Run(dataset="mnist", epochs=5, hidden=(256, 128, 128), second=SecondTask())
     rows = box_of(a=two)
     assert rows["Inputs"].startswith("standardised by channel")
     assert "of the 5,000 most frequent words of the training split" in rows["Inputs"]
-    assert "an adapter a task, 784-256 and 5000-256; 256-128-128, shared" in rows["Network"]
+    assert "each task, 784-256 and 5000-256; hidden layers 256-128-128, shared" in rows["Network"]
     assert "2⁴⁰ + s for the order of the second task" in rows["Random numbers"]
 
 
@@ -349,8 +350,8 @@ def test_the_family_is_every_comparison_that_is_corrected() -> None:
 def test_the_box_is_folded_into_the_summary_and_says_nothing_of_a_rerun_as_published() -> None:
     results = synthetic.results()
     assert '<dl class="protocol">' in report.glance(results).html
-    assert "One seed again" in box(results)
-    assert "One seed again" not in box(synthetic.results(dataset="quick-digits"))
+    assert "To repeat a run" in box(results)
+    assert "To repeat a run" not in box(synthetic.results(dataset="quick-digits"))
 
 
 @pytest.mark.parametrize("page", sorted(BOOK.glob("*.ipynb")), ids=lambda path: path.stem)

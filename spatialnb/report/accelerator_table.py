@@ -16,16 +16,16 @@ from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.study.inference import mean_interval
 
 NONE_YET = (
-    "No accelerator has been at hand so far, so there is no figure of one here: "
-    "benchmarks/accelerator.py writes book/speed/accelerator.json, and this table shows it."
+    "Nothing has been measured on an accelerator yet. benchmarks/accelerator.py writes "
+    "book/speed/accelerator.json, which this table shows."
 )
 HEADS = (
-    "an epoch | seconds",
-    "of 12 epochs | runs a minute",
-    "over the loop | times",
-    "of a copy's | bandwidth",
-    "of a product's | rate",
-    "both together",
+    "time per epoch | seconds",
+    "12-epoch runs | per minute",
+    "speed | times the CPU loop's",
+    "copying | share of time",
+    "products | share of time",
+    "both | share of time",
 )
 
 
@@ -47,9 +47,9 @@ def accelerator_table(figures: Mapping[str, Any] | None = None) -> Shown:
     if not rows:
         return _said(notes)
     loop = figures.get("loop", {}).get("runs_of_12_epochs_a_minute")
-    names = [f"{row['runs']:,} {row['kind']}" for row in rows]
+    names = [f"{row['runs']:,}, {row['kind']}" for row in rows]
     data = pd.DataFrame([_cells(row, loop) for row in rows], index=names)
-    title = f"Stacks on {figures['made_on']['device']}: CIFAR-10, 3072-256-128-10, batch 128"
+    title = f"Stacks on {figures['made_on']['device']}: CIFAR-10, 3072-256-128-10, batches of 128"
     html = "\n".join(
         [
             as_html(data, title, corner="runs at once"),
@@ -114,33 +114,34 @@ def _notes(figures: Mapping[str, Any]) -> list[str]:
     """Sentences below the table."""
     notes = []
     if figures["made_on"].get("rehearsal"):
-        notes.append("A rehearsal on made images and tiny sizes: none of this says how fast it is.")
+        notes.append(
+            "A rehearsal with synthetic images and tiny sizes: its figures say nothing about speed."
+        )
     if loop := figures.get("loop"):
         notes.append(
-            f"The loop on the {loop['workers']} cores of the same machine: "
-            f"{loop['runs_of_12_epochs_a_minute']:,.1f} runs of 12 epochs a minute."
+            f"The unstacked loop on the {loop['workers']} CPU cores of the same machine: "
+            f"{loop['runs_of_12_epochs_a_minute']:,.1f} runs of 12 epochs per minute."
         )
     if log := figures.get("the_log"):
-        whole = "extrapolated from" if log["extrapolated"] else "measured,"
+        extrapolated = f", extrapolated from {log['trained']}" if log["extrapolated"] else ""
         notes.append(
-            f"All of v1 to v11 with twenty seeds: {log['seconds_for_all_stackable']:,.0f} seconds "
-            f"for the {log['stackable']} of {log['runs']} runs that can be stacked "
-            f"({whole} {log['trained']} runs)."
+            f"v1 to v11 with twenty seeds: {log['stackable']} of the {log['runs']} runs can be "
+            f"stacked, and take {log['seconds_for_all_stackable']:,.0f} seconds{extrapolated}."
         )
     beside = figures.get("the_log_beside_the_published", {})
     if beside.get("largest_difference") is not None:
         errors = _standard_errors(beside["by_arm"])
         notes.append(
-            f"Mean test accuracy of {beside['arms']} arms: at most "
-            f"{beside['largest_difference']:.2f} points from the published runs' of the same "
-            f"seeds, and at most {errors:.1f} of its own standard errors."
+            f"In {beside['arms']} arms, mean test accuracy differs from that of the published runs "
+            f"with the same seeds by at most {beside['largest_difference']:.2f} points, and by at "
+            f"most {errors:.1f} standard errors."
         )
     checked: Sequence[Mapping[str, Any]] = figures.get("checked", ())
     if checked:
         near = sum(bool(row["near"]) for row in checked)
         notes.append(
-            f"Checked first: {near} of {len(checked)} stacks came out as the loop on the "
-            "processor, within the tolerance."
+            f"Checked before the measurement: {near} of {len(checked)} stacks agree with the "
+            "unstacked loop on the CPU, within the tolerance."
         )
     return [*notes, *figures.get("remarks", ())]
 

@@ -12,8 +12,10 @@ from spatialnb.config.run import Run
 from spatialnb.datasets import Edition, edition
 from spatialnb.priors.kernels import Uniform
 from spatialnb.priors.schedules import Schedule, Static
+from spatialnb.records.provenance import engine_of
 from spatialnb.registry import encode
 from spatialnb.report.display import Shown, details
+from spatialnb.report.engines import USUAL
 from spatialnb.report.formatting import seeds_text
 from spatialnb.report.kernel_formulas import kernel_formula, schedule_formula
 from spatialnb.study.results import Results
@@ -28,37 +30,41 @@ ADAM = "β = (0.9, 0.999), ε = 10⁻⁸"
 OPTIMIZERS: dict[str, str] = {
     "adam": f"Adam, {ADAM}, no weight decay",
     "adamw": f"AdamW, {ADAM}, decoupled weight decay {{decay:g}} of learned weights and biases",
-    "sgd": "SGD with momentum 0.9, without Nesterov's and without dampening; no weight decay",
+    "sgd": "SGD with momentum 0.9 (no Nesterov momentum, no dampening), no weight decay",
     "madam": (
         "Madam: W ← W exp(−η sign(W) ĝ), biases b ← b − η ĝ, where ĝ is the gradient over the root "
-        "of its mean square (β = 0.999, bias-corrected), held within ±10; |W| at most 3 times the "
-        "root mean square that its layer starts with; no weight decay"
+        "of its mean square (β = 0.999, bias-corrected), clipped to ±10; |W| is clipped at 3 times "
+        "the initial root mean square of its layer; no weight decay"
     ),
 }
 """Descriptions of the optimisers, with their constants."""
 ACTIONS = {
     "multiply": "W<sub>eff</sub> = K ∘ W",
-    "normalise": "W<sub>eff</sub> = √2 K ∘ W / ‖W‖, the norm of each unit's weights",
+    "normalise": "W<sub>eff</sub> = √2 K ∘ W / ‖W‖, where ‖W‖ is the norm of each unit's weights",
     "cap": "W<sub>eff</sub> = min(max(W, −K), K); a weight beyond its cap has no gradient",
     "soft_cap": "W<sub>eff</sub> = K tanh(W / K)",
-    "cap_scaled_gradient": "as a cap, and the gradient inside it is multiplied by K",
+    "cap_scaled_gradient": (
+        "W<sub>eff</sub> = min(max(W, −K), K); a weight beyond its cap has no gradient, and the "
+        "gradients of the others are multiplied by K"
+    ),
 }
 """How the kernel value K acts on a learned weight W."""
 NETWORKS = {
     "convolutional": (
-        "two convolutions of 3 × 3 with 16 and 32 filters, each followed by a maximum over 2 × 2 "
-        "and ReLU, flattened channel by channel; then {widths}, the prior on these layers alone"
+        "two 3 × 3 convolutions with 16 and 32 filters, each followed by 2 × 2 max pooling and "
+        "ReLU; the result, flattened channel by channel, goes through fully connected layers, "
+        "{widths}. A prior acts on these layers alone"
     ),
     "convolutional_pooled": (
-        "convolutions of 3 × 3 with {filters} filters, each followed by a maximum over 2 × 2 and "
-        "ReLU; then the mean over pixels and a linear head, {head}, the prior on that alone"
+        "3 × 3 convolutions with {filters} filters, each followed by 2 × 2 max pooling and ReLU; "
+        "then the mean over pixels and a linear head, {head}. A prior acts on the head alone"
     ),
     "transformer": (
-        "16 patches of 8 × 8, embedded in 64 dimensions, plus a learned position each; {blocks} "
-        "blocks of attention with 4 heads and an MLP with {hidden} hidden units and ReLU, each "
-        "added to the tokens and each on tokens that LayerNorm (ε = 10⁻⁵, learned scale and shift) "
-        "has normalised; at the end LayerNorm, then the mean over tokens, then a linear head. All "
-        "linear layers have biases. The prior is on the MLPs' layers alone"
+        "16 patches of 8 × 8, embedded in 64 dimensions, with learned position embeddings; "
+        "{blocks} blocks, each of attention with 4 heads and an MLP with {hidden} hidden units and "
+        "ReLU, both with a residual connection and with LayerNorm (ε = 10⁻⁵, learned scale and "
+        "shift) before them; then LayerNorm, the mean over tokens and a linear head. All linear "
+        "layers have biases. A prior acts on the MLPs' layers alone"
     ),
 }
 INITIAL = {
@@ -71,15 +77,15 @@ NETWORK_START = {
     ),
     "transformer": (
         "both layers of each MLP from N(0, 2 / fan in), the other weights from N(0, 1 / fan in), "
-        "positions from N(0, 0.02²), biases 0"
+        "position embeddings from N(0, 0.02²), biases 0"
     ),
 }
 """Initial weights of networks whose initialisation is not that of the multilayer perceptron."""
 FEWER = ("static", "set", "rigl", "granet")
 """Sparse methods that start with fewer, and correspondingly larger, weights."""
 TEXT = (
-    "TF-IDF, as scikit-learn's <code>TfidfVectorizer</code> has it, of the {:,} most frequent "
-    "words of the training split, ties in alphabetical order"
+    "TF-IDF (scikit-learn's <code>TfidfVectorizer</code>) of the {:,} most frequent words of the "
+    "training split, ties broken alphabetically"
 )
 SCALINGS = {"unit": "[0, 1]", "centred": "[−1, 1]"}
 STREAMS = {
@@ -123,10 +129,10 @@ def protocol(results: Results) -> Shown:
     }
     rows = {name: _by_arm(runs, say) for name, say in ROWS.items()}
     with_prior = {arm: run for arm, run in runs.items() if _has_prior(run) and run.folded is None}
-    rows |= {"How it acts": _by_arm(with_prior, _action), "Also": _by_arm(runs, _others)}
+    rows |= {"How it acts": _by_arm(with_prior, _action), "Other settings": _by_arm(runs, _others)}
     rows |= {
         "Random numbers": _random(runs.values()),
-        "One seed again": _again(results),
+        "To repeat a run": _again(results),
         "Corrected together": _family(results),
     }
     filled = {name: text for name, text in rows.items() if text}
@@ -145,7 +151,7 @@ def _by_arm(runs: Mapping[str, Run], say: Say) -> str:
     items = []
     for text, arms in said.items():
         names = f"<em>{escape('; '.join(arms))}</em>: " if len(runs) <= MOST else ""
-        items.append(f"<li>{names}{text or 'none'}</li>")
+        items.append(f"<li>{names}{text or 'nothing else'}</li>")
     return f"<ul>{''.join(items)}</ul>"
 
 
@@ -156,15 +162,15 @@ def _data(run: Run) -> str:
         said.append(f"the first of {data.train:,}")
     if run.validation_size is not None:
         said.append(
-            f"the last {run.validation_size:,} held out and measured, test images not looked at"
+            f"the last {run.validation_size:,} held out to measure accuracy, test images not used"
         )
     else:
         said.append(f"{data.test:,} test images")
     if run.second is not None:
         other = edition(run.second.dataset)
         said.append(
-            f"and {escape(other.name)}: {other.train:,} and {other.test:,}, a batch of each at "
-            "every step, the smaller gone through again as often as it takes"
+            f"and {escape(other.name)}: {other.train:,} training and {other.test:,} test samples; "
+            "each step takes a batch of both, and the smaller data set is repeated as needed"
         )
     return ", ".join(said)
 
@@ -183,12 +189,12 @@ def _inputs(run: Run) -> str:
 
 def _pixels(run: Run) -> str:
     scaled = (
-        "standardised by channel, with mean and standard deviation over the training split"
+        "standardised by channel, with the mean and standard deviation of the training split"
         if run.input_scaling is None
         else f"scaled to {SCALINGS[run.input_scaling]}"
     )
     augmented = (
-        "; training images padded by 4 pixels, cropped and mirrored at random"
+        "; training images padded by 4 pixels, then cropped and flipped left to right at random"
         if run.augmentation
         else ""
     )
@@ -200,15 +206,20 @@ def _network(run: Run) -> str:
     hidden = [str(width) for width in run.hidden]
     if run.second is not None:
         other = edition(run.second.dataset)
-        shared = "shared, and the prior on them" if run.second.shared else "a set of them a task"
-        return (
-            f"an adapter a task, {data.features}-{hidden[0]} and {other.features}-{hidden[0]}; "
-            f"{'-'.join(hidden)}, {shared}; a head a task, {hidden[-1]}-{data.classes} and "
-            f"{hidden[-1]}-{other.classes}; ReLU between layers"
+        shared = (
+            "shared by both tasks, with the prior on them"
+            if run.second.shared
+            else "a separate set for each task"
         )
-    ends = f"ReLU between layers{f', dropout {run.dropout:g} after it' if run.dropout else ''}"
+        return (
+            f"an adapter for each task, {data.features}-{hidden[0]} and "
+            f"{other.features}-{hidden[0]}; hidden layers {'-'.join(hidden)}, {shared}; a head for "
+            f"each task, {hidden[-1]}-{data.classes} and {hidden[-1]}-{other.classes}; "
+            "ReLU between layers"
+        )
+    ends = f"ReLU between layers{f', each with dropout {run.dropout:g}' if run.dropout else ''}"
     if run.activation is not None:
-        ends = "leaky ReLU (0.01 x below 0) between layers"
+        ends = "leaky ReLU (slope 0.01 below 0) between layers"
     if run.network is None:
         return f"{'-'.join([str(data.features), *hidden, str(data.classes)])}, {ends}"
     features = 32 * (data.shape[1] // 4) * (data.shape[2] // 4) if len(data.shape) == 3 else 0
@@ -229,7 +240,10 @@ def _initial(run: Run) -> str:
     if run.network in NETWORK_START:
         return NETWORK_START[run.network]
     if run.sparse is not None and run.sparse.method in FEWER and run.sparse.fan_in is None:
-        return "weights from N(0, 2 / fan in), of the fan-in that zeros leave on average; biases 0"
+        return (
+            "weights from N(0, 2 / fan in), where the fan-in is what the zeros leave, averaged "
+            "over the layer; biases 0"
+        )
     if run.initialisation is None:
         return "weights from N(0, 2 / fan in), biases 0"
     form = INITIAL.get(run.initialisation, escape(run.initialisation))
@@ -238,11 +252,15 @@ def _initial(run: Run) -> str:
 
 def _positions(run: Run) -> str:
     if run.positions is None:
-        return "units of each layer evenly on [0, 1], ends included; d = |x − y|"
-    permuted = "" if run.permuted_pixels is None else f", permuted (seed {run.permuted_pixels})"
+        return "units of each layer evenly spaced on [0, 1], ends included; d = |x − y|"
+    permuted = (
+        ""
+        if run.permuted_pixels is None
+        else f", these positions then permuted among the pixels (seed {run.permuted_pixels})"
+    )
     return (
-        f"pixels on the image's grid in [0, 1]², all channels of a pixel together{permuted}; other "
-        "units on a grid; d is Euclidean"
+        "pixels at their coordinates in the image, scaled to [0, 1]², all channels of a pixel at "
+        f"the same position{permuted}; other units on a grid; d is the Euclidean distance"
     )
 
 
@@ -262,7 +280,9 @@ def _prior(run: Run) -> str:
     said = "; second task: K = ".join(schedule_formula(one) for one in _schedules(run))
     if run.folded is not None:
         parts = " + ".join(run.folded) or "nothing"
-        return f"no prior attached; the optimiser applies {parts} of K = {said}, to weights alone"
+        return (
+            f"no prior attached; the optimiser applies {parts} of K = {said}, to the weights alone"
+        )
     return f"K = {said}"
 
 
@@ -273,13 +293,13 @@ def _action(run: Run) -> str:
 def _loss(run: Run) -> str:
     said = "mean cross-entropy of the batch"
     if run.second is not None:
-        said += ", the two tasks' added"
+        said += ", summed over the two tasks"
     if run.label_smoothing:
         said += f", labels smoothed by {run.label_smoothing:g}"
     if run.decay is not None:
         size = "|W|" if run.decay.keep_sign else "W"
         said += (
-            f", plus {run.decay.weight:g} Σ ({size} − T)² over all weights, biases left out; "
+            f", plus {run.decay.weight:g} Σ ({size} − T)² over all weights but not biases; "
             f"T = {kernel_formula(run.decay.target)}"
         )
     return said
@@ -294,9 +314,9 @@ def _rate(run: Run) -> str:
     if run.learning_rate_decay is None:
         return f"{run.learning_rate:g}, constant"
     rounds = run.sparse.rounds if run.sparse else None
-    anew = f", anew in each of {rounds} rounds" if rounds else ""
+    anew = f", restarted in each of {rounds} rounds" if rounds else ""
     return (
-        f"{run.learning_rate:g}, falls to 0 step by step ({escape(run.learning_rate_decay)})"
+        f"{run.learning_rate:g}, decays to 0 step by step ({escape(run.learning_rate_decay)})"
         f"{anew}, for weights and biases alike"
     )
 
@@ -307,8 +327,8 @@ def _batches(run: Run) -> str:
     if run.second is not None:
         sizes.append(edition(run.second.dataset).train)
     last = max(sizes) % run.batch_size
-    kept = f"; the last of an epoch has {last} and is kept" if last else ""
-    return f"{run.batch_size}, in a new random order every epoch{kept}"
+    kept = f"; the last batch of an epoch has {last} and is kept" if last else ""
+    return f"of {run.batch_size}, in a new random order every epoch{kept}"
 
 
 def _epochs(run: Run) -> str:
@@ -316,8 +336,8 @@ def _epochs(run: Run) -> str:
         return "1, at progress p = 1"
     last = run.epochs - 1
     return (
-        f"{run.epochs}, counted from 0 to {last} as the log does; a kernel that moves does so "
-        f"before each, at progress p = epoch / {last}; accuracy is that after the last"
+        f"{run.epochs}, counted from 0 to {last} as in the log; a kernel that changes is set "
+        f"before each epoch, at progress p = epoch / {last}; accuracy is measured after the last"
     )
 
 
@@ -374,9 +394,9 @@ def _random(runs: Iterable[Run]) -> str:
         used.append("masks to compare with")
     streams = ", ".join(f"{STREAMS[name]} for {name}" for name in used)
     return (
-        f"torch generators on the CPU, seeded for seed s with {streams}. Layers are drawn from "
-        "the first to the last; an epoch's order is <code>torch.randperm</code>. All arms of a "
-        "seed share them."
+        f"torch generators on the CPU. A run with seed s seeds them with {streams}. Layers are "
+        "drawn from first to last; an epoch's order is one <code>torch.randperm</code>. All arms "
+        "with the same seed share these random numbers."
     )
 
 
@@ -385,11 +405,20 @@ def _again(results: Results) -> str:
         return ""
     study, seed = results.study, results.seeds[-1]
     code = AGAIN.format(study=study.id, seed=seed, arm=study.baseline)
+    record = results.records[study.baseline].get(seed)
+    made = USUAL if record is None else engine_of(record.provenance)
+    same = (
+        "The outcome equals that of this record, bit for bit on the same kind of machine and build "
+        "of torch."
+        if made == USUAL
+        else f"That run was trained by {escape(made)}, which rounds differently; over many epochs, "
+        "the difference amounts to that of another run of the same kind."
+    )
     return (
-        f"of {seeds_text(results.seeds)}; for instance {seed}, with the arm "
-        f"<em>{escape(study.label(study.baseline))}</em>:<pre>{escape(code)}</pre>"
-        "The outcome is that of the record in <code>book/records/runs/</code> with the name "
-        "<code>run.id</code>, bit for bit on the same kind of machine and build of torch."
+        f"for example the arm <em>{escape(study.label(study.baseline))}</em> with seed {seed} of "
+        f"{seeds_text(results.seeds)}:<pre>{escape(code)}</pre>"
+        "The run's record is <code>run.id</code> in <code>book/records/runs/</code>. "
+        f"{same}"
     )
 
 
@@ -400,6 +429,6 @@ def _family(results: Results) -> str:
     comparisons = sum(len(claim.comparisons) for claim in claims)
     keys = ", ".join(claim.key for claim in claims)
     return (
-        f"by Holm's method, the {comparisons} comparisons of the chapter's claims that one arm "
-        f"beats another: {escape(keys)}"
+        f"the {comparisons} comparisons behind the chapter's claims that one arm beats another, by "
+        f"Holm's method: {escape(keys)}"
     )

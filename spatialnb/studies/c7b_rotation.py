@@ -34,7 +34,8 @@ STUDY = Study(
     id="c7b",
     title="Does a scalar work by rotation?",
     section="",
-    question="Do sharpening and a per-layer scalar help by how far weight vectors turn, and when?",
+    question="Do sharpening and a per-layer scalar help because of how far, and when, weight "
+    "vectors turn?",
     changes="Changes relative to c2: after every epoch, the angle by which each unit's weight "
     "vector has turned, its norm, and the share of weights with a new sign; other ways to write "
     "or to update a weight.",

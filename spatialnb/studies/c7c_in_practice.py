@@ -30,7 +30,7 @@ def arm(name: str, added: str) -> str:
 
 STUDY = Study(
     id="c7c",
-    title="The pixel grid beside what practitioners add",
+    title="The pixel grid with augmentation and other usual techniques",
     section="",
     question="Do true positions still help together with augmentation, dropout, label smoothing or "
     "a wider network?",

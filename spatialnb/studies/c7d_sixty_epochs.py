@@ -21,7 +21,7 @@ STUDY = Study(
     id="c7d",
     title="The usual recipe for sixty epochs",
     section="",
-    question="Do true positions still help where training is five times as long, with "
+    question="Do true positions still help when training is five times as long, with "
     "augmentation and without?",
     changes="Changes relative to c7: 60 epochs; in three arms images are cropped and flipped. "
     "Settings stay those of c7a, which were chosen for 12 epochs. Ten seeds.",

@@ -21,11 +21,11 @@ NONE_YET = (
 )
 HEADS = (
     "an epoch | seconds",
-    "of 12 epochs | runs a minute",
-    "over the loop | times",
-    "of a copy's | bandwidth",
-    "of a product's | rate",
-    "both together",
+    "12-epoch runs | a minute",
+    "speed | times the loop's",
+    "memory traffic | of the time",
+    "products | of the time",
+    "both | of the time",
 )
 
 
@@ -103,9 +103,9 @@ def _cells(row: Mapping[str, Any], loop: float | None) -> dict[str, Cell]:
         Cell(f"{row['epoch_s']:.3f}", sort=row["epoch_s"]),
         Cell(f"{rate:,.1f}", sort=rate),
         Cell("–" if times is None else f"{times:,.1f}", sort=times),
-        Cell(f"{row['of_bandwidth']:.0%}", sort=row["of_bandwidth"]),
-        Cell(f"{row['of_products']:.0%}", sort=row["of_products"]),
-        Cell(f"{both:.0%}", sort=both),
+        Cell(f"{100 * row['of_bandwidth']:.0f} %", sort=row["of_bandwidth"]),
+        Cell(f"{100 * row['of_products']:.0f} %", sort=row["of_products"]),
+        Cell(f"{100 * both:.0f} %", sort=both),
     )
     return dict(zip(HEADS, cells, strict=True))
 
@@ -132,15 +132,15 @@ def _notes(figures: Mapping[str, Any]) -> list[str]:
         errors = _standard_errors(beside["by_arm"])
         notes.append(
             f"Mean test accuracy of {beside['arms']} arms: at most "
-            f"{beside['largest_difference']:.2f} points from the published runs' of the same "
+            f"{beside['largest_difference']:.2f} points from the published runs with the same "
             f"seeds, and at most {errors:.1f} of its own standard errors."
         )
     checked: Sequence[Mapping[str, Any]] = figures.get("checked", ())
     if checked:
         near = sum(bool(row["near"]) for row in checked)
         notes.append(
-            f"Checked first: {near} of {len(checked)} stacks came out as the loop on the "
-            "processor, within the tolerance."
+            f"Checked first: {near} of {len(checked)} stacks gave the results of the loop on the "
+            "CPU, within the tolerance."
         )
     return [*notes, *figures.get("remarks", ())]
 

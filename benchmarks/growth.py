@@ -196,19 +196,19 @@ def words(found: dict[str, float]) -> str:
     """The estimate as text."""
     load = found["ended_per_s"] / found["taken_per_s"]
     first = (
-        "too few. The single process that records is the bottleneck, so split the grid between "
-        "several callers, by chapter or by seeds"
+        "too few. That process is the bottleneck, so split the grid between several, by chapter or "
+        "by seeds"
         if load > 1.0
-        else f"{load:.0%} of this rate is needed. The caller would become the bottleneck with "
+        else f"{100 * load:.0f} % of this rate is needed. It would become the bottleneck with "
         f"{1 / load:.1f} times the workers, or with a disk that syncs more slowly"
     )
     return (
         f"{found['runs']:,} runs of {found['run_s']:.0f} s on {found['nodes']} nodes "
         f"({found['workers']:,} workers) take {found['hours']:.1f} hours. In each second "
-        f"{found['ended_per_s']:.0f} runs end, and the caller can record "
-        f"{found['taken_per_s']:.0f}: {first}. It takes {found['look_up_s']:.0f} s to look all of "
-        f"them up and {found['caller_gb']:.1f} GB of memory to schedule them; status then takes "
-        f"{found['status_s']:.1f} s."
+        f"{found['ended_per_s']:.0f} runs end, and the process that started them can record "
+        f"{found['taken_per_s']:.0f}: {first}. Looking up all runs takes "
+        f"{found['look_up_s']:.0f} s, and scheduling them {found['caller_gb']:.1f} GB of memory. "
+        f"The command status then takes {found['status_s']:.1f} s."
     )
 
 

@@ -415,7 +415,7 @@ def test_what_the_log_does_not_report_has_no_column():
 
 def test_a_caption_is_a_sentence_whatever_its_metric_is():
     assert report.curves(results()).text.split("\n")[1].startswith("Test accuracy by epoch")
-    assert "difference to the baseline (none)" in report.table(results()).text
+    assert "difference from the baseline (none)" in report.table(results()).text
 
 
 # ── Numbers for words that say a direction ──────────────────────────────────────────────────────

@@ -103,9 +103,9 @@ def _cells(row: Mapping[str, Any], loop: float | None) -> dict[str, Cell]:
         Cell(f"{row['epoch_s']:.3f}", sort=row["epoch_s"]),
         Cell(f"{rate:,.1f}", sort=rate),
         Cell("–" if times is None else f"{times:,.1f}", sort=times),
-        Cell(f"{row['of_bandwidth']:.0%}", sort=row["of_bandwidth"]),
-        Cell(f"{row['of_products']:.0%}", sort=row["of_products"]),
-        Cell(f"{both:.0%}", sort=both),
+        Cell(f"{100 * row['of_bandwidth']:.0f} %", sort=row["of_bandwidth"]),
+        Cell(f"{100 * row['of_products']:.0f} %", sort=row["of_products"]),
+        Cell(f"{100 * both:.0f} %", sort=both),
     )
     return dict(zip(HEADS, cells, strict=True))
 

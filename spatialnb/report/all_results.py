@@ -171,7 +171,7 @@ def write_all(folder: Path, chapters: Iterable[Results], parts: Parts) -> list[P
 
 def columns_table() -> Shown:
     """A table that describes the columns of :func:`all_results`."""
-    data = pd.DataFrame({"what stands in it": {name: Cell(text) for name, text in COLUMNS.items()}})
+    data = pd.DataFrame({"meaning": {name: Cell(text) for name, text in COLUMNS.items()}})
     return Shown(as_html(data, "Columns", corner="column"), as_text(data, "Columns"))
 
 

@@ -57,7 +57,7 @@ def measured(
 def _written(value: float, form: str) -> str:
     if form.endswith("e"):
         return scientific(value, int(form.strip(".e") or 0))
-    return format(value, form)
+    return format(value, form).replace("%", " %")
 
 
 def by(rows: Sequence[Mapping[str, float]], key: str) -> dict[str, Mapping[str, float]]:

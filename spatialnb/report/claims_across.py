@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -17,11 +16,11 @@ from spatialnb.report.findings import mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, banner, number
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.study.claims import Finding
-from spatialnb.study.multiverse import ClaimAcross, estimates
+from spatialnb.study.multiverse import DEPENDS, FAILS, HOLDS, ClaimAcross, estimates
 from spatialnb.study.results import Results
 
-DEPENDS = "depends on the protocol"
-"""The verdict of a claim that neither ``holds`` nor is ``contradicted``."""
+OUTCOMES = {HOLDS: "holds", DEPENDS: "depends", FAILS: "fails", "not judged": ""}
+"""The outcomes in the order of a sorted column, with the word for each in keys."""
 AT_CHANCE = 12.0
 """Accuracy (%) below which a network with ten classes counts as at chance."""
 DIGITS = 2
@@ -29,10 +28,10 @@ DIGITS = 2
 
 
 class Across(NamedTuple):
-    """A claim over all universes: its verdict, and its differences in points."""
+    """A claim over all universes: its outcome, and its differences in points."""
 
     claim: ClaimAcross
-    verdict: str
+    outcome: str
     n: int
     holding: int
     above: int
@@ -59,7 +58,7 @@ def across(results: Results, claims: Sequence[ClaimAcross], codes: Sequence[str]
         found.append(
             Across(
                 claim,
-                claim.verdict(differences) if judged else "not judged",
+                claim.outcome(differences) if judged else "not judged",
                 len(means),
                 sum(map(claim.holds_in, differences)),
                 sum(mean > 0.0 for mean in means),
@@ -76,11 +75,11 @@ def across_numbers(
 ) -> dict[str, str]:
     """Values to glue on claims over many protocols.
 
-    For each claim, ``<study>-<key>`` is its verdict; with ``-holds`` and ``-of``, in how many of
+    For each claim, ``<study>-<key>`` is its outcome; with ``-holds`` and ``-of``, in how many of
     how many universes it holds; with ``-median``, ``-low`` and ``-high``, the differences in
-    points. ``<study>-universes``, ``-runs``, ``-failed``, ``-at-chance`` and ``-verdict-<verdict>``
-    are counts; ``<study>-error`` is the median standard error over seeds of a universe's
-    difference, over all claims.
+    points. ``<study>-universes``, ``-runs``, ``-failed``, ``-at-chance`` and ``-outcome-holds``,
+    ``-depends`` and ``-fails`` are counts; ``<study>-error`` is the median standard error over
+    seeds of a universe's difference, over all claims.
     """
     study = results.study.id
     found = across(results, claims, codes)
@@ -97,13 +96,13 @@ def across_numbers(
         ),
         f"{study}-error": number(_typical_error(results, claims, codes), 1),
     }
-    for verdict in ("holds", "contradicted", DEPENDS):
-        count = sum(one.verdict == verdict for one in found)
-        said[f"{study}-verdict-{verdict.partition(' ')[0]}"] = str(count)
+    for outcome in (HOLDS, DEPENDS, FAILS):
+        count = sum(one.outcome == outcome for one in found)
+        said[f"{study}-outcome-{OUTCOMES[outcome]}"] = str(count)
     for one in found:
         key = f"{study}-{one.claim.key}"
         said |= {
-            key: one.verdict,
+            key: one.outcome,
             f"{key}-holds": str(one.holding),
             f"{key}-of": str(one.n),
             f"{key}-median": number(one.median, DIGITS, True),
@@ -134,7 +133,7 @@ def across_rows(found: Sequence[Across]) -> list[dict[str, object]]:
             "rule": one.claim.rule,
             "arm": one.claim.arm,
             "against": one.claim.against,
-            "verdict": one.verdict,
+            "outcome": one.outcome,
             "universes": one.n,
             "holds_in": one.holding,
             "above_zero_in": one.above,
@@ -153,7 +152,7 @@ def across_table(
     ledger: Sequence[Finding] = (),
     same: Mapping[str, tuple[str, str]] | None = None,
 ) -> Shown:
-    """A table of claims: verdict over the universes, in how many each holds, and its differences.
+    """A table of claims: outcome over the universes, in how many each holds, and its differences.
 
     If these are not the published results, a warning is shown above the table.
 
@@ -173,11 +172,12 @@ def across_table(
     )
     title = f"Claims over {len(codes)} protocols"
     notes = [
-        "Over protocols: the verdict, where ~ means that it depends on the protocol, and in how "
-        "many universes the claim holds. In the ledger: that on the same claim under the reference "
-        "protocol, with its chapter; a dash where no claim is the same. "
-        "Difference: the median over universes, in points, and the lowest and highest. Same sign: "
-        "the share of universes whose difference has the more frequent sign.",
+        "Over protocols: whether the claim holds in nearly all of them (nine tenths or more), "
+        "depends on the protocol, or fails in most (it holds in fewer than half). In the ledger: "
+        "the verdict on the same claim under the reference protocol, with its chapter; a dash "
+        "where no claim is the same. Difference: the median over protocols, in points, and the "
+        "lowest and highest. Same sign: the share of protocols whose difference has the more "
+        "frequent sign.",
         made_by_results(results),
     ]
     html = (
@@ -196,8 +196,10 @@ def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:
     sign = "+" if one.above * 2 >= one.n else "−"
     ends = f"{number(one.low, 1, True)} to {number(one.high, 1, True)}"
     return {
-        "over protocols": dataclasses.replace(
-            _verdict(one.verdict), below=f"in {one.holding} of {one.n}"
+        "over protocols": Cell(
+            one.outcome,
+            below=f"holds in {one.holding} of {one.n}",
+            sort=list(OUTCOMES).index(one.outcome),
         ),
         "in the ledger": NO_FINDING if finding is None else _finding(finding),
         "difference | low to high": Cell(
@@ -217,11 +219,3 @@ def _finding(finding: Finding) -> Cell:
         sort=list(SYMBOLS).index(finding.verdict),
         markup=mark(finding.verdict),
     )
-
-
-def _verdict(verdict: str) -> Cell:
-    if verdict == DEPENDS:
-        shown = f'<span class="verdict undecided" title="{DEPENDS}">~ depends</span>'
-        return Cell(f"~ {DEPENDS}", sort=2, markup=shown)
-    order = {"holds": 1, "contradicted": 3}.get(verdict, 4)
-    return Cell(f"{SYMBOLS[verdict]} {verdict}", sort=order, markup=mark(verdict))

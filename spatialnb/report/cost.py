@@ -17,12 +17,12 @@ TOGETHER = "together, each run once"
 
 
 def hours(records: Iterable[Record]) -> float:
-    """Core hours of runs, from their records."""
+    """Hours of runs, on one core or on a share of a GPU each, from their records."""
     return sum(float(record.provenance.get("seconds", 0.0)) for record in records) / 3600.0
 
 
 def cost(chapters: Sequence[Results], pages: Mapping[str, str] | None = None) -> Shown:
-    """A table of the number of runs and core hours, by chapter and in total.
+    """A table of the number of runs and their hours, by chapter and in total.
 
     A run that belongs to several chapters counts in each of them, but once in the total. The time
     for measuring pairs of networks is not included. `pages` are the chapters' pages by id, for
@@ -41,7 +41,7 @@ def cost(chapters: Sequence[Results], pages: Mapping[str, str] | None = None) ->
         {"chapter": chapter, "runs": len(records), "hours": hours(records)}
         for chapter, _, records in [*rows, (TOGETHER, "", together)]
     ]
-    title = "Runs, and hours of one processor core"
+    title = "Runs, and hours of one core or of a GPU's share"
     html = f"{as_html(data, title, corner='chapter')}\n{downloads('cost', pd.DataFrame(long))}"
     return Shown(html, as_text(data, title))
 

@@ -91,7 +91,7 @@ def _shown(
     )
     note = (
         "Ours: the estimate with its own 95 % interval. Where a verdict rests on another, "
-        "family-wise interval, that stands below the verdict."
+        "family-wise interval, that one is shown below the verdict."
     )
     if all(finding.claim.reported is None for finding in findings):
         data = data.drop(columns=["reported"])
@@ -103,7 +103,8 @@ def _shown(
     if origin:
         note += (
             " Wins: the share of seeds on which D is above 0, an estimate of P(A > B) on a fresh "
-            "seed. Written: whether the claim is older than its first record."
+            "seed. Written: whether the claim is older than its first record; after a look, if "
+            "some results had been seen by then."
         )
     warning = few_seeds(findings)
     html = (

@@ -97,7 +97,7 @@ def nearest_table(
     )
     title = f"The universes nearest to the log, of {len(ranked)}"
     note = (
-        f"Distance: the root mean square of the differences to the log's {_count(fingerprint)} "
+        f"Distance: the root mean square of the differences from the log's {_count(fingerprint)} "
         "accuracies, in points. By seeds alone: the distance to expect between two means over as "
         "many seeds, had the log used this protocol."
     )

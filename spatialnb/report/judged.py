@@ -82,8 +82,8 @@ def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
     html = (
         as_html(data, CAPTION, "findings", corner="claim")
         + (f"<p><strong>{warning}</strong></p>" if warning else "")
-        + "<p>D with its 95 % interval; p of the test that the rule names, corrected where several "
-        "comparisons are.</p>"
+        + "<p>D with its 95 % interval; p of the test that the rule names, corrected where there "
+        "are several comparisons.</p>"
         + downloads(stem, pd.DataFrame(judged_rows(findings)))
         + details("Why, and by which rule", f"<ul>{rules}</ul>")
     )

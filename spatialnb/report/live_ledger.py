@@ -30,7 +30,7 @@ CORRECTIONS = {
 POPULATIONS = {"seeds": "other seeds", "images": "other test images", "both": "both"}
 EDITIONS = {"2": "second edition", "1": "first edition"}
 FLIPS = {
-    "": "anything, or nothing",
+    "": "no filter",
     "margin:0.25": "margin 0.25",
     "margin:1": "margin 1",
     "alpha:0.01": "level 0.01",

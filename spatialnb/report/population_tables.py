@@ -219,9 +219,9 @@ def answer_table(results: Results) -> Shown:
     )
     title = f"What the networks answer ({results.study.id})"
     note = (
-        "Vote: the class that most seeds give. Won, lost: test images on which the vote is right "
-        f"and that of {labels.get(base, base)} is wrong, and the other way round. Classes: the "
-        "lowest and the highest accuracy of a class."
+        "Vote: the accuracy of the class that most seeds give. Won, lost: the number of test "
+        f"images on which the vote is right and that of {labels.get(base, base)} is wrong, and the "
+        "reverse. Classes: the lowest and the highest accuracy on one class."
     )
     html = (
         as_html(data, title, corner="arm")

@@ -75,10 +75,11 @@ def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | Non
     title = "Verdicts judged again"
     note = (
         "Flips at: the margin nearest to the claim's own at which the verdict changes; a dash "
-        "where none does. Changed by: which of the other settings give another verdict. One left "
-        "out: how many of the seeds, or pairs of them, change the verdict by being left out alone. "
-        f"First {', '.join(map(str, FIRST))}: the verdict on the first of them alone. Halves: on "
-        "the first and on the second half. Wins: the share of seeds on which D is above 0."
+        "where none changes it. Changed by: the other settings that give another verdict. One left "
+        "out: for how many of the seeds, or pairs of them, leaving out that one changes the "
+        f"verdict. First {', '.join(map(str, FIRST))}: the verdicts on only the first "
+        f"{', '.join(map(str, FIRST))} of them. Halves: the verdicts on the first and on the "
+        "second half. Wins: the share of seeds on which D is above 0."
     )
     html = (
         as_html(data, title, "findings", corner="claim")

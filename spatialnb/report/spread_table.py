@@ -79,8 +79,9 @@ def spread_verdicts(results: Results, claims: Sequence[SpreadClaim]) -> Shown:
     title = "Claims about the spread over seeds"
     note = (
         "Ratio: the standard deviation of accuracy over seeds, of the arm to that of the arm it is "
-        "compared with, and its 95 % bootstrap interval. Suggested by: the ratio on the seeds that "
-        "the claim was read from, which have no part in the verdict."
+        "compared with, and its 95 % bootstrap interval. Suggested by: the ratio on the earlier "
+        "seeds that suggested the claim, which have no part in the verdict, and whether it lies "
+        "inside that interval."
         if found
         else f"A spread takes at least {FEWEST} seeds, so no claim is judged."
     )

@@ -110,7 +110,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
     notes = [
         f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the mean"
         + (
-            f", or of the difference to {_base(study)}, which is paired by {of[1]}."
+            f", or of the difference from {_base(study)}, which is paired by {of[1]}."
             if compared
             else "."
         )
@@ -294,7 +294,7 @@ def _difference_text(row: Row, base: str, digits: int) -> str:
     if row.difference is None or not row.difference.n:
         return ""
     said = estimate(row.difference, digits)
-    return f"Difference to {base}, by pairs: {said}, n = {row.difference.n}"
+    return f"Difference from {base}, by pairs: {said}, n = {row.difference.n}"
 
 
 def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[str]:

@@ -146,8 +146,9 @@ CLAIMS = (
     ),
 )
 """Claims that are judged in every universe, written before the runs. Over all protocols, a claim
-holds if it holds in at least 90 % of the universes, is contradicted if it holds in less than 50 %,
-and otherwise depends on the protocol."""
+holds in nearly all if it holds in at least 90 % of the universes, fails in most if it holds in less
+than 50 %, and otherwise depends on the protocol. As committed before the runs, the rule called the
+first outcome ``holds`` and the second ``contradicted``."""
 
 IN_LEDGER = {
     "exponential-beats-none": ("v05", "exponential-beats-none"),

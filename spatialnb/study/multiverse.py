@@ -16,9 +16,11 @@ from typing import NamedTuple
 from spatialnb.study.results import Results
 
 HOLDS_FROM = 0.9
-"""A claim holds if it holds in at least this fraction of the universes."""
+"""The fraction of the universes from which on a claim holds in nearly all."""
 FAILS_BELOW = 0.5
-"""A claim is contradicted if it holds in less than this fraction of the universes."""
+"""The fraction of the universes below which a claim fails in most."""
+HOLDS, DEPENDS, FAILS = "holds in nearly all", "depends on the protocol", "fails in most"
+"""The outcomes of a claim over the universes. They are not verdicts: no test is behind them."""
 MARGIN = 0.5
 """Two arms are equal in a universe if they differ by at most this many points of accuracy."""
 
@@ -53,8 +55,8 @@ class ClaimAcross:
         mean = fmean(differences)
         return mean > 0.0 if self.rule == "beats" else abs(mean) <= MARGIN
 
-    def verdict(self, universes: Sequence[Sequence[float]]) -> str:
-        """``holds`` if it holds in at least 90 % of the universes, ``contradicted`` below 50 %.
+    def outcome(self, universes: Sequence[Sequence[float]]) -> str:
+        """``holds in nearly all`` from 90 % of the universes on, ``fails in most`` below 50 %.
 
         Parameters
         ----------
@@ -68,8 +70,8 @@ class ClaimAcross:
             raise ValueError(f"claim {self.key}: expected at least one universe, got none")
         share = fmean(self.holds_in(one) for one in universes)
         if share >= HOLDS_FROM:
-            return "holds"
-        return "contradicted" if share < FAILS_BELOW else "depends on the protocol"
+            return HOLDS
+        return FAILS if share < FAILS_BELOW else DEPENDS
 
 
 class Estimate(NamedTuple):

@@ -4,8 +4,8 @@
     python -m tools.faults --only kill --times 3  # one of them, a few times
     python -m tools.faults --quick                # all of them, a few times each
 
-The results in ``book/faults.json`` are shown in ``book/guarantees.md``. A fault that this machine
-does not allow (mounting needs root on Linux) is skipped, with the reason.
+The results go to ``book/faults.json``, which ``book/guarantees.md`` shows. A fault that this
+machine does not allow (mounting needs root on Linux) is skipped, with the reason.
 """
 
 from __future__ import annotations

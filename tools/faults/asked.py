@@ -1,4 +1,4 @@
-"""Faults in the parameters of a chapter."""
+"""Faulty parameters of a chapter."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ HOSTILE: list[Any] = [
 
 @fault(times=2000, few=500)
 def given(trial: Trial) -> None:
-    """Hostile or senseless parameters of a chapter.
+    """Hostile or meaningless parameters of a chapter.
 
-    A clear error, or a plan of sensible size.
+    There is a clear error, or a plan of reasonable size.
     """
-    # Each parameter, and unknown names, with values of the wrong kind.
+    # Each parameter, and unknown names, get values of the wrong kind.
     study, chance = studies.get("v01"), trial.chance
     names = [name for name in parameters.PARAMETERS if name != "definitions"]  # executes code
     for _ in trial.tries():

@@ -46,9 +46,10 @@ def _remount(place: Path, option: str) -> None:
 
 @fault(times=12, few=2)
 def full_disk(trial: Trial) -> None:
-    """A disk that is full before, or fills up in the middle.
+    """A disk that is full from the start, or fills up during training.
 
-    An error that names the file; nothing half-written; with room again, exactly the rest.
+    The error names the file, and nothing is left half-written. With free space again, the next
+    start trains exactly the missing runs.
     """
     # A disk of random size for the records of 24 runs, which need 96 KiB.
     right, place = trying.undisturbed(GRID), trial.folder / "disk"
@@ -70,7 +71,7 @@ def full_disk(trial: Trial) -> None:
 def read_only(trial: Trial) -> None:
     """A store on a disk that is mounted read-only.
 
-    An error before anything is trained.
+    There is an error before anything is trained.
     """
     place = trial.folder / "disk"
     for _ in trial.tries():
@@ -98,9 +99,10 @@ def _failing(call: str, code: int, after: int = 0) -> Any:
 
 @fault(times=100, few=3)
 def rename(trial: Trial) -> None:
-    """A rename that fails in the middle of a training, on a disk without links.
+    """A rename that fails during training, on a disk without hard links.
 
-    An error; nothing half-written, none that was reported is lost; then exactly the rest.
+    There is an error, nothing is left half-written, and no reported record is lost. The next start
+    trains exactly the missing runs.
     """
     # Any of the renames, from the first to the last.
     right = trying.undisturbed(GRID)
@@ -118,11 +120,12 @@ def rename(trial: Trial) -> None:
 
 @fault(times=1000, few=60)
 def system_call(trial: Trial) -> None:
-    """A system call on a record's way to the disk fails: sync, link, rename, chmod, open, unlink.
+    """A system call that fails while a record is written: sync, link, rename, chmod, open, unlink.
 
-    The record is written, or an error says that it is not; the next try succeeds.
+    The record is written, or an error says that it is not. The next try succeeds.
     """
-    # In the first to third call, with one of nine errors; half of the tries without hard links.
+    # The first, second or third call fails, with one of nine errors. Half of the tries have no hard
+    # links.
     for number in trial.tries():
         place, code = trial.folder / str(number), trial.chance.choice(ERRORS)
         call = trial.chance.choice(("fsync", "link", "rename", "chmod", "open", "unlink"))

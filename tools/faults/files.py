@@ -25,11 +25,11 @@ from tools.faults.trying import Trial, fault, made, mutant, scrambled
 
 @fault(times=20_000, few=500)
 def record_bytes(trial: Trial) -> None:
-    """A record damaged, cut, emptied, or swapped with another.
+    """A record that is damaged, truncated, emptied or swapped with another.
 
-    Refused, with its name and what to do.
+    It is refused, with its name and what to do.
     """
-    # Bytes flipped, cut, emptied, doubled, spliced or swapped with another's.
+    # Bytes are flipped, cut, emptied, doubled, spliced or swapped with another's.
     store = Store(trial.folder)
     path, others = store.add(made(1)), [store.add(made(seed)).read_bytes() for seed in (2, 3)]
     whole = path.read_bytes()
@@ -48,11 +48,11 @@ def record_bytes(trial: Trial) -> None:
 
 @fault(times=10_000, few=300)
 def forged_record(trial: Trial) -> None:
-    """A record of scrambled content whose checksum fits.
+    """A record with scrambled content and a valid checksum.
 
-    Refused, or fit to be read.
+    It is refused, or its numbers can be read.
     """
-    # A record that can be read must give its numbers and its run, or a clear error.
+    # If the record can be read, its numbers and its run must be there, or give a clear error.
     whole = made(1)
     for _ in trial.tries():
         config = whole.config if trial.chance.random() < 0.7 else None
@@ -78,11 +78,11 @@ def forged_record(trial: Trial) -> None:
 
 @fault(times=800, few=150)
 def manifest(trial: Trial) -> None:
-    """A re-run's manifest damaged or scrambled.
+    """A damaged or scrambled manifest of a re-run.
 
-    One clear error.
+    There is one clear error, unless it is still a valid manifest.
     """
-    # Half of the tries damage bytes, the others scramble its content.
+    # Half of the tries damage bytes, the others scramble the content.
     given = {"seeds": [0, 1], "epochs": 2, "lr": 0.01, "dataset": "quick-digits"}
     given["arms"] = {"k = 5": {"kind": "exponential", "k": 5}}
     whole = {"format": rerun.FORMAT, "chapters": {"v01": given, "v03": {"definitions": ["a.py"]}}}
@@ -101,7 +101,7 @@ def manifest(trial: Trial) -> None:
 def archives(trial: Trial) -> None:
     """A tar or zip archive with damaged bytes.
 
-    A clear error, or its files as they are, for the digest to refuse; nothing unpacked.
+    There is a clear error, or its files are read and left to the checksum. Nothing is unpacked.
     """
     folder, wholes = trial.folder / "top", {}
     folder.mkdir()
@@ -125,11 +125,11 @@ def archives(trial: Trial) -> None:
 
 @fault(times=4000, few=100)
 def idx(trial: Trial) -> None:
-    """An IDX file with a lying header or damaged bytes, its MD5 not asked.
+    """An IDX file with a wrong header or damaged bytes, without its MD5 check.
 
-    A clear error, or as many images as labels.
+    There is a clear error, or there are as many images as labels.
     """
-    # Of the four files of a small MNIST, one.
+    # One of the four files of a small MNIST.
     chance, good = trial.chance, {}
     for stem, count in (("train", 6), ("t10k", 3)):
         pixels, labels = chance.randbytes(count * 784), bytes(n % 10 for n in range(count))
@@ -155,9 +155,9 @@ def idx(trial: Trial) -> None:
 
 @fault(times=10_000, few=300)
 def jpegs(trial: Trial) -> None:
-    """A JPEG file with damaged bytes, its digest not asked.
+    """A JPEG file with damaged bytes, without its checksum.
 
-    A clear error, or an image of the right size.
+    There is a clear error, or an image of the right size.
     """
     whole, big = io.BytesIO(), io.BytesIO()
     Image.frombytes("RGB", (32, 32), trial.chance.randbytes(3072)).save(whole, "JPEG")
@@ -175,9 +175,9 @@ def jpegs(trial: Trial) -> None:
 
 @fault(times=4000, few=200)
 def caches(trial: Trial) -> None:
-    """A decoded data set, or a run's kept weights, with damaged bytes.
+    """A decoded data set, or the cached weights of a run, with damaged bytes.
 
-    Not used, made anew.
+    It is not used, and is made again.
     """
     key = {"edition": "x", "source": "y"}
     tensors = {"train.x": torch.arange(600, dtype=torch.uint8), "mean": torch.ones(3)}

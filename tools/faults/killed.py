@@ -1,4 +1,4 @@
-"""kill −9 of trainings, of their workers, and of processes that write."""
+"""kill −9 during training, of workers, and of processes that write records."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PATIENCE = 120.0  # seconds within which a killed process must be gone
 
 @fault(times=200, few=3)
 def kill(trial: Trial) -> None:
-    """Kill −9 at random moments of a training with two workers: the training, a worker, or all.
+    """Kill −9 at a random moment of training: the main process, one of its two workers, or all.
 
-    Every record whole and right, none that was reported is lost, the next start trains exactly
-    what is missing.
+    Every record is complete and correct, no reported record is lost, and the next start trains
+    exactly the missing runs.
     """
     # Killed trainings fill one store after another.
     right, filled = trying.undisturbed(LONG), 0
@@ -38,10 +38,10 @@ def kill(trial: Trial) -> None:
 
 
 def _start(trial: Trial, place: Path, right: dict[str, str]) -> bool:
-    """Start a training, kill it, and check the store; return whether the grid is complete.
+    """Start training, kill it, and check the store; return whether the grid is complete.
 
-    Every fourth time, workers are started as by `spatialnb train`; otherwise they are forks of this
-    process, which is seconds faster.
+    Every fourth time, workers are started as `spatialnb train` starts them. Otherwise they are
+    forked from this process, which is seconds faster.
     """
     before = check_store(trial, place, right)
     if before == set(right):
@@ -133,9 +133,9 @@ def _soon(holds: Callable[[], bool]) -> bool:
 
 @fault(times=300, few=20)
 def killed_writer(trial: Trial) -> None:
-    """Kill −9 of a process that writes one record after another, half of them without links.
+    """Kill −9 of a process that writes record after record, with and without hard links.
 
-    Every record whole, none that was reported is lost, the next writer is not held up.
+    Every record is complete, no reported record is lost, and the next writer is not blocked.
     """
     # Every fifth process is killed before it has started to write.
     for number in trial.tries():

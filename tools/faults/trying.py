@@ -30,7 +30,7 @@ GRID = [replace(BASE, seed=seed) for seed in range(24)]
 
 @dataclass
 class Trial:
-    """The tries of one fault: planned and actual number, counts, and what went wrong."""
+    """The tries of one fault: how many are wanted and made, counts, and what went wrong."""
 
     wanted: int
     chance: random.Random
@@ -41,7 +41,7 @@ class Trial:
 
     @property
     def goes_on(self) -> bool:
-        """Whether to try again: not yet tried often enough, and not too much has gone wrong."""
+        """Whether to try again: until tried often enough, or too much has gone wrong."""
         return self.times < self.wanted and len(self.wrong) <= 20
 
     def tries(self) -> Iterator[int]:
@@ -70,7 +70,7 @@ class Trial:
 
 
 class Fault(NamedTuple):
-    """A fault: how often to inject it, also with ``--quick``, and the function that does so."""
+    """A fault: how often to inject it, how often with ``--quick``, and the function that does."""
 
     times: int
     few: int
@@ -134,7 +134,7 @@ def joined(child: int) -> int:
 
 
 class Telling(Store):
-    """A store that notes, in a file beside its folder, each run that it has reported as written."""
+    """A store that lists, in a file beside its folder, the runs that it has reported as written."""
 
     def add(self, record: Record) -> Path:
         """Write a record, then note its id."""
@@ -159,7 +159,7 @@ def noted(place: Path, what: str) -> list[str]:
 def completes(
     place: Path, grid: list[Run], processes: int = 0, method: str = "fork"
 ) -> Callable[[], None]:
-    """A function that completes a grid, with or without workers, and notes which runs it trains."""
+    """A function that completes a grid, with or without workers, and lists the runs it trains."""
     train = recording._train
 
     def told(todo: list[Run], *rest: Any) -> None:

@@ -11,11 +11,11 @@ from tools.faults.trying import Trial, fault, made
 
 @fault(times=20, few=1)
 def eight(trial: Trial) -> None:
-    """Eight processes asked at once for grids that overlap.
+    """Eight processes started at once on overlapping grids.
 
-    One record a run, all agree.
+    Each run has exactly one record, and it is correct.
     """
-    # Each process is asked for six of eight runs.
+    # Each process has six of eight runs.
     grid = trying.GRID[:8]
     right = trying.undisturbed(grid)
     for number in trial.tries():
@@ -32,11 +32,11 @@ def eight(trial: Trial) -> None:
 
 @fault(times=200, few=10)
 def two_results(trial: Trial) -> None:
-    """Eight processes with up to three different results of one configuration.
+    """Eight processes that write up to three different results of one configuration.
 
-    The first is used, each other is kept beside it and reported.
+    The first result is used. The others are kept beside it and reported.
     """
-    # Which one is first is random.
+    # Which result comes first is random.
     for number in trial.tries():
         store = Store(trial.folder / str(number))
         results = [trial.chance.randrange(3) / 10 for _ in range(8)]

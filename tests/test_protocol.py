@@ -164,7 +164,7 @@ def test_sgds_constants_are_those_that_are_used() -> None:
     assert (used["nesterov"], used["dampening"], used["weight_decay"]) == (False, 0, 0)
     momentum = f"omentum {used['momentum']:g}"
     assert f"{momentum} (no Nesterov momentum, no dampening)" in protocol_box.OPTIMIZERS["sgd"]
-    assert f"{momentum}, without Nesterov's and without dampening" in HOW_READ
+    assert f"{momentum}, no Nesterov momentum, no dampening" in HOW_READ
 
 
 def test_madams_constants_are_those_that_are_used() -> None:

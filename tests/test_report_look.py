@@ -13,6 +13,7 @@ from synthetic import HOSTILE, results, study
 from spatialnb import report
 from spatialnb.report.html_tables import Cell, as_html
 from spatialnb.report.sparklines import sparks
+from spatialnb.study.claims import Claim
 
 
 def table_of(html):
@@ -132,6 +133,21 @@ def test_the_box_counts_the_verdicts_and_says_what_they_were_made_from():
     assert "18 runs" in shown.html
     assert "mnist, 5 epochs, 6 seeds (0 to 5)" in shown.html
     assert "Warning" not in shown.html
+
+
+def test_the_box_says_which_arm_is_taken_from_which():
+    claims = [
+        Claim(chapter="v01", key=key, words=key, rule="equals", arm=arm, against=against, **more)
+        for key, arm, against, more in (
+            ("one", "none", "linear", {}),
+            ("means", ("none", "linear"), "linear", {}),
+            ("metrics", "none", "none", {"against_metric": "train_loss"}),
+            ("value", "none", None, {}),
+        )
+    ]
+    lines = report.glance(results(study(claims=claims))).text.splitlines()[1:5]
+    pairs = [re.search(r"points([^(]*) \(n = 6\)", line).group(1) for line in lines]
+    assert pairs == [": none minus linear", ": mean of none and linear minus linear", "", ""]
 
 
 def test_the_box_of_a_quick_edition_judges_nothing_and_warns():

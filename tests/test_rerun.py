@@ -794,7 +794,7 @@ def test_runs_of_another_engine_have_a_store_of_their_own_whose_tables_say_so(
     shown = CliRunner().invoke(main, ["tables", "v01", "--alone", "--store", str(shared)])
     assert shown.output.endswith(
         "Trained: 3 by stacks on NVIDIA H100 with TF32 products, 3 by the loop on a processor. "
-        "Another engine or device rounds otherwise.\n"
+        "Another engine or device rounds differently.\n"
     )
     usual = CliRunner().invoke(main, ["tables", "v01", "--store", str(shared)])
     assert "Trained:" not in usual.output  # the book's own come first

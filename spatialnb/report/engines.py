@@ -24,7 +24,7 @@ def made_by(records: Iterable[Record]) -> str:
     if set(counts) <= {USUAL}:
         return ""
     parts = [f"{count} by {made}" for made, count in sorted(counts.items())]
-    return f"Trained: {', '.join(parts)}. Another engine or device rounds otherwise."
+    return f"Trained: {', '.join(parts)}. Another engine or device rounds differently."
 
 
 def made_by_results(*found: Results | None) -> str:

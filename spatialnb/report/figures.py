@@ -140,7 +140,7 @@ def dots(results: Results, metric: str = "accuracy", arms: Sequence[str] | None 
         axes.set_ylim(len(rows) - 0.5, -0.55)
         axes.set_xlabel(_axis(wanted))
     caption = (
-        f"{capital(wanted.title)} by arm: a point a seed, the mean and its 95 % "
+        f"{capital(wanted.title)} by arm: one point per seed, the mean and its 95 % "
         f"interval{_cross(rows)}. {note}{setting(results)}."
     )
     alt = f"Values of {wanted.title} by arm. {' '.join(alts)}"

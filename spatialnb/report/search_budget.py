@@ -107,7 +107,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
     data.index = pd.Index(named)
     title = f"The draw with the highest {wanted.title}: {setting(results)}"
     notes = [
-        f"Of {_counts(grid)} draws an arm; a draw that failed counts as chance.",
+        f"Of {_counts(grid)} draws per arm; a failed draw counts as chance accuracy.",
         *failures(results),
     ]
     long = pd.DataFrame(

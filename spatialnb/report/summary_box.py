@@ -61,7 +61,19 @@ def _line(finding: Finding) -> str:
     digits = metrics.metric(finding.claim.metric).digits
     said = estimate(finding.estimate, digits, finding.claim.is_difference)
     unit = f" {finding.claim.unit}" if finding.claim.unit and finding.interval.n else ""
-    return f"{said}{unit} (n = {finding.interval.n})"
+    return f"{said}{unit}{_pair(finding)} (n = {finding.interval.n})"
+
+
+def _pair(finding: Finding) -> str:
+    """The arms whose difference is shown, if there are two: its sign depends on their order."""
+    arm, _, against = finding.comparison.partition(" against ")
+    if not finding.claim.is_difference or against in ("", arm):
+        return ""
+    return f": {_mean(arm)} minus {_mean(against)}"
+
+
+def _mean(arms: str) -> str:
+    return f"mean of {arms}" if " and " in arms else arms
 
 
 def _size(finding: Finding) -> str:

@@ -103,7 +103,7 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
         data = data.drop(columns=[f"{column} | ours", PAIRS], errors="ignore")
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
-    of = ("pairs of seeds", "pair") if wanted.kind == "pair" else ("seeds", "seed")
+    of = ("pairs of seeds", "pair of seeds") if wanted.kind == "pair" else ("seeds", "seed")
     dotted = "that arm" if study.compared_with else "the baseline"
     count = log_count(study.id, metric)
     few = f"{count} {of[0] if count > 1 else of[0].replace('pairs', 'pair')}"

@@ -87,7 +87,7 @@ def weights_figure(results: Results, arms: Sequence[str] | None = None) -> Shown
         legend(lower, left)
     out, into = next(iter(layers.values()))["shape"]
     caption = (
-        f"The first layer of one network an arm (seed {SEED}; n = 1, so no spread is shown). "
+        f"The first layer of one network per arm (seed {SEED}; n = 1, so no spread is shown). "
         f"Pictures: the mean size of effective weights in blocks, {out} hidden units by {into} "
         "inputs, both in the order of their positions. Curves: mean size by distance, of the "
         f"learned weights and of what the kernel leaves of them. {results.dataset}, "

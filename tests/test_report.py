@@ -59,7 +59,7 @@ def test_an_arm_is_compared_with_the_one_that_its_study_names():
     assert rows.loc[["none", "linear"], "difference"].isna().all()
     shown = report.table(found)
     assert "from linear" in shown.text
-    assert "or of the difference to the arm named there" in shown.text
+    assert "or of the difference from the arm named there" in shown.text
     assert "minus none" not in shown.text
     with pytest.raises(ValueError, match="unknown arm 'gaussian'"):
         study(compared_with={"linear": "gaussian"})

@@ -57,7 +57,7 @@ def test_a_row_cites_its_value_interval_seeds_arms_records_and_commit(
     assert f"v05, linear, test accuracy: {row.ours.estimate:.2f} ± {row.ours.sd:.2f} %" in text
     assert f"[{row.ours.low:.2f}, {row.ours.high:.2f}], n = {row.ours.n} seeds" in text
     assert row.difference is not None
-    assert f"Difference from none, by pairs: {row.difference.estimate:+.2f} " in text
+    assert f"Difference from none, paired: {row.difference.estimate:+.2f} " in text
     ids = [record.id for record in results.records["linear"].values()]
     assert f"Records: {', '.join(ids[:3])} and {len(ids) - 3} more (all: #records-accuracy)" in text
     commits = {record.provenance["commit"][:7] for record in results.records["linear"].values()}

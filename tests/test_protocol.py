@@ -17,7 +17,7 @@ from torch import nn
 
 from spatialnb import report, studies
 from spatialnb.config.run import Decay, Run, SecondTask
-from spatialnb.config.sparsity import Sparse
+from spatialnb.config.sparsity import Prune, Sparse
 from spatialnb.priors import kernels, schedules
 from spatialnb.priors.kernels import (
     Averaged,
@@ -250,6 +250,24 @@ def test_a_sparse_run_says_how_its_weights_start_and_that_its_rate_falls_in_each
     assert rows["Initial weights"].endswith("b : weights from N(0, 2 / fan in), biases 0")
     rounds = Run(sparse=Sparse(method="imp", zeros=0.9, rounds=3), learning_rate_decay="linear")
     assert "(linear), restarted in each of 3 rounds, for" in box_of(a=rounds)["Learning rate"]
+
+
+def test_zeros_are_said_in_words() -> None:
+    near = Sparse(zeros=0.942, places="nearest", layers="first")
+    pruned = Prune(by=("random", "magnitude"), zeros=(0.814, 0.98))
+    rows = box_of(a=Run(), b=Run(sparse=near), c=Run(sparse=Sparse(zeros=0.5, method="set")))
+    assert rows["Zeros"] == (
+        "a : no zeros b : 94.2 % zeros in the first layer, which keeps each unit's nearest inputs "
+        "c : 50 % zeros in every layer, by SET, at first with a random choice of connections"
+    )
+    assert box_of(a=Run(prune=pruned))["Zeros"] == (
+        "copies of the trained network with 81.4, 98 % zeros; weights kept by: magnitude, chance"
+    )
+    rounds = Sparse(method="imp", zeros=0.9, rounds=3, rewind=1)
+    assert box_of(a=Run(sparse=rounds))["Zeros"].endswith(
+        "pruning, in 3 rounds, rewound to epoch 1"
+    )
+    assert "Zeros" not in box_of(a=Run())
 
 
 def test_the_loss_is_that_of_the_batch() -> None:

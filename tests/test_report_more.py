@@ -7,6 +7,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from html import escape
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from synthetic import ARMS, CLAIMS, HOSTILE, results, study
 from spatialnb import report, studies
 from spatialnb.priors.kernels import Exponential, Shuffled, Uniform
 from spatialnb.priors.schedules import Sharpen, Static
+from spatialnb.report.findings import difference_text, signed
 from spatialnb.studies import STUDIES
 from spatialnb.study.inference import mean_interval
 from spatialnb.study.results import Results
@@ -88,7 +90,7 @@ def test_what_stands_side_by_side_can_be_taken_along_as_numbers():
 
 def test_a_metric_that_is_not_recorded_is_a_dash_beside_those_that_are():
     cells = cells_of(report.side_by_side(results(), ["accuracy", "cap_share"]))
-    assert set(cells["weights at their cap (%)"]) == {"– (n = 0)"}
+    assert set(cells["weights at their cap (%)"]) == {"–"}
 
 
 def test_side_by_side_says_what_it_was_made_from_and_that_quick_decides_nothing():
@@ -186,8 +188,9 @@ def test_the_ledger_has_a_row_a_claim_with_its_chapter_and_its_rule():
     shown = report.ledger(findings)
     assert list(cells_of(shown).index) == [f"v01. {claim.words}" for claim in CLAIMS]
     for finding in findings:
-        for part in finding.rule.split("; ", 1):
-            assert part.replace("'", "&#x27;") in shown.html
+        _, criterion = finding.rule.split("; ", 1)
+        assert escape(signed(criterion)) in shown.html
+        assert escape(difference_text(finding)) in shown.html
     assert shown.text.startswith("Claims and verdicts")
 
 
@@ -386,7 +389,7 @@ def test_arms_without_a_metric_have_no_row_and_are_named_below():
     arms = {**ARMS, "cap": dataclasses.replace(ARMS["linear"], action="cap")}
     shown = report.table(results(study(arms=arms, labels={})), "cap_share")
     assert rows_of(shown) == ["cap"]
-    assert "Without such a number, and so not in the table: none, linear, inverse." in shown.text
+    assert "this was not measured for them: “none”, “linear”, “inverse”." in shown.text
     assert "minus none" not in shown.text  # the baseline has no such number either
 
 
@@ -541,5 +544,13 @@ def test_a_rule_that_several_claims_share_is_told_once() -> None:
     shown = report.verdicts(studies.get("c9h").run())
     _, _, why = shown.html.partition("Why, and by which rule")
     assert why.count("holds if the Holm-corrected") == 1
+    assert why.count("Beats: the interval of D lies above 0 (margin 0.2 points).") == 1
+    assert why.count("At least as good: D lies above −0.2 points.") == 1
     assert why.count("Rule 1: D = ") > 1
-    assert "Rule 2: D = accuracy of random minus none." in why
+    assert "Rule 2: D = test accuracy of “random” minus “none”." in why
+
+
+def test_what_was_seen_before_the_claims_is_told_once_a_chapter() -> None:
+    why = report.verdicts(studies.get("c9").run()).html
+    assert why.count("seen before these claims were written") == 1
+    assert "p = 1." in report.verdicts(studies.get("c9g").run()).html

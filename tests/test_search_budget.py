@@ -73,7 +73,9 @@ def test_a_page_shows_what_was_chosen_and_what_a_search_of_less_would_have_found
     results = searched({"plane, k = 15": 2}, failed=(GRID["none"][0],))
     shown = report.best_draws_table(results, GRID)
     assert "60.00 ± 0.00" in shown.text
-    assert "Of 40 draws per arm; a failed draw counts as chance accuracy." in shown.html
+    assert (
+        "The best of 40 draws per arm; a draw that failed counts as chance accuracy." in shown.html
+    )
     assert "c7a-draws.csv" in shown.html
     assert report.best_draws_numbers(results, GRID)["c7a-plane-k-15-best"] == "60.00"
     figure = report.budget_figure(results, GRID)

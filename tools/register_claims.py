@@ -62,34 +62,35 @@ json.dump(claims, sys.stdout)
 """
 
 LOOKED = {
-    "c2": "two seeds of a trial of some arms",
-    "c2e": "one seed of three arms, for the number of dead units; nothing was known of leaky ReLU",
-    "c3": "two seeds of a trial of some arms, in which the static k = 15 on the plane did best",
-    "c5": "one pair of other seeds (100 and 101) of none, sharpening and some settings of the "
-    "asymmetric network",
+    "c2": "two seeds of a pilot of some arms",
+    "c2e": "the dead units of three arms, with one seed each; no run with leaky ReLU",
+    "c3": "two seeds of a pilot of some arms; the static k = 15 on the pixel grid did best in it",
+    "c5": "one pair of other seeds (100 and 101) of the baseline, sharpening and some settings of "
+    "the asymmetric network",
     **dict.fromkeys(
         ("c7", "c7c", "c7d"),
-        "one or two seeds of five arms on test images, and one seed of five arms of c7a on images "
-        "held out",
+        "one or two seeds of five arms on test images, and one seed of five arms of c7a on "
+        "held-out images",
     ),
-    "c4b": "two epochs of another seed (999) of masked, pruned and grown networks under AdamW, to "
-    "see that they train",
-    "c4c": "the distances between inputs after iterative magnitude pruning of one other seed (999) "
-    "and fewer epochs",
-    "c7b": "two epochs of another seed (900) of four arms on 10,000 images, to see that they train",
-    "c8": "two epochs of another seed (900) of six arms on 10,000 images, to see that they train",
-    "c9": "one seed of dense, random and nearest first layers on test images, at settings that "
-    "were not searched for",
-    "c7h": "c7c's convolutional network with other settings, and c7g's on images held out",
+    "c4b": "masked, pruned and regrown networks under AdamW, trained for two epochs with another "
+    "seed (999) to check that they train",
+    "c4c": "the distance between the inputs of a unit after iterative magnitude pruning, with one "
+    "other seed (999) and fewer epochs",
+    "c7b": "four arms, trained for two epochs on 10,000 images with another seed (900) to check "
+    "that they train",
+    "c8": "six arms, trained for two epochs on 10,000 images with another seed (900) to check that "
+    "they train",
+    "c9": "one seed of dense, random and nearest first layers on test images, at untuned settings",
+    "c7h": "c7c's convolutional network with other settings, and c7g's on held-out images",
     "c7f": "c7's twenty seeds of all arms but the scalar",
     "c9f": "one or two seeds of dense, nearest, permuted and random layers of 1,024 units, and one "
-    "of nearest with 98 % zeros in 256, on test images, at settings that were not searched for",
+    "of a nearest layer of 256 units with 98 % zeros, on test images, at untuned settings",
 }
 """Results that had been seen before a chapter's claims were written, as its page says."""
 
 STATED = (
-    "The commit names no reason. Both forms say the same of a share that no seed changes: that it "
-    "is the printed number, within its rounding."
+    "The commit gives no reason. This share is the same for every seed, so both rules ask the "
+    "same: whether it is the printed number, within its rounding."
 )
 """Why the claims about sparsity were amended."""
 
@@ -104,24 +105,24 @@ GRID = {
     "chapter": "c2c",
     "commit": "ca7f9cd",
     "change": "0.016 was added to the learning rates of the grid",
-    "reason": "Two arms were best at 0.008, then the last rate: a best setting at the edge of a "
-    "grid may not be the best. c2c claims nothing; its choices are those of c2d's arms.",
+    "reason": "Two arms were best at 0.008, until then the largest. A best setting at the edge of "
+    "a grid may not be the best. c2c claims nothing; it chooses the settings of c2d's arms.",
 }
 PLANE = {
     "chapter": "c3c",
     "commit": "2f19e0f",
     "change": "0.032 and 0.064 were added to the learning rates of the grid",
-    "reason": "Three arms were best at 0.016, then the last rate. c3c claims nothing; its choices "
-    "are those of c3d's arms.",
+    "reason": "Three arms were best at 0.016, until then the largest. c3c claims nothing; it "
+    "chooses the settings of c3d's arms.",
 }
 SECOND = {
     "chapter": "all",
     "commit": "",
     "change": "The second edition of the rules",
-    "reason": "One estimate past the margin was enough to contradict 'equals', "
-    "better than claimed and a shared first place had no verdict of their own, and 'faster, by "
-    "one to two epochs' is two claims. It was written when all verdicts were known, so both "
-    "editions' verdicts are kept.",
+    "reason": "In the first, an estimate beyond the margin was enough to contradict 'equals', no "
+    "verdict said that an arm does better than claimed or shares first place, and 'faster, by one "
+    "to two epochs' was one claim instead of two. The second was written when all verdicts were "
+    "known, so both editions' verdicts are kept.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,10 +25,11 @@ from spatialnb.report.formatting import (
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
 from spatialnb.report.tables import json_number
 from spatialnb.study import metrics
-from spatialnb.study.claims import FEW, Claim, Finding
+from spatialnb.study.claims import FEW, Arms, Claim, Finding, arms_of
 from spatialnb.study.log_protocol import LOG_PROTOCOLS
 from spatialnb.study.registration import registration
 from spatialnb.study.results import Results
+from spatialnb.study.rules import short_rule
 
 CAPTION = "Claims and verdicts"
 """The default title of a table of findings."""
@@ -83,12 +85,6 @@ def _shown(
     )
     if not origin:
         data = data.drop(columns=["wins", "written"])
-    criteria, rules = _rules(findings)
-    listed = "".join(f"<li>{escape(criterion)}</li>" for criterion in criteria)
-    reasons = "".join(
-        f"<li>{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding, rule))}</li>"
-        for finding, text, rule in zip(findings, words, rules, strict=True)
-    )
     note = (
         "Ours: the estimate with its own 95 % interval. Where a verdict rests on another, "
         "family-wise interval, that one is shown below the verdict."
@@ -112,7 +108,7 @@ def _shown(
         + (f"<p><strong>{warning}</strong></p>" if warning else "")
         + f"<p>{note}</p>"
         + downloads(stem, pd.DataFrame(ledger_rows(findings)))
-        + details("Why, and by which rule", f"<ol>{listed}</ol><ul>{reasons}</ul>")
+        + details("Why, and by which rule", _reasons(findings, words))
     )
     text = as_text(data, title)
     return Shown(html, f"{text}\n{warning}" if warning else text)
@@ -271,35 +267,95 @@ def _below(finding: Finding) -> str:
     return "; ".join(said)
 
 
-def _rules(findings: Sequence[Finding]) -> tuple[list[str], list[str]]:
-    """The distinct criteria, for a numbered list, and each claim's rule as a reference to it."""
-    parts = [finding.rule.partition("; ") for finding in findings]
-    criteria = list(dict.fromkeys(criterion for _, _, criterion in parts if criterion))
-    rules = [
-        f"Rule {criteria.index(criterion) + 1}: {difference}"
-        if criterion
-        else f"Rule: {difference}"
-        for difference, _, criterion in parts
+def _reasons(findings: Sequence[Finding], words: Sequence[str | Cell]) -> str:
+    """Why each claim has its verdict, as HTML: its rules, once in short and once in full."""
+    criteria, rules = numbered_rules(findings)
+    short = dict(zip(rules, (short_rule(one.claim) for one in findings), strict=True))
+    listed = [short[number] for number in range(1, len(criteria) + 1)]
+    html = _items("ol", listed) + details(
+        "The rules in full", _items("ol", [signed(one) for one in criteria])
+    )
+    why = [
+        f"{escape(str(text))} <em>{finding.verdict}</em>: {escape(_why(finding, rule))}"
+        for finding, text, rule in zip(findings, words, rules, strict=True)
     ]
-    return criteria, rules
+    html += f"<ul>{''.join(f'<li>{one}</li>' for one in why)}</ul>"
+    return html + _items("ul", _of_chapters(findings))
 
 
-def _why(finding: Finding, rule: str) -> str:
+def _items(kind: str, texts: Sequence[str]) -> str:
+    """An HTML list; empty if there are no texts."""
+    listed = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<{kind}>{listed}</{kind}>" if texts else ""
+
+
+def numbered_rules(findings: Sequence[Finding]) -> tuple[list[str], list[int]]:
+    """The distinct criteria, and each claim's, counted from 1; 0 for a claim without one."""
+    own = [finding.rule.partition("; ")[2] for finding in findings]
+    criteria = list(dict.fromkeys(filter(None, own)))
+    return criteria, [criteria.index(one) + 1 if one else 0 for one in own]
+
+
+def difference_text(finding: Finding) -> str:
+    """D in words, with the titles of its metrics."""
+    claim = finding.claim
+
+    def of(metric: str, arms: Arms) -> str:
+        title = metrics.metric(metric).title
+        return f"{title}{',' if ',' in title else ''} of {named(arms)}"
+
+    def named(arms: Arms) -> str:
+        listed = [f"“{arm}”" for arm in arms_of(arms)]
+        mean = "the mean of " if len(listed) > 1 and not claim.each else ""
+        return mean + (" or " if claim.each else " and ").join(listed)
+
+    said = f"D = {of(claim.metric, claim.arm)}"
+    if claim.against is None:
+        return said + (f" minus {claim.than:g}" if claim.than else "")
+    against = claim.against
+    other = of(claim.against_metric, against) if claim.against_metric else named(against)
+    return said + (" in percent of " if claim.as_share else " minus ") + other
+
+
+def _of_chapters(findings: Sequence[Finding]) -> list[str]:
+    """By chapter, sentences that are the same for all its claims."""
+    said: dict[str, list[str]] = {}
+    for finding in findings:
+        claim = finding.claim
+        known, protocol = registration(claim), LOG_PROTOCOLS.get(claim.chapter)
+        lines = said.setdefault(claim.chapter, [])
+        if known is not None and known.looked_at_before:
+            lines.append(f"seen before these claims were written: {known.looked_at_before}.")
+        if protocol is not None:
+            lines.append(
+                f"the log states {', '.join(protocol.stated)}; "
+                f"inferred: {', '.join(protocol.inferred)}."
+            )
+    return [
+        f"{chapter}: {line}" for chapter, lines in said.items() for line in dict.fromkeys(lines)
+    ]
+
+
+def _why(finding: Finding, rule: int) -> str:
     """The reason for a verdict, its rule, and the numbers of its test."""
     note = f" {finding.claim.note}" if finding.claim.note else ""
     p = "" if finding.p is None else f" p = {p_value(finding.p)}"
     if finding.p_corrected is not None:
         p += f", corrected {p_value(finding.p_corrected)}"
-    said = f"{finding.reason}.{note} {rule}. Interval at {100 * finding.level:.4g} %.{p}"
+    said = (
+        f"{signed(finding.reason)}.{note} Rule{f' {rule}' if rule else ''}: "
+        f"{difference_text(finding)}. "
+        f"Interval at {100 * finding.level:.4g} %.{p and f'{p}.'}"
+    )
     if finding.wins is not None:
-        said += f" D is above 0 on {100 * finding.wins:.0f} % of seeds."
-    known = registration(claim := finding.claim)
+        of = "pairs" if metrics.metric(finding.claim.metric).kind == "pair" else "seeds"
+        said += f" D is above 0 for {100 * finding.wins:.0f} % of {of}."
+    known = registration(finding.claim)
     if known is not None:
-        said += f" {known.sentence}"
-    protocol = LOG_PROTOCOLS.get(claim.chapter)
-    if protocol is not None:
-        said += (
-            f" The log states: {', '.join(protocol.stated)}. "
-            f"Inferred: {', '.join(protocol.inferred)}."
-        )
+        said += f" {known.dates}" + (f" {known.amended}" if known.amended else "")
     return said
+
+
+def signed(text: str) -> str:
+    """The text with a minus sign instead of a hyphen before a number."""
+    return re.sub(r"(?<!\S)-(?=\d)", "−", text)

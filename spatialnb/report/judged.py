@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from spatialnb.report.display import Shown, details
-from spatialnb.report.findings import CAPTION, few_seeds, mark
+from spatialnb.report.findings import CAPTION, few_seeds, mark, numbered_rules, signed
 from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, p_value
 from spatialnb.report.html_tables import Cell, as_html, downloads
 from spatialnb.report.tables import json_number
@@ -74,10 +74,6 @@ def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
         index=[finding.claim.words for finding in findings],
         columns=["verdict", "D", "n", "p"],
     )
-    rules = "".join(
-        f"<li>{escape(found.claim.words)} <em>{found.verdict}</em>: {escape(_why(found))}</li>"
-        for found in findings
-    )
     warning = few_seeds(findings)
     html = (
         as_html(data, CAPTION, "findings", corner="claim")
@@ -85,7 +81,7 @@ def judged(findings: Sequence[Finding], stem: str = "verdicts") -> Shown:
         + "<p>D with its 95 % interval; p of the test that the rule names, corrected where there "
         "are several comparisons.</p>"
         + downloads(stem, pd.DataFrame(judged_rows(findings)))
-        + details("Why, and by which rule", f"<ul>{rules}</ul>")
+        + details("Why, and by which rule", _reasons(findings))
     )
     return Shown(html, judged_text(findings))
 
@@ -164,9 +160,23 @@ def _digits(claim: Claim) -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), 9)
 
 
-def _why(finding: Finding) -> str:
+def _reasons(findings: Sequence[Finding]) -> str:
+    """Why each claim has its verdict, as HTML: every rule once, in full, and the claims."""
+    criteria, rules = numbered_rules(findings)
+    listed = "".join(f"<li>{escape(signed(criterion))}</li>" for criterion in criteria)
+    why = "".join(
+        f"<li>{escape(one.claim.words)} <em>{one.verdict}</em>: {escape(_why(one, rule))}</li>"
+        for one, rule in zip(findings, rules, strict=True)
+    )
+    return f"<ol>{listed}</ol><ul>{why}</ul>"
+
+
+def _why(finding: Finding, rule: int) -> str:
     note = f" {finding.claim.note}" if finding.claim.note else ""
-    said = f"{finding.reason}.{note} Rule: {finding.rule}. Interval at {100 * finding.level:.4g} %."
+    said = (
+        f"{signed(finding.reason)}.{note} Rule{f' {rule}' if rule else ''}: "
+        f"{finding.claim.difference}. Interval at {100 * finding.level:.4g} %."
+    )
     if finding.p is not None and finding.p_corrected is not None:
         said += f" p before the correction: {p_value(finding.p)}."
     if finding.wins is not None:

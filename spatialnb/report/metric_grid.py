@@ -20,13 +20,13 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
     """A table of metrics by arms: mean ± standard deviation, n, and reported values.
 
     It is meant for metrics that belong together, such as a measurement and its null values, or
-    accuracy by epoch. If n is the same everywhere, it is given once, in the caption.
+    accuracy by epoch. If n is the same wherever there is a value, it is given once, in the caption.
     """
     study = results.study
     cells, numbers = {}, []
     cites: dict[tuple[str, str], dict[str, Any]] = {}
     summaries = {name: summarise(results, name) for name in names}
-    counts = {row.ours.n for rows in summaries.values() for row in rows}
+    counts = {row.ours.n for rows in summaries.values() for row in rows if row.ours.n}
     for name, rows in summaries.items():
         wanted = metrics.metric(name)
         unit = f" ({wanted.unit})" if wanted.unit else ""
@@ -38,7 +38,7 @@ def side_by_side(results: Results, names: Sequence[str]) -> Shown:
         cells[f"{wanted.title}{unit}"] = {
             study.label(row.arm): Cell(
                 spread(row.ours.estimate, row.ours.sd, wanted.digits)
-                + (f" (n = {row.ours.n})" if len(counts) > 1 else ""),
+                + (f" (n = {row.ours.n})" if row.ours.n and len(counts) > 1 else ""),
                 below="" if row.reported is None else f"reported {plain(row.reported)}",
                 sort=row.ours.estimate,
             )

@@ -83,6 +83,19 @@ NETWORK_START = {
 """Initial weights of networks whose initialisation is not that of the multilayer perceptron."""
 FEWER = ("static", "set", "rigl", "granet")
 """Sparse methods that start with fewer, and correspondingly larger, weights."""
+KEPT = {
+    "random": "a random choice of connections",
+    "band": "its shortest connections",
+    "nearest": "each unit's nearest inputs",
+    "window": "a square window of pixels around each unit",
+}
+"""What a sparse layer keeps, by initial mask."""
+SPARSE_METHODS = {
+    "set": "SET", "rigl": "RigL", "granet": "GraNet", "st3": "ST-3",
+    "imp": "iterative magnitude pruning",
+}  # fmt: skip
+PRUNED_BY = {"kernel": "kernel value", "magnitude": "magnitude", "random": "chance"}
+"""What decides which weights stay when a trained network is pruned."""
 TEXT = (
     "TF-IDF (scikit-learn's <code>TfidfVectorizer</code>) of the {:,} most frequent words of the "
     "training split, ties broken alphabetically"
@@ -110,6 +123,7 @@ SAID = (
     "initial_std", "input_scaling", "activation", "augmentation", "dropout", "label_smoothing",
     "action", "schedule", "decay", "second", "optimizer", "learning_rate", "weight_decay",
     "learning_rate_decay", "folded", "positions", "permuted_pixels", "batch_size", "epochs", "seed",
+    "sparse", "prune",
 )  # fmt: skip
 """Fields of a run that are described in words; others are listed by name and value."""
 
@@ -130,6 +144,8 @@ def protocol(results: Results) -> Shown:
     rows = {name: _by_arm(runs, say) for name, say in ROWS.items()}
     with_prior = {arm: run for arm, run in runs.items() if _has_prior(run) and run.folded is None}
     rows |= {"How it acts": _by_arm(with_prior, _action), "Other settings": _by_arm(runs, _others)}
+    if any(run.sparse or run.prune for run in runs.values()):
+        rows["Zeros"] = _by_arm(runs, _zeros)
     rows |= {
         "Random numbers": _random(runs.values()),
         "To repeat a run": _again(results),
@@ -290,6 +306,30 @@ def _action(run: Run) -> str:
     return ACTIONS.get(run.action, escape(run.action))
 
 
+def _zeros(run: Run) -> str:
+    said = []
+    if (sparse := run.sparse) is not None:
+        where = "the first layer" if sparse.layers == "first" else "every layer"
+        said.append(f"{100 * sparse.zeros:g} % zeros in {where}")
+        if sparse.method == "static":
+            said[0] += f", which keeps {KEPT[sparse.places]}"
+        else:
+            start = KEPT[sparse.places]
+            first = f", at first with {start}" if sparse.method in ("set", "rigl") else ""
+            said[0] += f", by {SPARSE_METHODS.get(sparse.method, escape(sparse.method))}{first}"
+        if sparse.rounds:
+            said[0] += f", in {sparse.rounds} rounds"
+        if sparse.rewind:
+            said[0] += f", rewound to epoch {sparse.rewind}"
+    if (prune := run.prune) is not None:
+        levels = ", ".join(f"{100 * zeros:g}" for zeros in prune.zeros)
+        by = ", ".join(PRUNED_BY[one] for one in prune.by)
+        said.append(
+            f"copies of the trained network with {levels} % zeros; weights kept by: {escape(by)}"
+        )
+    return "; ".join(said) or "no zeros"
+
+
 def _loss(run: Run) -> str:
     said = "mean cross-entropy of the batch"
     if run.second is not None:
@@ -349,6 +389,7 @@ ROWS: Mapping[str, Say] = {
     "Positions": _positions,
     "Kernel": _prior,
     "How it acts": lambda run: "",
+    "Zeros": lambda run: "",
     "Loss": _loss,
     "Optimiser": _optimizer,
     "Learning rate": _rate,

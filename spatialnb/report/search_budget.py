@@ -85,7 +85,7 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
         cells[name] = {
             "learning rate": Cell(
                 f"{run.learning_rate:g}",
-                below=f"falls: {run.learning_rate_decay or 'no'}",
+                below=f"decay: {run.learning_rate_decay or 'none'}",
                 sort=run.learning_rate,
             ),
             "weight decay": Cell(f"{run.weight_decay or 0:g}", sort=run.weight_decay or 0.0),
@@ -107,7 +107,8 @@ def best_draws_table(results: Results, grid: Grid) -> Shown:
     data.index = pd.Index(named)
     title = f"The draw with the highest {wanted.title}: {setting(results)}"
     notes = [
-        f"Of {_counts(grid)} draws per arm; a failed draw counts as chance accuracy.",
+        f"The best of {_counts(grid)} draws per arm; a draw that failed counts as chance accuracy."
+        + _explained(most),
         *failures(results),
     ]
     long = pd.DataFrame(
@@ -201,3 +202,10 @@ def _expected(values: Sequence[float], budget: int, digits: int) -> Cell:
 def _counts(grid: Grid) -> str:
     counts = sorted({len(arms) for arms in grid.values()})
     return " or ".join(map(str, counts))
+
+
+def _explained(most: int) -> str:
+    """A sentence about the columns of smaller budgets; empty if there are none."""
+    if most < min(IN_TABLE):
+        return ""
+    return " Expected of n: the accuracy expected of the best of n draws."

@@ -103,17 +103,13 @@ def table(results: Results, metric: str = "accuracy") -> Shown:
         data = data.drop(columns=[f"{column} | ours", PAIRS], errors="ignore")
     unit = f" ({wanted.unit})" if wanted.unit else ""
     title = f"{wanted.title[0].upper()}{wanted.title[1:]}{unit}: {setting(results)}"
-    of = ("pairs of seeds", "pair of seeds") if wanted.kind == "pair" else ("seeds", "seed")
+    of = ("pairs of seeds", "pair by pair") if wanted.kind == "pair" else ("seeds", "seed by seed")
     dotted = "that arm" if study.compared_with else "the baseline"
     count = log_count(study.id, metric)
     few = f"{count} {of[0] if count > 1 else of[0].replace('pairs', 'pair')}"
     notes = [
         f"Ours: mean ± standard deviation over n {of[0]}; in brackets the 95 % interval of the mean"
-        + (
-            f", or of the difference from {_base(study)}, which is paired by {of[1]}."
-            if compared
-            else "."
-        )
+        + (f", or of the difference from {_base(study)}, taken {of[1]}." if compared else ".")
         + (SPARKS.format(f", {dotted} dotted" if compared else "") if small else ""),
         *_grouped_notes(results, groups),
         *([_EXPECTED.format(few)] if any(row.expected for row in rows) else []),
@@ -294,7 +290,7 @@ def _difference_text(row: Row, base: str, digits: int) -> str:
     if row.difference is None or not row.difference.n:
         return ""
     said = estimate(row.difference, digits)
-    return f"Difference from {base}, by pairs: {said}, n = {row.difference.n}"
+    return f"Difference from {base}, paired: {said}, n = {row.difference.n}"
 
 
 def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[str]:
@@ -305,7 +301,8 @@ def _grouped_notes(results: Results, groups: Sequence[Sequence[Row]]) -> list[st
     shown = {row.arm for group in groups for row in group}
     left_out = [results.study.label(arm) for arm in results.arms if arm not in shown]
     if left_out:
-        notes.append(f"Without such a number, and so not in the table: {', '.join(left_out)}.")
+        quoted = ", ".join(f"“{name}”" for name in left_out)
+        notes.append(f"Not in the table, because this was not measured for them: {quoted}.")
     return notes
 
 

@@ -179,7 +179,7 @@ STUDY = Study(
             against_metric="matched_dealt",
             margin=0.02,
             unit="",
-            note="Beyond what alignment finds in weights that are dealt out anew.",
+            note="Beyond what alignment finds in reshuffled weights.",
         ),
         Claim(
             chapter="c5",

@@ -71,7 +71,7 @@ def _claims(network: str, where: str) -> tuple[Claim, ...]:
 
 STUDY = Study(
     id="c6d",
-    title="Other networks",
+    title="Does the gain carry over to other networks?",
     section="",
     question=(
         "Are the results the same in a wider network, in a convolutional network, and in a "
@@ -83,6 +83,7 @@ STUDY = Study(
     ),
     arms={name: run for network in NETWORKS for name, run in _arms(network).items()},
     baseline="wide, none",
+    compared_with={name: f"{network}, none" for network in NETWORKS for name in _arms(network)},
     metrics=("accuracy", "train_loss", "test_loss"),
     # A run takes four times as long as one of c2. Differences between arms of one network have a
     # standard deviation of 0.3 to 0.9 points in c2.

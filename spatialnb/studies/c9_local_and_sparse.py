@@ -64,7 +64,7 @@ STUDY = Study(
             rule="beats",
             arm="nearest",
             against="none",
-            note="3.2 points are what one seed had shown. If not, both wishes at once cost "
+            note="One seed had shown 3.2 points. If not, locality and zeros together cost "
             "accuracy.",
         ),
         Claim(
@@ -115,7 +115,7 @@ STUDY = Study(
             rule="at_least",
             arm="nearest",
             against="plane, k = 15",
-            note="If so, the kernel's far weights can be left out.",
+            note="If so, the kernel's distant weights can be left out.",
         ),
         Claim(
             chapter="c9",
@@ -180,7 +180,7 @@ STUDY = Study(
             rule="beats",
             arm="nearest, scalar",
             against=SCALAR,
-            note="Written like the last one.",
+            note="Written with the claim before it.",
         ),
         Claim(
             chapter="c9",
@@ -191,7 +191,7 @@ STUDY = Study(
             rule="beats",
             arm="nearest, scalar",
             against="permuted, scalar",
-            note="Written like the last one.",
+            note="Written with the claim before it.",
         ),
         Claim(
             chapter="c9",

@@ -167,7 +167,7 @@ STUDY = Study(
             rule="beats",
             arm=wide("nearest"),
             against="c9/none",
-            note="5 points are what two seeds had shown.",
+            note="Two seeds had shown 5 points.",
         ),
         Claim(
             chapter="c9f",
@@ -220,7 +220,7 @@ STUDY = Study(
             rule="beats",
             arm="wide: nearest, scalar",
             against="wide: permuted, scalar",
-            note="Written like the last one.",
+            note="Written with the claim before it.",
         ),
     ),
 )

@@ -44,7 +44,7 @@ STUDY = Study(
             rule="beats",
             arm="nearest",
             against="none",
-            note="If not, both wishes at once save time and no more.",
+            note="If not, locality and zeros together only save time.",
         ),
         Claim(
             chapter="c9g",

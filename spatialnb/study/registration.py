@@ -44,14 +44,25 @@ class Registration:
     @property
     def sentence(self) -> str:
         """The registration as sentences."""
+        said, amended = self.dates, self.amended
+        if self.looked_at_before:
+            said += f" Looked at before: {self.looked_at_before}."
+        return " ".join([said, amended] if amended else [said])
+
+    @property
+    def dates(self) -> str:
+        """A sentence: when the claim was written, and when its first record was made."""
         when = f"Written on {self.written['date'][:10]} ({self.written['commit'][:7]})"
         if self.first_record is not None:
             order = "before" if self.written_before else "after"
             first = self.first_record
             when += f", {order} its first record ({first['commit'][:7]}, {first['date'][:10]})"
-        said = [when + "."]
-        if self.looked_at_before:
-            said.append(f"Looked at before: {self.looked_at_before}.")
+        return when + "."
+
+    @property
+    def amended(self) -> str:
+        """The amendments as sentences; empty if there are none."""
+        said = []
         for one in self.amendments:
             before = "before" if one["before_its_first_record"] else "after"
             said.append(

@@ -86,6 +86,20 @@ def rule_text(
     return f"{claim.difference}; {text[claim.rule]}{several}"
 
 
+def short_rule(claim: Claim) -> str:
+    """When the claim holds, for readers; :func:`rule_text` has the whole criterion."""
+    text = {
+        "beats": f"Beats: the interval of D lies above 0 (margin {claim.size}).",
+        "equals": f"Equals: D lies within ±{claim.size}.",
+        "at_least": f"At least as good: D lies above −{claim.size}.",
+        "between": f"Between: D lies within [{claim.low}, {claim.high}] {claim.unit}".rstrip()
+        + ".",
+    }
+    if len(claim.comparisons) == 1:
+        return text[claim.rule]
+    return text[claim.rule].removesuffix(".") + ", in every comparison."
+
+
 def _side(claim: Claim) -> str:
     return "above" if claim.better == "higher" else "below"
 

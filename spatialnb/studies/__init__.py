@@ -18,7 +18,6 @@ from spatialnb.study.study import Study
 FORMS = (r"v\d\d_", r"c\d[a-z]?_", r"m\d_")
 """Patterns of module names: studies of the log, of Part II, and of the verdicts themselves."""
 WITHOUT_PAGE = (
-    "c4b",
     "c4c",
     "c7a",
     "c7e",

@@ -37,7 +37,9 @@ AT_LOWER = {
 NONE_LOWER, RIGL_LOWER, GRANET_LOWER, ST3_LOWER = AT_LOWER
 
 LINES: dict[str, list[tuple[float, str, str]]] = {
-    "k 3 → 100, nearest": c4.ONE_MORE["k 3 → 100, nearest"],
+    "k 3 → 100, nearest": [
+        (share, f"c4/{arm}", metric) for share, arm, metric in c4.ONE_MORE["k 3 → 100, nearest"]
+    ],
     **{
         name.partition(",")[0]: [(81.4, fewer, "accuracy"), (94.2, name, "accuracy")]
         for fewer, name in zip(FEWER, FEWEST, strict=True)
@@ -56,6 +58,7 @@ STUDY = Study(
     arms={"none": Run(), **FEWER, **FEWEST, **AT_LOWER},
     borrowed_arms={"c4/k 3 → 100": c4.STUDY.arms["k 3 → 100"]},
     baseline="none",
+    compared_with=dict.fromkeys((RIGL_LOWER, GRANET_LOWER, ST3_LOWER), NONE_LOWER),
     metrics=("accuracy", "train_loss", "zeros"),
     datasets=("cifar10",),
     quick=Quick(dataset="quick-colours", epochs=3, seeds=(0, 1)),

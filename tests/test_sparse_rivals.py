@@ -229,7 +229,7 @@ def test_a_run_ends_with_as_many_weights_as_every_other_method(sparse: Sparse) -
         (lambda: Sparse(zeros=0.5, method="imp", rounds=1), "expected at least 2, got 1"),
         (
             lambda: replace(RUN, sparse=Sparse(zeros=0.5, method="imp", rounds=3)),
-            "4 epochs cannot be divided into 3 equal rounds",
+            "epochs: 4 cannot be divided into the 3 equal rounds",
         ),
         (
             lambda: replace(RUN, sparse=Sparse(zeros=0.5, method="imp", rounds=2, rewind=2)),

@@ -316,7 +316,8 @@ class Run:
     def _check_rounds(self, rounds: int, rewind: int) -> None:
         if self.epochs % rounds:
             raise ValueError(
-                f"sparse: {self.epochs} epochs cannot be divided into {rounds} equal rounds"
+                f"epochs: {self.epochs} cannot be divided into the {rounds} equal rounds of iterative "
+                f"magnitude pruning; give a multiple of {rounds}"
             )
         if rewind >= self.epochs // rounds:
             raise ValueError(

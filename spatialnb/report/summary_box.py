@@ -73,7 +73,14 @@ def _pair(finding: Finding) -> str:
 
 
 def _mean(arms: str) -> str:
-    return f"mean of {arms}" if " and " in arms else arms
+    listed = " and ".join(_own(arm) for arm in arms.split(" and "))
+    return f"mean of {listed}" if " and " in arms else listed
+
+
+def _own(arm: str) -> str:
+    """An arm, with its chapter if it is another's: "c4's none" for "c4/none"."""
+    chapter, other, name = arm.partition("/")
+    return f"{chapter}'s {name}" if other else arm
 
 
 def _size(finding: Finding) -> str:

@@ -38,21 +38,27 @@ NONE_LOWER, RIGL_LOWER, GRANET_LOWER, ST3_LOWER = AT_LOWER
 
 LINES: dict[str, list[tuple[float, str, str]]] = {
     "k 3 → 100, nearest": [
-        (share, f"c4/{arm}", metric) for share, arm, metric in c4.ONE_MORE["k 3 → 100, nearest"]
+        (share, f"c4/{arm}", metric)
+        for share, arm, metric in c4.ONE_MORE["k 3 → 100, nearest"]
+        if share in (81.4, 94.2)
     ],
     **{
         name.partition(",")[0]: [(81.4, fewer, "accuracy"), (94.2, name, "accuracy")]
         for fewer, name in zip(FEWER, FEWEST, strict=True)
     },
-    "GraNet, lr 0.001": [(94.2, GRANET_LOWER, "accuracy")],
+    **{
+        f"{name.partition(',')[0]}, lr {LOWER:g}": [(94.2, name, "accuracy")]
+        for name in (RIGL_LOWER, GRANET_LOWER, ST3_LOWER)
+    },
 }
-"""Lines of the figure: points of percentage of zeros, arm, metric."""
+"""Rows of the table: points of percentage of zeros, arm, metric."""
 
 STUDY = Study(
     id="c4b",
     title="Later sparse-training methods",
     section="",
-    question="How accurate are the sparse networks that later methods find, with as many weights?",
+    question="How accurate are the sparse networks that later methods find, at the same number "
+    "of weights?",
     changes="Changes relative to c4: GraNet, ST-3 and iterative magnitude pruning, within the same "
     "twelve epochs.",
     arms={"none": Run(), **FEWER, **FEWEST, **AT_LOWER},

@@ -316,8 +316,8 @@ class Run:
     def _check_rounds(self, rounds: int, rewind: int) -> None:
         if self.epochs % rounds:
             raise ValueError(
-                f"epochs: {self.epochs} cannot be divided into the {rounds} equal rounds of iterative "
-                f"magnitude pruning; give a multiple of {rounds}"
+                f"epochs: {self.epochs} cannot be divided into the {rounds} equal rounds of "
+                f"iterative magnitude pruning; give a multiple of {rounds}"
             )
         if rewind >= self.epochs // rounds:
             raise ValueError(

@@ -82,11 +82,11 @@ def robustness_table(found: Sequence[Robustness], pages: Mapping[str, str] | Non
         "second half. Wins: the share of seeds on which D is above 0."
     )
     html = (
-        as_html(data, title, "findings", corner="claim")
-        + f"<p>{escape(note)}</p>"
+        f"<p>{escape(note)}</p>"
+        + as_html(data, title, "findings", corner="claim")
         + downloads("robustness", pd.DataFrame(robustness_rows(found)))
     )
-    return Shown(html, as_text(data, title) + "\n" + note)
+    return Shown(html, note + "\n" + as_text(data, title))
 
 
 def robustness_numbers(found: Sequence[Robustness]) -> dict[str, str]:

@@ -30,12 +30,14 @@ LESS = r"below|behind|less|lower|fewer|worse|earlier|smaller"
 MORE = r"above|ahead|more|higher|better|later|over"
 FALLS = r"falls?|fell|drops?|loses?|lost|costs?|shrinks"
 RISES = r"gains?|adds?|rises?|rose|beats?"
+BOUND = r"(?<!\bD )(?<!\blies )(?<!\bwholly )"
 SIGNS = re.compile(
     rf"\+{NUMBER} (?:{LESS})\b|−{NUMBER} (?:{MORE})\b"
-    rf"|\b(?:{FALLS}|{LESS})(?: (?!to\b|and\b)[\w,]+){{0,2}} [+−]\d"
-    rf"|\b(?:{RISES}|{MORE})(?: (?!to\b|and\b)[\w,]+){{0,2}} −\d"
+    rf"|{BOUND}\b(?:{FALLS}|{LESS})(?: (?!to\b|and\b)[\w,]+){{0,2}} [+−]\d"
+    rf"|{BOUND}\b(?:{RISES}|{MORE})(?: (?!to\b|and\b)[\w,]+){{0,2}} −\d"
 )
-"""A sign that says again, or the other way round, what a word beside it says."""
+"""A sign that says again, or the other way round, what a word beside it says. Where a number is a
+bound, as in "D lies above −0.5 points", it does not."""
 
 BLOCKS = ("p", "li", "td", "th", "dd", "dt", "h1", "h2", "h3", "figcaption", "caption")
 NOT_PROSE = "script, style, pre, svg, mjx-container, nav, .bd-sidebar, .citation"

@@ -56,6 +56,7 @@ def html(text: str) -> BeautifulSoup:
         ("signs", "renumbering adds −0.010 nats", 1),
         ("signs", "it gets there +1.10 [+0.84, +1.36] epochs earlier", 1),
         ("signs", "+1.93 points above none, 42.6 points below, and it falls to +3.8 points", []),
+        ("signs", "D lies above −0.5; a test puts D above −0.5; it lies wholly below −0.5", []),
         ("signs", "sharpening is −0.37 [−0.72, −0.01] points from it", []),
     ],
 )

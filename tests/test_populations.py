@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import shutil
 import warnings
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from numpy.typing import NDArray
 
 from spatialnb.config.run import Run
@@ -265,6 +267,10 @@ def test_the_tables_have_the_same_numbers(trained: Results) -> None:
     assert population_numbers(judged)["images-claims"] == "1"
     shown = population_table(judged)
     assert "Verdicts over seeds, images and both" in shown.html
+    (cited,) = BeautifulSoup(shown.html, "html.parser").select("[data-cite]")
+    numbers = json.loads(str(cited["data-cite"]))["numbers"]
+    assert [one["name"] for one in numbers] == ["seeds", "images", "both"]
+    assert len({one["interval"] for one in numbers}) == 3
     rows = answer_rows(trained)
     accuracy = np.mean(list(trained.samples("none", "accuracy").values()))
     assert rows.loc["none", "accuracy"] == pytest.approx(accuracy)

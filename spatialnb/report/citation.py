@@ -61,13 +61,16 @@ def cited(name: str, key: str, parts: Mapping[str, Any], markup: str = "") -> Ce
     )
 
 
-def cited_row(name: str, key: str, numbers: Mapping[str, Mapping[str, Any]]) -> Cell:
+def cited_row(
+    name: str, key: str, numbers: Mapping[str, Mapping[str, Any]], markup: str = ""
+) -> Cell:
     """A cell with the name of a row whose numbers can be cited; without numbers, only the name.
 
     Parameters
     ----------
     key : the row's id, the last part of its address.
     numbers : the parts of each number's citation, by column.
+    markup : HTML to show instead of the name.
     """
     if not numbers:
         return Cell(name)
@@ -82,7 +85,7 @@ def cited_row(name: str, key: str, numbers: Mapping[str, Mapping[str, Any]]) -> 
         | {part: value for part, value in one.items() if part not in shared}
         for column, one in numbers.items()
     ]
-    return cited(name, key, {**shared, "numbers": own})
+    return cited(name, key, {**shared, "numbers": own}, markup)
 
 
 def attribute(data: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from spatialnb.report.citation import LEVEL, cited
 from spatialnb.report.display import Shown
 from spatialnb.report.engines import made_by_results
 from spatialnb.report.findings import mark
@@ -168,7 +169,7 @@ def across_table(
     theirs = [known.get((same or {}).get(one.claim.key, ("", ""))) for one in found]
     data = pd.DataFrame(
         [_cells(one, finding) for one, finding in zip(found, theirs, strict=True)],
-        index=[one.claim.words for one in found],
+        index=[_named(results, one) for one in found],
     )
     title = f"Claims over {len(codes)} protocols"
     notes = [
@@ -190,6 +191,25 @@ def across_table(
     if warning is None:
         return Shown(html, text)
     return Shown(f"{warning.html}\n{html}", f"{warning.text}\n{text}")
+
+
+def _named(results: Results, one: Across) -> Cell:
+    """A claim's cell, with the citation of the number of protocols in which it holds."""
+    study, words = results.study.id, one.claim.words
+    parts = {
+        "what": f"{study}, {words} Protocols in which it holds",
+        "value": f"{one.holding} of {one.n}, {one.outcome}",
+        "interval": "",
+        "level": LEVEL,
+        "n": one.n,
+        "of": "protocols",
+        "also": f"Median difference: {number(one.median, DIGITS, True)} points",
+        "arms": [one.claim.arm, one.claim.against],
+        "records": [],
+        "count": 0,
+        "commits": [],
+    }
+    return cited(words, f"{study}-across-{one.claim.key}", parts)
 
 
 def _cells(one: Across, finding: Finding | None) -> dict[str, Cell]:

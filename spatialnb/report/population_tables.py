@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any, get_args
 
@@ -11,10 +12,12 @@ import pandas as pd
 
 from spatialnb.analysis import votes
 from spatialnb.records import answers
+from spatialnb.report.citation import LEVEL, cited, cited_row
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link, mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, slug
 from spatialnb.report.html_tables import Cell, as_html, as_text, downloads
+from spatialnb.report.sources import sources
 from spatialnb.report.tables import json_number
 from spatialnb.study.claims import Finding
 from spatialnb.study.judging import Case, Settings, judge_cases
@@ -74,15 +77,7 @@ def population_table(judged: Sequence[Judged], pages: Mapping[str, str] | None =
     """
     data = pd.DataFrame(
         [_cells(one) for one in judged],
-        index=[
-            Cell(
-                f"{one['seeds'].claim.chapter}. {one['seeds'].claim.words}",
-                sort=place,
-                markup=chapter_link(one["seeds"].claim.chapter, pages or {})
-                + escape(one["seeds"].claim.words),
-            )
-            for place, one in enumerate(judged)
-        ],
+        index=[replace(_named(one, pages or {}), sort=place) for place, one in enumerate(judged)],
     )
     title = "Verdicts over seeds, images and both"
     note = (
@@ -125,6 +120,34 @@ def population_numbers(judged: Sequence[Judged]) -> dict[str, str]:
 
 def _width(found: Finding) -> float:
     return found.estimate.high - found.estimate.low
+
+
+def _named(one: Judged, pages: Mapping[str, str]) -> Cell:
+    """A claim's cell, with the citation of D and its interval for each population."""
+    claim = one["seeds"].claim
+    numbers: dict[str, dict[str, Any]] = {
+        name: {
+            "what": f"{claim.chapter}, {claim.words} Over {name}",
+            "value": f"{number(found.estimate.estimate, 2, claim.is_difference)} {claim.unit}",
+            "interval": bounds(found.estimate, 2, claim.is_difference),
+            "level": LEVEL,
+            "n": found.interval.n,
+            "of": "seeds",
+            "also": f"Verdict: {found.verdict}",
+            "arms": list(claim.arms),
+            "records": [],
+            "count": 0,
+            "commits": [],
+        }
+        for name, found in one.items()
+    }
+    found = cited_row(
+        f"{claim.chapter}. {claim.words}",
+        f"images-{claim.chapter}-{claim.key}",
+        numbers,
+        escape(claim.words),
+    )
+    return replace(found, markup=chapter_link(claim.chapter, pages) + found.markup)
 
 
 def _cells(one: Judged) -> dict[str, Cell]:
@@ -215,7 +238,7 @@ def answer_table(results: Results) -> Shown:
                 )
             ],
         },
-        index=[labels.get(arm, arm) for arm in rows.index],
+        index=[_answered(results, str(arm), row) for arm, row in rows.iterrows()],
     )
     title = f"What the networks answer ({results.study.id})"
     note = (
@@ -229,6 +252,22 @@ def answer_table(results: Results) -> Shown:
         + downloads(f"{results.study.id}-answers", rows.reset_index(names="arm"))
     )
     return Shown(html, as_text(data, title) + "\n" + note)
+
+
+def _answered(results: Results, arm: str, row: pd.Series[Any]) -> Cell:
+    """An arm's cell, with the citation of the accuracy of its vote."""
+    study, label = results.study, results.study.label(arm)
+    parts = {
+        "what": f"{study.id}, {label}, accuracy of a vote of networks",
+        "value": f"{number(row['vote'], 2)} %",
+        "interval": "",
+        "level": LEVEL,
+        "n": int(row["seeds"]),
+        "of": "seeds",
+        "arms": [arm],
+        **sources(results, [arm], "accuracy"),
+    }
+    return cited(label, f"{study.id}-answers-{slug(arm)}", parts)
 
 
 def _count(value: float | None, is_base: bool) -> Cell:

@@ -46,6 +46,25 @@ def number_parts(
     }
 
 
+def derived_parts(
+    what: str, value: str, interval: str, n: int, of: str, also: str, arms: Sequence[str]
+) -> dict[str, Any]:
+    """The parts of a citation of a number that comes from a verdict, without its records."""
+    return {
+        "what": what,
+        "value": value,
+        "interval": interval,
+        "level": LEVEL,
+        "n": n,
+        "of": of,
+        "also": also,
+        "arms": list(arms),
+        "records": [],
+        "count": 0,
+        "commits": [],
+    }
+
+
 def cited(name: str, key: str, parts: Mapping[str, Any], markup: str = "") -> Cell:
     """A cell with the name of a row whose single number can be cited.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from spatialnb.report.citation import LEVEL, cited
+from spatialnb.report.citation import cited, derived_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.engines import made_by_results
 from spatialnb.report.findings import mark
@@ -196,19 +196,15 @@ def across_table(
 def _named(results: Results, one: Across) -> Cell:
     """A claim's cell, with the citation of the number of protocols in which it holds."""
     study, words = results.study.id, one.claim.words
-    parts = {
-        "what": f"{study}, {words} Protocols in which it holds",
-        "value": f"{one.holding} of {one.n}, {one.outcome}",
-        "interval": "",
-        "level": LEVEL,
-        "n": one.n,
-        "of": "protocols",
-        "also": f"Median difference: {number(one.median, DIGITS, True)} points",
-        "arms": [one.claim.arm, one.claim.against],
-        "records": [],
-        "count": 0,
-        "commits": [],
-    }
+    parts = derived_parts(
+        what=f"{study}, {words} Protocols in which it holds",
+        value=f"{one.holding} of {one.n}, {one.outcome}",
+        interval="",
+        n=one.n,
+        of="protocols",
+        also=f"Median difference: {number(one.median, DIGITS, True)} points",
+        arms=(one.claim.arm, one.claim.against),
+    )
     return cited(words, f"{study}-across-{one.claim.key}", parts)
 
 

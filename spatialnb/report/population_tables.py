@@ -12,7 +12,7 @@ import pandas as pd
 
 from spatialnb.analysis import votes
 from spatialnb.records import answers
-from spatialnb.report.citation import LEVEL, cited, cited_row
+from spatialnb.report.citation import LEVEL, cited, cited_row, derived_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link, mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, bounds, number, slug
@@ -125,29 +125,25 @@ def _width(found: Finding) -> float:
 def _named(one: Judged, pages: Mapping[str, str]) -> Cell:
     """A claim's cell, with the citation of D and its interval for each population."""
     claim = one["seeds"].claim
-    numbers: dict[str, dict[str, Any]] = {
-        name: {
-            "what": f"{claim.chapter}, {claim.words} Over {name}",
-            "value": f"{number(found.estimate.estimate, 2, claim.is_difference)} {claim.unit}",
-            "interval": bounds(found.estimate, 2, claim.is_difference),
-            "level": LEVEL,
-            "n": found.interval.n,
-            "of": "seeds",
-            "also": f"Verdict: {found.verdict}",
-            "arms": list(claim.arms),
-            "records": [],
-            "count": 0,
-            "commits": [],
-        }
+    numbers = {
+        str(name): derived_parts(
+            what=f"{claim.chapter}, {claim.words} Over {name}",
+            value=f"{number(found.estimate.estimate, 2, claim.is_difference)} {claim.unit}",
+            interval=bounds(found.estimate, 2, claim.is_difference),
+            n=found.interval.n,
+            of="seeds",
+            also=f"Verdict: {found.verdict}",
+            arms=claim.arms,
+        )
         for name, found in one.items()
     }
-    found = cited_row(
+    cell = cited_row(
         f"{claim.chapter}. {claim.words}",
         f"images-{claim.chapter}-{claim.key}",
         numbers,
         escape(claim.words),
     )
-    return replace(found, markup=chapter_link(claim.chapter, pages) + found.markup)
+    return replace(cell, markup=chapter_link(claim.chapter, pages) + cell.markup)
 
 
 def _cells(one: Judged) -> dict[str, Cell]:

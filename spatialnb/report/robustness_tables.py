@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from spatialnb.report.citation import LEVEL, cited
+from spatialnb.report.citation import cited, derived_parts
 from spatialnb.report.display import Shown
 from spatialnb.report.findings import chapter_link, mark
 from spatialnb.report.formatting import NOTHING, SYMBOLS, number
@@ -173,20 +173,16 @@ def _named(one: Robustness, pages: Mapping[str, str]) -> Cell:
     link = chapter_link(claim.chapter, pages)
     if flip is None:
         return Cell(name, markup=link + escape(claim.words))
-    parts = {
-        "what": f"{claim.chapter}, {claim.words} Margin nearest to its own at which the verdict "
+    parts = derived_parts(
+        what=f"{claim.chapter}, {claim.words} Margin nearest to its own at which the verdict "
         "changes",
-        "value": f"{flip:.2g} {claim.unit}".rstrip(),
-        "interval": "",
-        "level": LEVEL,
-        "n": finding.interval.n,
-        "of": "pairs of seeds" if metrics.metric(claim.metric).kind == "pair" else "seeds",
-        "also": f"Verdict at {claim.margin:g}: {finding.verdict}",
-        "arms": list(claim.arms),
-        "records": [],
-        "count": 0,
-        "commits": [],
-    }
+        value=f"{flip:.2g} {claim.unit}".rstrip(),
+        interval="",
+        n=finding.interval.n,
+        of="pairs of seeds" if metrics.metric(claim.metric).kind == "pair" else "seeds",
+        also=f"Verdict at {claim.margin:g}: {finding.verdict}",
+        arms=claim.arms,
+    )
     found = cited(name, f"robust-{claim.chapter}-{claim.key}", parts, escape(claim.words))
     return dataclasses.replace(found, markup=link + found.markup)
 

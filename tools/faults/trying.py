@@ -1,4 +1,4 @@
-"""Helpers for fault injection: trials with their results, processes, and damage."""
+"""What fault injection is made of: trials with their results, processes, and damage."""
 
 from __future__ import annotations
 
